@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use crate::http::path::unescape;
 
+/// The arguments with credentials: a key, a link, a user with password.
+pub const CREDENTIALS: [&str; 5] = ["key", "expires", "sig", "user", "pass"];
+
 /// The value of the first argument of this name, percent-decoded; none if there is none. A value with a broken escape
 /// is taken as it is written.
 pub fn value<'q>(query: &'q str, name: &str) -> Option<Cow<'q, str>> {

@@ -43,7 +43,6 @@ use crate::engine::stream::awaited::Awaited;
 use crate::engine::stream::name::StreamName;
 use crate::engine::timers::{TimerId, Timers};
 use crate::engine::viewing::Viewing;
-use crate::engine::viewing::files::HlsFiles;
 use crate::engine::work::Work;
 
 /// The limits of an HTTP session's queue, which holds no frames.
@@ -201,7 +200,7 @@ impl Ctx {
             streams: Streams::new(&budgets.frames),
             awaited: Awaited::default(),
             apps: config.applications.iter().map(|app| (app.id, AppFacts::new(app))).collect(),
-            viewing: Viewing { files: HlsFiles::new(&config.applications) },
+            viewing: Viewing::new(&config.applications),
             memory: MemoryFiles::default(),
             jobs: Jobs::default(),
             descriptors: Descriptors::default(),

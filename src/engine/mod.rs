@@ -92,7 +92,8 @@ pub use timers::TimerId;
 pub use viewing::Viewing;
 pub use viewing::files::{HlsFile, HlsFileKind, HlsFiles};
 pub use viewing::marks::{Marker, Marks};
-pub use viewing::view::{View, ViewerId};
+pub use viewing::view::{Admission, View, ViewerId};
+pub use viewing::viewers::Viewers;
 pub use work::Action;
 
 use std::path::PathBuf;
@@ -400,6 +401,7 @@ impl Engine {
             Timer::Session { id, at } => self.check_session(id, at),
             Timer::Stream(id) => self.check_stream(id),
             Timer::Gone => self.gone_timer_expired(),
+            Timer::Viewers => self.check_viewers(),
             Timer::Module { module, token, .. } => {
                 for candidate in self.modules.iter_mut().filter(|m| m.name() == module) {
                     candidate.on_timer(&mut self.cx, token);

@@ -20,6 +20,8 @@ pub enum Timer {
     },
     /// Check a stream.
     Stream(StreamId),
+    /// Check who still watches.
+    Viewers,
     /// End what is gone since a reload and whose grace is over.
     Gone,
     /// Call a module.

@@ -52,6 +52,10 @@ pub struct HlsFeature<'t> {
     pub key_path: String,
     /// The suffixes of `hls_variant`.
     pub suffixes: Vec<String>,
+    /// `hls_max_viewers`.
+    pub most_viewers: Option<usize>,
+    /// `hls_max_viewers_per_address`.
+    pub most_viewers_per_address: Option<usize>,
     /// `hls_sessions`: backends are asked about viewers, or told of them.
     pub sessions: bool,
     /// `hls_fragment`.

@@ -97,6 +97,11 @@ impl RealAddress {
         }
     }
 
+    /// Whether a proxy is trusted.
+    pub fn trusts(&self, peer: Peer) -> bool {
+        self.proxies.contains(peer)
+    }
+
     /// The client of a request on a connection from `peer`, which a PROXY header may have told: the last address that the field has, and with
     /// `real_ip_recursive` the last one that is no trusted proxy.
     pub fn of(&self, (peer, is_told): (Peer, bool), headers: &Headers) -> Peer {

@@ -8,6 +8,7 @@ use crate::engine::ctx::Ctx;
 use crate::engine::http::body::Body;
 use crate::engine::http::lookup::Lookup;
 use crate::engine::jobs::JobResult;
+use crate::engine::viewing::files::HlsFile;
 use crate::http;
 
 /// A module's decision about a request.
@@ -24,6 +25,9 @@ pub enum Route {
     /// Nothing can be decided before a reader has done this. Then the module is asked again, with the finding in the
     /// request.
     Wait(Lookup),
+    /// Nothing can be decided before it is known whether this file of HLS may be sent. Then the module is asked again,
+    /// with the admission in the request.
+    View(HlsFile),
     /// Continue at another place of this server, without telling the client.
     Redirect(Redirect),
     /// Close the connection without an answer.
@@ -62,6 +66,8 @@ pub enum Answer {
     Later(Box<dyn Compose>),
     /// There is none before a reader has done this.
     Wait(Lookup),
+    /// There is none before it is known whether this file of HLS may be sent.
+    View(HlsFile),
 }
 
 impl From<Answer> for Route {
@@ -70,6 +76,7 @@ impl From<Answer> for Route {
             Answer::Reply(reply) => Self::Reply(reply),
             Answer::Later(work) => Self::Later(work),
             Answer::Wait(lookup) => Self::Wait(lookup),
+            Answer::View(file) => Self::View(file),
         }
     }
 }

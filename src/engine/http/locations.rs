@@ -269,6 +269,11 @@ impl Locations {
         self.settings(id).map_or(peer.0, |settings| settings.real_address.of(peer, headers))
     }
 
+    /// Whether a location trusts a proxy.
+    pub(in crate::engine) fn trusts(&self, id: LocationId, peer: Peer) -> bool {
+        self.settings(id).is_some_and(|settings| settings.real_address.trusts(peer))
+    }
+
     /// Whether a 404 of a location is logged.
     pub(in crate::engine) fn logs_not_found(&self, id: LocationId) -> bool {
         self.settings(id).is_some_and(|settings| settings.logs_not_found)

@@ -34,6 +34,7 @@ use crate::engine::ids::SessionId;
 use crate::engine::now::Now;
 use crate::engine::session::log_limits::DetectedProtocol;
 use crate::engine::session::{Life, STEP_DEADLINE};
+use crate::engine::viewing::view::Admission;
 use crate::http::{HttpError, Method, Request, conditional, response};
 
 /// The most heads and bodies that wait for one client; it is held until they have been sent.
@@ -140,6 +141,7 @@ impl Engine {
             Some(Answer::Reply(reply)) => self.deliver(request, reply, progress.forced),
             Some(Answer::Later(composer)) => self.begin_composing(request, progress, composer),
             Some(Answer::Wait(lookup)) => self.wait_for(request, progress, lookup),
+            Some(Answer::View(file)) => self.view(request, progress, file),
             None => {
                 self.cx.finish(request.session, "closed without an answer");
                 let limits = request.locations.send_limits(request.location, 0);
@@ -238,6 +240,7 @@ impl Ctx {
             head: request,
             internal: false,
             findings: Findings::default(),
+            admission: Admission::Unasked,
         })
     }
 

@@ -11,6 +11,7 @@ use crate::engine::http::lookup::Findings;
 use crate::engine::ids::{LocationId, SessionId};
 use crate::engine::now::Now;
 use crate::engine::peer::Peer;
+use crate::engine::viewing::view::Admission;
 use crate::http;
 
 /// An HTTP request with all that is known of it.
@@ -46,6 +47,15 @@ pub struct HttpRequest {
     pub internal: bool,
     /// What lookups have found for it so far.
     pub findings: Findings,
+    /// Whether the file of HLS that it asks for may be sent.
+    pub admission: Admission,
+}
+
+impl HttpRequest {
+    /// Whether its client is not known: the connection is that of a trusted proxy, which tells nobody.
+    pub fn is_of_proxy(&self) -> bool {
+        !self.is_told && self.peer == self.connection_peer && self.locations.trusts(self.location, self.peer)
+    }
 }
 
 #[cfg(test)]
@@ -76,6 +86,7 @@ mod tests {
                 head,
                 internal: false,
                 findings: Findings::default(),
+                admission: Admission::Unasked,
             }
         }
     }

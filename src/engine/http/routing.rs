@@ -45,6 +45,7 @@ impl Engine {
                 Route::Reply(reply) | Route::Verbatim(reply) => Some(Answer::Reply(reply)),
                 Route::Later(work) => Some(Answer::Later(work)),
                 Route::Wait(lookup) => Some(Answer::Wait(lookup)),
+                Route::View(file) => Some(Answer::View(file)),
             };
         }
         log::warn!("{} {}: more than {MAX_REDIRECTS} internal redirects", request.session, request.head.path);

@@ -20,6 +20,8 @@ pub struct Refusals {
     pub wrong_keys: u64,
     /// Tries that were refused unseen, as their addresses had shown too many wrong keys.
     pub slowed: u64,
+    /// Requests of viewers of HLS that were answered with 403 or 503.
+    pub viewers: u64,
     /// Publishers over a limit of what may be published.
     pub publishers: u64,
 }

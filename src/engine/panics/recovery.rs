@@ -67,6 +67,7 @@ impl Engine {
                 publisher.into_iter().for_each(|publisher| self.cx.close_after_panic(publisher.session));
             }
             Timer::Gone => self.cx.schedule_gone_check(),
+            Timer::Viewers => self.cx.schedule_viewers(),
             // A module keeps its other timers.
             Timer::Module { .. } => {}
         }

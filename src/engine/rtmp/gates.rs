@@ -139,7 +139,7 @@ impl Engine {
             return;
         };
         // Nobody is left to hear the answer, and no event tells again that the client has gone.
-        if session.hung_up.is_some() && !session.roles.publishes() {
+        if session.hung_up.is_some() && !session.is_answering() && !session.roles.publishes() {
             return self.cx.close(id, CLIENT_LEFT);
         }
         log::debug!("{id} {} waits for an answer of {}", self.describe(&suspended.request), suspended.module);

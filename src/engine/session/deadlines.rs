@@ -266,7 +266,10 @@ fn http_due(session: &Session, state: &HttpState, now: Instant) -> Due {
         // One that has only closed its sending side may still want the answer, but not after so long a time.
         return match session.hung_up.filter(|&since| now >= since + STEP_DEADLINE) {
             Some(_) => Due::Close(CLIENT_LEFT),
-            None => Due::Later(now + STEP_DEADLINE),
+            None => {
+                let at = now + STEP_DEADLINE;
+                Due::Later(session.suspended.as_ref().map_or(at, |suspended| suspended.until.min(at)))
+            }
         };
     }
     let sending = state.send_deadlines(session.last_output).filter(|_| !session.out.is_empty());

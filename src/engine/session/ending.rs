@@ -34,6 +34,7 @@ impl Engine {
         self.take_last_input();
         self.cx.draining = true;
         self.each_module(Module::on_stop);
+        self.end_viewers();
         self.end_streams_in_grace();
         // Publishers first, so that the players are still there to be told.
         for publisher in self.cx.streams.iter().filter_map(|stream| stream.publisher).collect::<Vec<_>>() {
@@ -65,6 +66,7 @@ impl Engine {
         self.cx.now = now;
         self.cx.draining = true;
         self.each_module(Module::on_stop);
+        self.end_viewers();
         self.end_streams_in_grace();
         for id in self.cx.sessions.ids() {
             // One whose connect waits has nothing to reconnect.

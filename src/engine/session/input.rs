@@ -60,7 +60,8 @@ impl Engine {
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.hung_up.get_or_insert(now.instant);
         // Nobody is left to be answered. Media that a publisher had sent before is still read.
-        if session.suspended.is_some() && !session.roles.publishes() {
+        // A client of HTTP may have closed only its sending side.
+        if session.suspended.is_some() && !session.is_answering() && !session.roles.publishes() {
             self.lost(id, now);
         }
     }

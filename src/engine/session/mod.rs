@@ -486,10 +486,16 @@ impl Sessions {
         self.slab.iter().map(|(_, session)| session.id).collect()
     }
 
-    pub(in crate::engine) fn insert(&mut self, make: impl FnOnce(SessionId) -> Session) -> SessionId {
+    /// A number that no session has.
+    pub(in crate::engine) fn next_serial(&mut self) -> u32 {
         self.serial = self.serial.wrapping_add(1);
+        self.serial
+    }
+
+    pub(in crate::engine) fn insert(&mut self, make: impl FnOnce(SessionId) -> Session) -> SessionId {
+        let serial = self.next_serial();
         let entry = self.slab.vacant_entry();
-        let id = SessionId::new(entry.key() as u32, self.serial);
+        let id = SessionId::new(entry.key() as u32, serial);
         entry.insert(make(id));
         id
     }

@@ -47,6 +47,9 @@ impl HlsFile {
 #[derive(Debug, Default)]
 pub struct HlsFiles {
     folders: HashMap<PathBuf, Vec<Folder>>,
+    /// Other paths of folders, each behind the one in the configuration.
+    links: Vec<(PathBuf, PathBuf)>,
+    has_guarded: bool,
 }
 
 /// What a folder has of an application.
@@ -79,6 +82,7 @@ impl HlsFiles {
                 let (app_id, layout, suffixes) = (app.id, hls.layout, hls.suffixes.clone());
                 let is_guarded = app.features.guards_viewers();
                 let folder = Folder { app: app_id, layout, holds, suffixes, is_guarded };
+                files.has_guarded |= is_guarded;
                 if !path.is_empty() {
                     files.folders.entry(whole(Path::new(path))).or_default().push(folder);
                 }
@@ -87,9 +91,12 @@ impl HlsFiles {
         files
     }
 
-    /// Takes those of another configuration.
+    /// Takes those of another configuration. What is known of links stays so.
     pub(in crate::engine) fn adopt(&mut self, next: Self) {
-        *self = next;
+        (self.folders, self.has_guarded) = (next.folders, next.has_guarded);
+        for (known, other) in std::mem::take(&mut self.links) {
+            self.add_path(&known, &other);
+        }
     }
 
     /// A folder of an application has another path, too: links lead from one to the other.
@@ -99,6 +106,10 @@ impl HlsFiles {
             return;
         }
         let Some(folders) = self.folders.get(&known).cloned() else { return };
+        let link = (known, other.clone());
+        if !self.links.contains(&link) {
+            self.links.push(link);
+        }
         let all = self.folders.entry(other).or_default();
         for folder in folders {
             if !all.contains(&folder) {
@@ -107,9 +118,14 @@ impl HlsFiles {
         }
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.folders.is_empty()
+    }
+
     /// Whether any application is guarded.
     pub fn has_guarded(&self) -> bool {
-        self.folders.values().flatten().any(|folder| folder.is_guarded)
+        self.has_guarded
     }
 
     /// The file of HLS that is at a path. If several applications have the folder, `is_preferred` chooses one of them by

@@ -1,12 +1,211 @@
-//! The way of a viewer's request to its admission.
+//! The way of a viewer's request to its admission: it is known, or shows a token, or passes the gates as an RTMP play
+//! does. Requests of a viewer who is being decided about wait for the first one.
+//!
+//! What is admitted is sent by the module that has found the file; it finds the admission in the request.
 
+use crate::auth::{query, segment_token};
 use crate::engine::Engine;
-use crate::engine::request::{Refusal, Request};
+use crate::engine::ctx::Ctx;
+use crate::engine::http::answer::HttpReply;
+use crate::engine::http::answering::pending::Pending;
+use crate::engine::http::progress::Progress;
+use crate::engine::http::request::HttpRequest;
+use crate::engine::ids::AppId;
+use crate::engine::limits::origin::Origin;
+use crate::engine::peer::Peer;
+use crate::engine::request::{Refusal, RefusalKind, Request, RequestKind};
+use crate::engine::viewing::files::{HlsFile, HlsFileKind};
+use crate::engine::viewing::guard::Guard;
+use crate::engine::viewing::identity::{ViewerKey, carried};
+use crate::engine::viewing::view::{Admission, View, ViewerId};
+use crate::engine::viewing::viewers::Known;
+use crate::http::response::RETRY_AFTER;
+
+/// The status for a viewer that may not watch, and for one that cannot watch now.
+const FORBIDDEN: u16 = 403;
+const UNAVAILABLE: u16 = 503;
 
 impl Engine {
+    /// Decides about a request for a file of HLS. It continues when it is admitted.
+    pub(in crate::engine) fn view(&mut self, request: HttpRequest, progress: Progress, file: HlsFile) {
+        let guard = self.cx.viewing.guard(file.app);
+        if !matches!(file.kind, HlsFileKind::Playlist) {
+            if !guard.is_guarded {
+                return self.admit(request, progress, file);
+            }
+            if let Some(token) = query::value(&request.head.query, segment_token::ARGUMENT) {
+                return if self.cx.viewing.is_right_token(&file, &token, self.cx.now.instant) {
+                    self.admit(request, progress, file);
+                } else {
+                    log::debug!("{}: a wrong or old token for {}", request.session, file.name);
+                    self.turn_away(request, progress, FORBIDDEN);
+                };
+            }
+        }
+        let now = self.cx.now.instant;
+        let key = self.cx.viewing.identities.of(&request, &file, guard.shows());
+        match self.cx.viewing.viewers.find(key, now) {
+            Known::Watching => {
+                self.cx.viewing.viewers.touch(key, (file.app, &file.name), now);
+                self.admit(request, progress, file);
+            }
+            Known::Refused => self.turn_away(request, progress, FORBIDDEN),
+            Known::Undecided if self.cx.viewing.viewers.wait(key, request.session) => {
+                self.hold(Pending::new(request, progress, None));
+            }
+            Known::Undecided => self.turn_away(request, progress, UNAVAILABLE),
+            Known::New => self.view_anew(request, progress, (key, guard), file),
+        }
+    }
+
+    /// Decides about a request of a viewer that is not known.
+    fn view_anew(
+        &mut self,
+        request: HttpRequest,
+        progress: Progress,
+        (key, guard): (ViewerKey, Guard),
+        file: HlsFile,
+    ) {
+        if self.cx.has_room_for(&request, &file, &guard) {
+            let id = ViewerId(self.cx.sessions.next_serial());
+            if guard.asks() {
+                return self.ask(request, progress, (key, id), file);
+            }
+            let origin = self.cx.counted_origin(file.app, (request.peer, request.is_of_proxy()));
+            self.cx.begin_viewer((key, id), &file, origin);
+        } else if guard.is_limited() {
+            return self.turn_away(request, progress, UNAVAILABLE);
+        }
+        // Who watches without being asked for anything does so also where no more can be counted.
+        self.admit(request, progress, file);
+    }
+
+    /// Asks the gates about a viewer, while its request is held.
+    fn ask(
+        &mut self,
+        mut request: HttpRequest,
+        progress: Progress,
+        (key, id): (ViewerKey, ViewerId),
+        file: HlsFile,
+    ) {
+        let (session, app, name) = (request.session, file.app, file.base().to_owned());
+        let args = carried(&request.head.query);
+        let view = View::of(&request, file, id);
+        request.admission = Admission::Admitted(view.file.clone());
+        self.cx.viewing.viewers.suspend(key);
+        self.hold(Pending::asking(request, progress, key));
+        self.submit(Request::new(session, app, (name, args), RequestKind::View(Box::new(view))));
+    }
+
     /// A viewer's request has passed all gates.
-    pub(in crate::engine) fn grant_view(&mut self, _request: &Request) {}
+    pub(in crate::engine) fn grant_view(&mut self, request: &Request) {
+        let RequestKind::View(view) = &request.kind else { return };
+        let Some(pending) = self.unhold(request.session) else { return self.call_refused(request) };
+        if let Some(key) = pending.asks {
+            let origin = self.cx.counted_origin(request.app, (view.peer, view.is_proxy));
+            self.cx.begin_viewer((key, view.id), &view.file, origin);
+            log::info!("{} view {} from {}", request.session, self.label_of(view), view.peer.host());
+            self.each_module(|module, cx| module.on_view_start(cx, view.id, request));
+            self.continue_waiting(key);
+        }
+        self.route(pending.request, pending.progress);
+    }
 
     /// A viewer's request is refused.
-    pub(in crate::engine) fn refuse_view(&mut self, _request: &Request, _refusal: &Refusal) {}
+    pub(in crate::engine) fn refuse_view(&mut self, request: &Request, refusal: &Refusal) {
+        let RequestKind::View(view) = &request.kind else { return };
+        let why = refusal.for_log.as_deref().unwrap_or(&refusal.why);
+        let (label, host) = (self.label_of(view), view.peer.host());
+        log::info!("{} view {label} refused: {why} (from {host})", request.session);
+        let Some(pending) = self.unhold(request.session) else { return };
+        let status = match refusal.kind {
+            RefusalKind::Client => FORBIDDEN,
+            RefusalKind::Request => UNAVAILABLE,
+        };
+        if let Some(key) = pending.asks {
+            if refusal.kind == RefusalKind::Client {
+                self.cx.viewing.viewers.refuse(key, self.cx.now.instant);
+            }
+            self.continue_waiting(key);
+        }
+        self.turn_away(pending.request, pending.progress, status);
+    }
+
+    /// Continues with the requests of a viewer that have waited for the decision about it.
+    pub(in crate::engine) fn continue_waiting(&mut self, key: ViewerKey) {
+        for session in self.cx.viewing.viewers.decided(key) {
+            if let Some(pending) = self.unhold(session) {
+                self.route(pending.request, pending.progress);
+            }
+        }
+    }
+
+    /// Continues with a request for a file that may be sent.
+    fn admit(&mut self, mut request: HttpRequest, progress: Progress, file: HlsFile) {
+        request.admission = Admission::Admitted(file);
+        self.route(request, progress);
+    }
+
+    /// Answers a request of a viewer that gets nothing. No cache may keep that for others.
+    fn turn_away(&mut self, mut request: HttpRequest, progress: Progress, status: u16) {
+        self.cx.refusals.viewers += 1;
+        request.admission = Admission::TurnedAway;
+        let mut reply = HttpReply::error(status).with("Cache-Control", "no-store");
+        if status == UNAVAILABLE {
+            reply = reply.with("Retry-After", RETRY_AFTER);
+        }
+        self.reply_to(request, progress, reply);
+    }
+
+    fn label_of(&self, view: &View) -> String {
+        format!("{}/{}", self.app_name(view.file.app), view.file.name.escape_debug())
+    }
+
+    /// The timer for viewers has expired: those that have been quiet end.
+    pub(in crate::engine) fn check_viewers(&mut self) {
+        /// The most viewers that are checked in one step.
+        const MOST: usize = 256;
+        self.cx.viewing.timer = None;
+        for _ in 0..MOST {
+            match self.cx.viewing.check(self.cx.now.instant) {
+                Some(Some(viewer)) => _ = self.each_module(|module, cx| module.on_view_end(cx, viewer)),
+                Some(None) => {}
+                None => break,
+            }
+        }
+        self.cx.schedule_viewers();
+    }
+
+    /// Ends all viewers, as the server stops.
+    pub(in crate::engine) fn end_viewers(&mut self) {
+        while let Some(viewer) = self.cx.viewing.viewers.end_any() {
+            self.each_module(|module, cx| module.on_view_end(cx, viewer));
+        }
+    }
+}
+
+impl Ctx {
+    /// Whether one more viewer may begin.
+    fn has_room_for(&self, request: &HttpRequest, file: &HlsFile, guard: &Guard) -> bool {
+        let viewers = &self.viewing.viewers;
+        let origin = || self.counted_origin(file.app, (request.peer, request.is_of_proxy()));
+        let of_address = || origin().map_or(0, |origin| viewers.of_origin(file.app, origin));
+        !viewers.is_full()
+            && guard.most.is_none_or(|most| viewers.of_app(file.app) < most)
+            && guard.most_per_address.is_none_or(|most| of_address() < most)
+    }
+
+    /// The origin for which a viewer counts, where those of an origin are limited.
+    fn counted_origin(&self, app: AppId, (peer, is_proxy): (Peer, bool)) -> Option<Origin> {
+        self.viewing.guard(app).most_per_address?;
+        Origin::of(peer).filter(|_| !is_proxy)
+    }
+
+    /// A viewer begins.
+    fn begin_viewer(&mut self, (key, id): (ViewerKey, ViewerId), file: &HlsFile, origin: Option<Origin>) {
+        let now = self.now.instant;
+        let check = now + self.viewing.quiet(file.app, &file.name);
+        self.viewing.viewers.begin((key, id), (file.app, &file.name), origin, (now, check));
+        self.schedule_viewers();
+    }
 }

@@ -6,21 +6,126 @@
 
 pub(in crate::engine) mod files;
 pub(in crate::engine) mod gate;
+pub(in crate::engine) mod guard;
+pub(in crate::engine) mod identity;
 pub(in crate::engine) mod marks;
 pub(in crate::engine) mod view;
+pub(in crate::engine) mod viewers;
 
-use crate::engine::viewing::files::HlsFiles;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::auth::segment_token::SegmentSigner;
+use crate::engine::config::Application;
+use crate::engine::config::by_id::ByApp;
+use crate::engine::ctx::Ctx;
+use crate::engine::ids::AppId;
+use crate::engine::timers::Timer;
+use crate::engine::viewing::files::{HlsFile, HlsFileKind, HlsFiles};
+use crate::engine::viewing::guard::Guard;
+use crate::engine::viewing::identity::{Identities, carried};
+use crate::engine::viewing::marks::Marks;
+use crate::engine::viewing::view::ViewerId;
+use crate::engine::viewing::viewers::Viewers;
+
+/// A viewer that has asked for no playlist for so many target durations has left.
+const QUIET_TARGETS: u32 = 3;
 
 /// What the engine knows of viewers and of the files that they watch.
 #[derive(Debug, Default)]
 pub struct Viewing {
     /// The files of HLS.
     pub files: HlsFiles,
+    /// Who watches.
+    pub viewers: Viewers,
+    pub(in crate::engine) identities: Identities,
+    guards: ByApp<Guard>,
+    /// When viewers are checked next.
+    pub(in crate::engine) timer: Option<Instant>,
 }
 
 impl Viewing {
-    /// Takes the files of another configuration. Who watches continues.
+    /// The files of these applications, and nobody who watches.
+    pub(in crate::engine) fn new(applications: &[Application<'_>]) -> Self {
+        let guards = applications.iter().map(|app| (app.id, Guard::of(app))).collect();
+        Self { files: HlsFiles::new(applications), guards, ..Self::default() }
+    }
+
+    /// Takes the settings of another configuration. Who watches continues.
     pub(in crate::engine) fn adopt(&mut self, next: Self) {
         self.files.adopt(next.files);
+        self.guards = next.guards;
+        self.viewers.forget_refusals();
+    }
+
+    /// The file of HLS at a path.
+    pub fn file(&self, path: &Path) -> Option<HlsFile> {
+        self.files.find(path, |_, _| false)
+    }
+
+    /// Whether the playlists of an application are sent with tokens.
+    pub fn is_guarded(&self, app: AppId) -> bool {
+        self.guard(app).is_guarded
+    }
+
+    /// What an application asks of its viewers.
+    pub(in crate::engine) fn guard(&self, app: AppId) -> Guard {
+        self.guards.get(app).cloned().unwrap_or_default()
+    }
+
+    /// Whether a file is sent with tokens.
+    pub fn is_marked(&self, file: &HlsFile) -> bool {
+        file.kind == HlsFileKind::Playlist && self.guard(file.app).is_guarded
+    }
+
+    /// What is added to a playlist that a viewer has asked for with this query; none if it is sent as it is.
+    pub fn marks(&self, file: &HlsFile, query: &str) -> Option<Marks> {
+        self.is_marked(file).then(|| Marks {
+            signer: self.signer(file.app),
+            path: format!("{}/{}", self.guard(file.app).app, file.name),
+            query: carried(query),
+        })
+    }
+
+    /// What makes the tokens of an application.
+    fn signer(&self, _app: AppId) -> SegmentSigner {
+        SegmentSigner::new(b"to come")
+    }
+
+    /// Whether the token of a segment or a key is right, and not too old.
+    pub(in crate::engine) fn is_right_token(&self, file: &HlsFile, token: &str, _now: Instant) -> bool {
+        let name = match file.kind {
+            HlsFileKind::Segment(id) => format!("{id}.ts"),
+            HlsFileKind::Key(id) => format!("{id}.key"),
+            HlsFileKind::Playlist | HlsFileKind::Other => return false,
+        };
+        let path = format!("{}/{}", self.guard(file.app).app, file.name);
+        self.signer(file.app).verify(&path, &name, token)
+    }
+
+    /// How long a viewer of a stream may be quiet.
+    pub(in crate::engine) fn quiet(&self, app: AppId, _name: &str) -> Duration {
+        self.guard(app).fragment.saturating_mul(QUIET_TARGETS)
+    }
+
+    /// Takes the next check of a viewer that is due, see [`Viewers::check`].
+    fn check(&mut self, now: Instant) -> Option<Option<ViewerId>> {
+        let guards = &self.guards;
+        let quiet = |app, _: &str| {
+            let fragment = guards.get(app).map_or(Duration::ZERO, |guard| guard.fragment);
+            fragment.saturating_mul(QUIET_TARGETS)
+        };
+        self.viewers.check(now, quiet)
+    }
+}
+
+impl Ctx {
+    /// Sets the timer for the next check of a viewer.
+    pub(in crate::engine) fn schedule_viewers(&mut self) {
+        let Some(next) = self.viewing.viewers.next_check() else { return };
+        if self.viewing.timer.is_none_or(|at| next < at) {
+            self.viewing.timer = Some(next);
+            self.timers.add(next, Timer::Viewers);
+        }
     }
 }

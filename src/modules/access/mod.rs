@@ -17,6 +17,7 @@ mod signatures;
 mod test_scope;
 mod tries;
 mod users;
+mod views;
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -91,6 +92,10 @@ impl Module for Access {
     fn gate(&mut self, cx: &mut Ctx, request: &mut Request, gate: Gate) -> Verdict {
         if gate != Gate::Access {
             return Verdict::Continue;
+        }
+        if let RequestKind::View(view) = &request.kind {
+            let view = view.clone();
+            return self.decide_view(cx, request, &view);
         }
         match Action::of(&request.kind) {
             None => {
@@ -248,7 +253,12 @@ impl Access {
                     tried.note_wrong(cx, what);
                 }
                 let app = cx.apps.get(request.app).map_or("", |app| &app.name);
-                let why = refused.text(action, app, credentials.expected());
+                let url = format!("rtmp://HOST/{app}/NAME");
+                let how = match action {
+                    Action::Publish => ("publish to", url.as_str()),
+                    Action::Play => ("play", url.as_str()),
+                };
+                let why = refused.text(how, credentials.expected());
                 Verdict::Deny(Refusal::of_client(why))
             }
         }

@@ -1,7 +1,5 @@
 //! What comes of the credentials that a client shows, and the words in which it is told.
 
-use super::action::Action;
-
 /// What comes of one kind of credential, or of all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -36,17 +34,14 @@ impl Outcome {
         }
     }
 
-    /// What the client is told. `missing` are the arguments that it could have shown.
-    pub fn text(&self, action: Action, app: &str, missing: Expected) -> String {
+    /// What the client is told. `missing` are the arguments that it could have shown behind a URL, with a verb for what
+    /// it does there.
+    pub fn text(&self, (verb, url): (&str, &str), missing: Expected) -> String {
         match self {
             Self::Right { .. } => String::new(),
             Self::Missing => {
-                let to = match action {
-                    Action::Publish => "publish to",
-                    Action::Play => "play",
-                };
                 let Expected { what, arguments } = missing;
-                format!("{what} missing: {to} rtmp://HOST/{app}/NAME?{arguments}")
+                format!("{what} missing: {verb} {url}?{arguments}")
             }
             Self::Expired(seconds) => format!("the link expired {seconds} s ago"),
             Self::OtherStream => "the key is for another stream".to_owned(),

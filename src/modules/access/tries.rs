@@ -22,10 +22,15 @@ impl Try {
     /// The try of a request; none if its session is gone.
     pub fn of(cx: &Ctx, request: &Request) -> Option<Self> {
         let session = request.session;
-        let peer = cx.sessions.get(session)?.peer;
+        let (peer, is_trusted) = match &request.kind {
+            RequestKind::View(view) => (view.peer, view.is_proxy),
+            _ => (cx.sessions.get(session)?.peer, cx.is_trusted_proxy(session)),
+        };
         let (verb, app) = (request.verb(), cx.apps.get(request.app).map_or("", |app| &app.name));
         let what = match request.kind {
             RequestKind::Connect(_) => format!("{verb} {app}"),
+            // The names of files are no keys.
+            RequestKind::View(_) => format!("{verb} {app}/{}", request.name.escape_debug()),
             _ => format!("{verb} {app}/{}", mask::start_of(&request.name)),
         };
         // Adobe's authentication, at the connect, is for publishing.
@@ -33,7 +38,7 @@ impl Try {
             RequestKind::Play { .. } | RequestKind::View(_) => Purpose::Play,
             RequestKind::Connect(_) | RequestKind::Publish { .. } => Purpose::Publish,
         };
-        Some(Self { session, peer, is_trusted: cx.is_trusted_proxy(session), purpose, what })
+        Some(Self { session, peer, is_trusted, purpose, what })
     }
 
     /// The network of its client, as it is counted; none for this machine and for a proxy.

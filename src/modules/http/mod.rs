@@ -23,8 +23,8 @@ use std::path::PathBuf;
 use crate::conf::{self, Directive};
 use crate::engine::files::log_file::NewLogs;
 use crate::engine::{
-    Answer, ByLocation, Config, Ctx, Exchange, HttpReply, HttpRequest, Location, LocationFiles, LocationId,
-    Module, Probe, Route,
+    Admission, Answer, ByLocation, Config, Ctx, Exchange, HttpReply, HttpRequest, Location, LocationFiles,
+    LocationId, Module, Probe, Route,
 };
 use crate::http::{Request, ResponseHead};
 
@@ -139,7 +139,7 @@ impl Module for Http {
             return Route::Reply(HttpReply::error(403));
         }
         let Some(try_files) = &settings.try_files else { return Route::Continue };
-        let sources = Sources::new(cx, &self.volumes, &request.findings);
+        let sources = Sources::new(cx, &self.volumes, request);
         let route = files::serve_first(try_files, settings, &view, &sources);
         cx.refusals.downloads += sources.shortages.get();
         route
@@ -149,7 +149,7 @@ impl Module for Http {
         self.volumes.learn(&request.findings);
         let (settings, view) = self.at(request)?;
         settings.folder.as_ref()?;
-        let sources = Sources::new(cx, &self.volumes, &request.findings);
+        let sources = Sources::new(cx, &self.volumes, request);
         let answer = files::serve(settings, &view, &sources, &request.head.path);
         cx.refusals.downloads += sources.shortages.get();
         Some(answer)
@@ -160,13 +160,15 @@ impl Module for Http {
         settings.error_pages.route(&view, status)
     }
 
-    fn on_http_reply(&mut self, _cx: &mut Ctx, request: &HttpRequest, head: &mut ResponseHead) {
+    fn on_http_reply(&mut self, cx: &mut Ctx, request: &HttpRequest, head: &mut ResponseHead) {
         if let Some((settings, view)) = self.at(request) {
-            if settings.folder.is_some() && head.status >= 500 {
+            let is_turned_away = request.admission == Admission::TurnedAway;
+            if settings.folder.is_some() && (head.status >= 500 || is_turned_away) {
                 // The disk may have been too slow for a file: then the engine has answered.
                 files::set_defaults(settings, &request.head, &request.head.path, head);
             }
             added::apply(head, settings.added_for(&request.head), settings.expires, &view);
+            forbid_caches(cx, &request.admission, head);
         }
     }
 
@@ -209,6 +211,19 @@ impl Module for Http {
     fn on_timer(&mut self, cx: &mut Ctx, _token: u64) {
         self.logs.flush(&mut cx.jobs, cx.now.instant);
     }
+}
+
+/// Has no cache keep what is for one viewer, whatever the configuration says.
+fn forbid_caches(cx: &Ctx, admission: &Admission, head: &mut ResponseHead) {
+    let control = match admission {
+        Admission::Admitted(file) if cx.viewing.is_marked(file) => "private, no-store",
+        Admission::TurnedAway => "no-store",
+        Admission::Admitted(_) | Admission::Unasked => return,
+    };
+    let is_of_caches =
+        |name: &str| ["cache-control", "expires"].iter().any(|other| name.eq_ignore_ascii_case(other));
+    head.headers.retain(|(name, _)| !is_of_caches(name));
+    head.headers.push(("Cache-Control".into(), control.to_owned()));
 }
 
 /// The formats of the `http` block.

@@ -86,12 +86,15 @@ impl Engine {
 
     /// Drops the request of a session that has ended. A reader may still work for it.
     pub(in crate::engine) fn drop_pending(&mut self, id: SessionId) {
-        if self.pending.remove(id).is_some() {
-            self.begin_lookups();
+        let Some(pending) = self.pending.remove(id) else { return };
+        self.begin_lookups();
+        if let Some(key) = pending.asks {
+            self.continue_waiting(key);
         }
     }
 
-    fn hold(&mut self, pending: Pending) {
+    /// Holds the session of a request that waits.
+    pub(in crate::engine) fn hold(&mut self, pending: Pending) {
         let id = pending.request.session;
         if let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::http_mut) {
             state.answering = true;
@@ -99,7 +102,8 @@ impl Engine {
         }
     }
 
-    fn unhold(&mut self, id: SessionId) -> Option<Pending> {
+    /// Ends that; none if the session has ended.
+    pub(in crate::engine) fn unhold(&mut self, id: SessionId) -> Option<Pending> {
         let pending = self.pending.remove(id)?;
         if let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::http_mut) {
             state.answering = false;

@@ -8,6 +8,7 @@ use crate::engine::http::lookup::Lookup;
 use crate::engine::http::progress::Progress;
 use crate::engine::http::request::HttpRequest;
 use crate::engine::ids::SessionId;
+use crate::engine::viewing::identity::ViewerKey;
 
 /// The most long answers that readers work for at once. They keep what they have read of a folder until they are
 /// complete, and leave half of the readers to others.
@@ -20,6 +21,8 @@ pub(in crate::engine) struct Pending {
     pub progress: Progress,
     /// The answer that is composed; none while the request is on its way to one.
     pub composer: Option<Box<dyn Compose>>,
+    /// The viewer about whom the gates are asked by this request.
+    pub asks: Option<ViewerKey>,
     place: Place,
 }
 
@@ -50,7 +53,12 @@ pub(in crate::engine) struct PendingRequests {
 impl Pending {
     /// A request that waits for its answer, or for a lookup on the way to it.
     pub fn new(request: HttpRequest, progress: Progress, composer: Option<Box<dyn Compose>>) -> Self {
-        Self { request, progress, composer, place: Place::None }
+        Self { request, progress, composer, asks: None, place: Place::None }
+    }
+
+    /// A request by which the gates are asked about a viewer.
+    pub fn asking(request: HttpRequest, progress: Progress, viewer: ViewerKey) -> Self {
+        Self { asks: Some(viewer), ..Self::new(request, progress, None) }
     }
 }
 

@@ -177,6 +177,26 @@ pub const DIRECTIVES: &[Directive] = &[
     Directive {
         acts: Acts::AtOnce,
         ..row(
+            "hls_max_viewers",
+            Takes::Number(0, 0xffff_ffff),
+            "0",
+            "The maximum number of viewers of an application's HLS; 0 means no limit. Further viewers get 503. A viewer \
+             counts until it has asked for no playlist for three target durations.",
+        )
+    },
+    Directive {
+        acts: Acts::AtOnce,
+        ..row(
+            "hls_max_viewers_per_address",
+            Takes::Number(0, 0xffff_ffff),
+            "0",
+            "The same for the viewers from one IP address (from one network of 64 bits with IPv6). Loopback addresses, and \
+             proxies that do not tell their clients' addresses (set_real_ip_from), have no limit.",
+        )
+    },
+    Directive {
+        acts: Acts::AtOnce,
+        ..row(
             "hls_sessions",
             Takes::Flag,
             "off",

@@ -178,6 +178,8 @@ impl App {
             layout: layout(scope),
             key_path: if scope.flag("hls_keys") { scope.text("hls_key_path") } else { String::new() },
             suffixes: suffixes(scope),
+            most_viewers: limit(scope, "hls_max_viewers"),
+            most_viewers_per_address: limit(scope, "hls_max_viewers_per_address"),
             sessions: scope.flag("hls_sessions"),
             fragment: scope.time("hls_fragment"),
             node: scope.find("hls_path").unwrap_or(scope.node()),
@@ -231,6 +233,11 @@ impl App {
         let path = self.path.to_str().unwrap_or_default();
         Served::of(&config.sites, path, self.settings.layout)
     }
+}
+
+/// A number of which 0 means none.
+fn limit(scope: &Scope<'_>, name: &str) -> Option<usize> {
+    usize::try_from(scope.number(name)).ok().filter(|limit| *limit > 0)
 }
 
 fn suffixes(scope: &Scope<'_>) -> Vec<String> {

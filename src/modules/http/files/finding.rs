@@ -1,11 +1,14 @@
 //! What a reader has found for a request, at a path below a folder.
 
 use std::borrow::Cow;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix::errno::Errno;
 
 use crate::engine::Lookup;
+use crate::engine::files::open_file::OpenFile;
 use crate::engine::files::volume::Volume;
 
 use super::lookup::{self, Found};
@@ -41,6 +44,33 @@ impl Finding {
             Ok(Found::File(file)) => Some((folder(&self.base, &self.path), file.file.volume())),
             Ok(Found::Folder(_)) | Err(_) => None,
         }
+    }
+}
+
+/// The text of a playlist, as a reader has read it.
+#[derive(Debug)]
+pub struct PlaylistText {
+    base: PathBuf,
+    path: String,
+    pub text: Result<Vec<u8>, Errno>,
+}
+
+impl PlaylistText {
+    /// The work of a reader that reads the first `length` bytes of a playlist, which is at `path` below `base`.
+    pub fn read(file: Arc<OpenFile>, length: u64, (base, path): (&Path, &str)) -> Lookup {
+        let (base, path) = (base.to_owned(), path.to_owned());
+        Lookup::new(move || {
+            let mut bytes = vec![0; length as usize];
+            let read = file.file.read_exact_at(&mut bytes, 0);
+            let text = read
+                .map(|()| bytes)
+                .map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw));
+            Self { base, path, text }
+        })
+    }
+
+    pub fn is_of(&self, base: &Path, path: &str) -> bool {
+        self.base == base && self.path == path
     }
 }
 

@@ -6,6 +6,7 @@ pub(super) mod folder;
 pub(super) mod hls_probe;
 pub(super) mod link_probe;
 mod lookup;
+mod marked;
 pub(super) mod sources;
 pub(super) mod volumes;
 
@@ -24,7 +25,7 @@ use crate::modules::http::rewrite::internal_target;
 use crate::modules::http::settings::Settings;
 use crate::modules::http::template::TemplateValues;
 use crate::modules::http::try_files::{Last, TryFiles};
-use lookup::Found;
+use lookup::{DiskFile, Found};
 use sources::{Content, Miss, SHORTAGE, Sources};
 
 const ALLOWED: &str = "GET, HEAD, OPTIONS";
@@ -124,14 +125,23 @@ fn get(settings: &Settings, view: &TemplateValues<'_>, sources: &Sources<'_>, pa
         let names = settings.index.iter();
         let mut found = names.map(|name| (name, sources.find_in_memory(base, &[&*rest, name].concat())));
         if let Some((name, Some(file))) = found.find(|(_, file)| file.is_some()) {
-            return Answer::Reply(send(file, name, settings, (request, sources)));
+            let at = (base, &*[&*rest, name].concat());
+            return send_or_ask(Source::Memory(file), at, name, (settings, request, sources));
         }
-    } else if let Some(file) = sources.find_in_memory(base, &rest) {
-        return Answer::Reply(send(file, path, settings, (request, sources)));
+    } else {
+        // Before it is looked for: whether it is there is told to nobody who may not have it.
+        if let Some(file) = sources.undecided(base, &rest) {
+            return Answer::View(file);
+        }
+        if let Some(file) = sources.find_in_memory(base, &rest) {
+            return send_or_ask(Source::Memory(file), (base, &rest), path, (settings, request, sources));
+        }
     }
     Answer::Reply(match sources.find(base, &rest) {
         Ok(Found::File(_)) if path.ends_with('/') && !rest.is_empty() => HttpReply::error(404),
-        Ok(Found::File(file)) => send(file.content(), path, settings, (request, sources)),
+        Ok(Found::File(file)) => {
+            return send_or_ask(Source::Disk(file), (base, &rest), path, (settings, request, sources));
+        }
         Ok(Found::Folder(_)) if !path.ends_with('/') => redirect(request, path),
         Ok(Found::Folder(descriptor)) => {
             return index(settings, (base, &rest, descriptor), (request, sources), path);
@@ -149,9 +159,10 @@ fn index(
     path: &str,
 ) -> Answer {
     for name in settings.index.iter().filter(|name| !name.contains('/')) {
-        match sources.find(base, &[rest.trim_end_matches('/'), "/", name].concat()) {
+        let below = [rest.trim_end_matches('/'), "/", name].concat();
+        match sources.find(base, &below) {
             Ok(Found::File(file)) => {
-                return Answer::Reply(send(file.content(), name, settings, (request, sources)));
+                return send_or_ask(Source::Disk(file), (base, &below), name, (settings, request, sources));
             }
             Ok(Found::Folder(_)) | Err(Miss::Failed(Errno::ENOENT)) => {}
             Err(Miss::Failed(errno)) => return Answer::Reply(sources::failure(path, errno)),
@@ -185,6 +196,36 @@ fn options(settings: &Settings, request: &Request, path: &str) -> HttpReply {
             .with("Access-Control-Max-Age", PREFLIGHT_SECONDS);
     }
     HttpReply { head, body: Body::Empty }
+}
+
+/// A file that has been found.
+enum Source {
+    Memory(Content),
+    Disk(DiskFile),
+}
+
+/// Sends a file, unless it is one of HLS and it is not known yet whether it may be sent.
+fn send_or_ask(
+    found: Source,
+    (base, path): (&Path, &str),
+    name: &str,
+    (settings, request, sources): (&Settings, &Request, &Sources<'_>),
+) -> Answer {
+    let behind_links = || match &found {
+        Source::Memory(_) => None,
+        Source::Disk(file) => sources.undecided_behind_links(file),
+    };
+    if let Some(file) = sources.undecided(base, path).or_else(behind_links) {
+        return Answer::View(file);
+    }
+    let content = match found {
+        Source::Memory(content) => content,
+        Source::Disk(file) => file.content(),
+    };
+    match sources.marks(&request.query) {
+        Some(marks) => marked::send(marks, content, (base, path), (settings.mime(name), sources)),
+        None => Answer::Reply(send(content, name, settings, (request, sources))),
+    }
 }
 
 /// A file, a part of it, or that there is no need to send it.

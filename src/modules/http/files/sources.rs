@@ -1,6 +1,7 @@
 //! Where answers get files from: memory, the kernel's caches, and what readers have found for the request.
 
 use std::cell::Cell;
+use std::fs::read_link;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::time::SystemTime;
@@ -8,10 +9,13 @@ use std::time::SystemTime;
 use nix::errno::Errno;
 
 use crate::engine::files::page_cache;
-use crate::engine::{Body, Ctx, Descriptors, Findings, HttpReply, Lookup, MemoryFiles};
+use crate::engine::{
+    Admission, Body, Ctx, Descriptors, Findings, HlsFile, HlsFileKind, HttpReply, HttpRequest, Lookup, Marks,
+    MemoryFiles, Viewing,
+};
 use crate::http::response::RETRY_AFTER;
 
-use super::finding::Finding;
+use super::finding::{Finding, PlaylistText};
 use super::lookup::{self, DiskFile, Found, SMALL};
 use super::volumes::Volumes;
 
@@ -26,9 +30,20 @@ pub struct Sources<'a> {
     pub descriptors: Descriptors,
     volumes: &'a Volumes,
     findings: &'a Findings,
+    hls: Option<Hls<'a>>,
     /// Answers for which no descriptor was left.
     pub shortages: Cell<u64>,
 }
+
+/// The files of HLS, and what is known of the request for one.
+#[derive(Debug, Clone, Copy)]
+struct Hls<'a> {
+    viewing: &'a Viewing,
+    admission: &'a Admission,
+}
+
+/// The longest playlist to which tokens are added, in bytes. HLS writes none that is longer.
+const MAX_PLAYLIST: u64 = 16 << 20;
 
 /// A file that can be sent.
 #[derive(Debug)]
@@ -48,8 +63,9 @@ pub enum Miss {
 }
 
 impl<'a> Sources<'a> {
-    pub fn new(cx: &'a Ctx, volumes: &'a Volumes, findings: &'a Findings) -> Self {
-        Self::of(&cx.memory, cx.descriptors, (volumes, findings))
+    pub fn new(cx: &'a Ctx, volumes: &'a Volumes, request: &'a HttpRequest) -> Self {
+        let hls = Hls { viewing: &cx.viewing, admission: &request.admission };
+        Self { hls: Some(hls), ..Self::of(&cx.memory, cx.descriptors, (volumes, &request.findings)) }
     }
 
     /// The sources with these files in memory and descriptors.
@@ -58,7 +74,7 @@ impl<'a> Sources<'a> {
         descriptors: Descriptors,
         (volumes, findings): (&'a Volumes, &'a Findings),
     ) -> Self {
-        Self { memory, descriptors, volumes, findings, shortages: Cell::new(0) }
+        Self { memory, descriptors, volumes, findings, hls: None, shortages: Cell::new(0) }
     }
 
     /// True if a body may be sent: a file stays open until its client has taken all of it.
@@ -66,6 +82,57 @@ impl<'a> Sources<'a> {
         match body {
             Body::File { file, .. } => self.descriptors.may_download(file.file.as_raw_fd()),
             _ => true,
+        }
+    }
+
+    /// The file of HLS at a path below `base` if it is not known yet whether it may be sent.
+    pub fn undecided(&self, base: &Path, path: &str) -> Option<HlsFile> {
+        let Hls { viewing, admission } = self.hls.filter(|hls| !hls.viewing.files.is_empty())?;
+        let file = viewing.file(&base.join(path.trim_start_matches('/')))?;
+        let is_open = file.kind != HlsFileKind::Playlist && !viewing.is_guarded(file.app);
+        let is_admitted = matches!(admission, Admission::Admitted(admitted) if *admitted == file);
+        (!is_open && !is_admitted).then_some(file)
+    }
+
+    /// The same for a file that has been opened, by the path that it really has: there may be links in that of the base.
+    pub fn undecided_behind_links(&self, file: &DiskFile) -> Option<HlsFile> {
+        self.hls.filter(|hls| hls.viewing.files.has_guarded())?;
+        let real = read_link(format!("/proc/self/fd/{}", file.file.file.as_raw_fd())).ok()?;
+        self.undecided(&real, "")
+    }
+
+    /// What has to be added to the playlist that is sent; none for any other file, and for one that all may have.
+    pub fn marks(&self, query: &str) -> Option<Marks> {
+        let Hls { viewing, admission } = self.hls?;
+        match admission {
+            Admission::Admitted(file) => viewing.marks(file, query),
+            Admission::Unasked | Admission::TurnedAway => None,
+        }
+    }
+
+    /// The whole text of a playlist, which may have to be waited for; none if it is too long or cannot be read.
+    pub fn text(&self, content: Content, (base, path): (&Path, &str)) -> Result<Vec<u8>, Miss> {
+        let length = content.body.len();
+        if length > MAX_PLAYLIST {
+            return Err(Miss::Failed(Errno::EFBIG));
+        }
+        let is_it = |text: &PlaylistText| text.is_of(base, path);
+        if let Some(read) = self.findings.find(is_it) {
+            return read.text.clone().map_err(Miss::Failed);
+        }
+        match content.body {
+            Body::Empty => Ok(Vec::new()),
+            Body::Bytes(bytes) => Ok(bytes.to_vec()),
+            Body::Memory { extent, offset, .. } => {
+                extent.read(offset, length as usize).map_err(|_| Miss::Failed(Errno::EIO))
+            }
+            Body::File { file, .. } => {
+                let mut bytes = vec![0; length as usize];
+                if page_cache::read(&file, &mut bytes, 0) {
+                    return Ok(bytes);
+                }
+                Err(Miss::Unknown(PlaylistText::read(file, length, (base, path))))
+            }
         }
     }
 

@@ -1,0 +1,57 @@
+//! What an application asks of its viewers.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::engine::config::Application;
+use crate::engine::viewing::identity::Shows;
+
+/// What an application asks of its viewers, and how many it takes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::engine) struct Guard {
+    /// The name of the application.
+    pub app: Rc<str>,
+    /// Whether viewers have to show something, or a backend decides about them.
+    pub is_guarded: bool,
+    /// `hls_sessions`.
+    pub has_sessions: bool,
+    /// The most viewers (`hls_max_viewers`).
+    pub most: Option<usize>,
+    /// The most viewers of one address (`hls_max_viewers_per_address`).
+    pub most_per_address: Option<usize>,
+    /// `hls_fragment`, the shortest target duration.
+    pub fragment: Duration,
+}
+
+impl Guard {
+    pub fn of(app: &Application<'_>) -> Self {
+        let Some(hls) = &app.features.hls else { return Self::default() };
+        Self {
+            app: app.name.as_str().into(),
+            is_guarded: app.features.guards_viewers(),
+            has_sessions: hls.sessions,
+            most: hls.most_viewers,
+            most_per_address: hls.most_viewers_per_address,
+            fragment: hls.fragment,
+        }
+    }
+
+    /// Whether a viewer beyond a limit is refused.
+    pub fn is_limited(&self) -> bool {
+        self.asks() || self.most.is_some() || self.most_per_address.is_some()
+    }
+
+    /// Whether the gates are asked about a new viewer.
+    pub fn asks(&self) -> bool {
+        self.is_guarded || self.has_sessions
+    }
+
+    /// What is looked at to know a viewer again.
+    pub fn shows(&self) -> Shows {
+        match self {
+            Self { has_sessions: true, .. } => Shows::Query,
+            Self { is_guarded: true, .. } => Shows::Credentials,
+            Self { .. } => Shows::Nothing,
+        }
+    }
+}

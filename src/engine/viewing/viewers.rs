@@ -1,0 +1,278 @@
+//! The table of viewers: who watches which stream, and who has been refused.
+//!
+//! A viewer is in it as long as it asks for playlists; one that has been quiet for its time is ended by a check. Each
+//! has one entry in `checks`, whose time may be too early: then it is checked again. All tables are bounded.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use slab::Slab;
+
+use crate::engine::ids::{AppId, SessionId};
+use crate::engine::limits::origin::Origin;
+use crate::engine::viewing::identity::ViewerKey;
+use crate::engine::viewing::view::ViewerId;
+
+/// The most viewers. Beyond it, new ones of open applications are not counted, and those of others are refused.
+pub(in crate::engine) const MAX_VIEWERS: usize = 65_536;
+
+/// How long a refusal is kept: so long a viewer is refused without being judged again.
+const REFUSED_FOR: Duration = Duration::from_secs(10);
+
+/// The most refusals that are kept.
+const MAX_REFUSED: usize = 4096;
+
+/// The most requests of one viewer that wait for its decision.
+const MAX_WAITING: usize = 64;
+
+/// The number of entries for which a table keeps its memory.
+const USUAL: usize = 1024;
+
+/// All viewers.
+#[derive(Debug, Default)]
+pub struct Viewers {
+    table: HashMap<ViewerKey, Viewer>,
+    checks: BinaryHeap<Reverse<(Instant, ViewerKey)>>,
+    streams: Slab<Watched>,
+    by_name: HashMap<(AppId, Box<str>), u32>,
+    by_app: HashMap<AppId, usize>,
+    by_origin: HashMap<(AppId, Origin), usize>,
+    refused: HashMap<ViewerKey, Instant>,
+    /// The keys of `refused` in the order of their times.
+    refusals: VecDeque<ViewerKey>,
+    /// Viewers that are being decided about, with the sessions of their other requests, which wait.
+    undecided: HashMap<ViewerKey, Vec<SessionId>>,
+}
+
+/// A viewer.
+#[derive(Debug, Clone, Copy)]
+struct Viewer {
+    id: ViewerId,
+    /// The stream whose playlist it has asked for last.
+    stream: u32,
+    /// When that was.
+    seen: Instant,
+    /// Its address, where the viewers of one address are limited.
+    origin: Option<Origin>,
+}
+
+/// A stream that is watched.
+#[derive(Debug)]
+struct Watched {
+    app: AppId,
+    name: Box<str>,
+    viewers: u32,
+}
+
+/// What is known of a viewer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum Known {
+    /// It watches.
+    Watching,
+    /// It has been refused a moment ago.
+    Refused,
+    /// A request of it is being decided about.
+    Undecided,
+    /// Nothing.
+    New,
+}
+
+impl Viewers {
+    /// The viewers of a stream.
+    pub fn of_stream(&self, app: AppId, name: &str) -> usize {
+        let index = self.by_name.get(&(app, name.into()));
+        index.and_then(|index| self.streams.get(*index as usize)).map_or(0, |stream| stream.viewers as usize)
+    }
+
+    /// The viewers of an application.
+    pub fn of_app(&self, app: AppId) -> usize {
+        self.by_app.get(&app).copied().unwrap_or_default()
+    }
+
+    /// The viewers of an application from one origin; counted only for those that begin with an origin.
+    pub(in crate::engine) fn of_origin(&self, app: AppId, origin: Origin) -> usize {
+        self.by_origin.get(&(app, origin)).copied().unwrap_or_default()
+    }
+
+    /// The number of all viewers.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// Whether no more viewers can be counted.
+    pub(in crate::engine) fn is_full(&self) -> bool {
+        self.table.len() >= MAX_VIEWERS
+    }
+
+    /// What is known of a viewer.
+    pub(in crate::engine) fn find(&self, key: ViewerKey, now: Instant) -> Known {
+        if self.table.contains_key(&key) {
+            Known::Watching
+        } else if self.undecided.contains_key(&key) {
+            Known::Undecided
+        } else if self.refused.get(&key).is_some_and(|at| now < *at + REFUSED_FOR) {
+            Known::Refused
+        } else {
+            Known::New
+        }
+    }
+
+    /// A viewer asks for a playlist of a stream again.
+    pub(in crate::engine) fn touch(&mut self, key: ViewerKey, (app, name): (AppId, &str), now: Instant) {
+        let stream = self.stream(app, name);
+        let Some(viewer) = self.table.get_mut(&key) else { return self.leave_stream(stream) };
+        viewer.seen = now;
+        let before = std::mem::replace(&mut viewer.stream, stream);
+        self.leave_stream(before);
+    }
+
+    /// A viewer begins; it is checked at `check`.
+    pub(in crate::engine) fn begin(
+        &mut self,
+        (key, id): (ViewerKey, ViewerId),
+        (app, name): (AppId, &str),
+        origin: Option<Origin>,
+        (now, check): (Instant, Instant),
+    ) {
+        let stream = self.stream(app, name);
+        let viewer = Viewer { id, stream, seen: now, origin };
+        if let Some(before) = self.table.insert(key, viewer) {
+            debug_assert!(false, "a viewer begins once");
+            self.leave_stream(before.stream);
+            return;
+        }
+        self.checks.push(Reverse((check, key)));
+        *self.by_app.entry(app).or_default() += 1;
+        if let Some(origin) = origin {
+            *self.by_origin.entry((app, origin)).or_default() += 1;
+        }
+    }
+
+    /// When the next check is due.
+    pub(in crate::engine) fn next_check(&self) -> Option<Instant> {
+        self.checks.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Takes the next check that is due: ends the viewer, whose number is returned, if it has been quiet for the time
+    /// that `quiet` tells of its stream; else it is checked later. None if no check is due.
+    pub(in crate::engine) fn check(
+        &mut self,
+        now: Instant,
+        quiet: impl FnOnce(AppId, &str) -> Duration,
+    ) -> Option<Option<ViewerId>> {
+        self.next_check().filter(|at| *at <= now)?;
+        let Reverse((_, key)) = self.checks.pop()?;
+        let Some(viewer) = self.table.get(&key).copied() else { return Some(None) };
+        let stream = self.streams.get(viewer.stream as usize);
+        let until = stream.map_or(now, |stream| viewer.seen + quiet(stream.app, &stream.name));
+        if until > now {
+            self.checks.push(Reverse((until, key)));
+            return Some(None);
+        }
+        self.end(key);
+        Some(Some(viewer.id))
+    }
+
+    /// Ends one viewer, whichever; none if there is none.
+    pub(in crate::engine) fn end_any(&mut self) -> Option<ViewerId> {
+        let Reverse((_, key)) = self.checks.pop()?;
+        let id = self.table.get(&key).map(|viewer| viewer.id);
+        self.end(key);
+        id.or_else(|| self.end_any())
+    }
+
+    fn end(&mut self, key: ViewerKey) {
+        let Some(viewer) = self.table.remove(&key) else { return };
+        let app = self.streams.get(viewer.stream as usize).map(|stream| stream.app);
+        self.leave_stream(viewer.stream);
+        if let Some(app) = app {
+            uncount(&mut self.by_app, app);
+            if let Some(origin) = viewer.origin {
+                uncount(&mut self.by_origin, (app, origin));
+            }
+        }
+        if self.table.capacity() / 8 > self.table.len().max(USUAL) {
+            self.table.shrink_to(USUAL);
+            self.checks.shrink_to(USUAL);
+        }
+    }
+
+    /// A viewer is being decided about.
+    pub(in crate::engine) fn suspend(&mut self, key: ViewerKey) {
+        self.undecided.entry(key).or_default();
+    }
+
+    /// A request of such a viewer waits; false if too many do.
+    pub(in crate::engine) fn wait(&mut self, key: ViewerKey, session: SessionId) -> bool {
+        let Some(waiting) = self.undecided.get_mut(&key).filter(|waiting| waiting.len() < MAX_WAITING) else {
+            return false;
+        };
+        waiting.push(session);
+        true
+    }
+
+    /// It has been decided about a viewer, or never will be. Returns the sessions whose requests have waited.
+    pub(in crate::engine) fn decided(&mut self, key: ViewerKey) -> Vec<SessionId> {
+        self.undecided.remove(&key).unwrap_or_default()
+    }
+
+    /// Keeps the refusal of a viewer.
+    pub(in crate::engine) fn refuse(&mut self, key: ViewerKey, now: Instant) {
+        while let Some(oldest) = self.refusals.front() {
+            let is_over = self.refused.get(oldest).is_none_or(|at| now >= *at + REFUSED_FOR);
+            if !is_over && self.refusals.len() < MAX_REFUSED {
+                break;
+            }
+            if let Some(oldest) = self.refusals.pop_front() {
+                self.refused.remove(&oldest);
+            }
+        }
+        if self.refused.insert(key, now).is_none() {
+            self.refusals.push_back(key);
+        }
+    }
+
+    /// Forgets all refusals, as another configuration may not refuse.
+    pub(in crate::engine) fn forget_refusals(&mut self) {
+        (self.refused, self.refusals) = Default::default();
+    }
+
+    /// The entry of a stream, with one viewer more.
+    fn stream(&mut self, app: AppId, name: &str) -> u32 {
+        let key = (app, Box::from(name));
+        if let Some(index) = self.by_name.get(&key) {
+            if let Some(stream) = self.streams.get_mut(*index as usize) {
+                stream.viewers += 1;
+            }
+            return *index;
+        }
+        let index = self.streams.insert(Watched { app, name: name.into(), viewers: 1 }) as u32;
+        self.by_name.insert(key, index);
+        index
+    }
+
+    /// A stream has one viewer less.
+    fn leave_stream(&mut self, index: u32) {
+        let Some(stream) = self.streams.get_mut(index as usize) else { return };
+        stream.viewers = stream.viewers.saturating_sub(1);
+        if stream.viewers == 0 {
+            let Watched { app, name, .. } = self.streams.remove(index as usize);
+            self.by_name.remove(&(app, name));
+        }
+    }
+}
+
+fn uncount<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: K) {
+    if let Some(count) = counts.get_mut(&key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(&key);
+        }
+    }
+}
