@@ -45,6 +45,12 @@ impl Signer {
         self.hmac(signed).verify_slice(&bytes).is_ok()
     }
 
+    /// The signature, as the programs of operators make it.
+    #[cfg(test)]
+    pub fn sign(&self, signed: &Signed<'_>) -> String {
+        self.hmac(signed).finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     fn hmac(&self, signed: &Signed<'_>) -> Hmac<Sha256> {
         let mut hmac = self.0.clone();
         let lines = [Some(signed.action), Some(signed.path), Some(signed.expires), signed.address];

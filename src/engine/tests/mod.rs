@@ -29,6 +29,7 @@ mod sessions;
 mod shared_object;
 mod slow_disk;
 mod unsolicited;
+mod viewing;
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};

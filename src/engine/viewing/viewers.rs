@@ -192,9 +192,9 @@ impl Viewers {
         let app = self.streams.get(viewer.stream as usize).map(|stream| stream.app);
         self.leave_stream(viewer.stream);
         if let Some(app) = app {
-            uncount(&mut self.by_app, app);
+            uncount(&mut self.by_app, &app);
             if let Some(origin) = viewer.origin {
-                uncount(&mut self.by_origin, (app, origin));
+                uncount(&mut self.by_origin, &(app, origin));
             }
         }
         if self.table.capacity() / 8 > self.table.len().max(USUAL) {
@@ -268,11 +268,11 @@ impl Viewers {
     }
 }
 
-fn uncount<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: K) {
-    if let Some(count) = counts.get_mut(&key) {
+fn uncount<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
         *count -= 1;
         if *count == 0 {
-            counts.remove(&key);
+            counts.remove(key);
         }
     }
 }

@@ -1,0 +1,236 @@
+//! Viewers of HLS in virtual time: who gets a playlist, who is counted, and who has left.
+
+use crate::auth::segment_token::SegmentSigner;
+use crate::auth::signature::{Signed, Signer};
+use crate::engine::tests::*;
+
+/// The application `live` with these directives, and the application `open` without any; their files are in memory.
+fn world(settings: &str) -> World {
+    let mut world = World::configured(table(), &config(settings));
+    let list = "#EXTM3U\n#EXTINF:2.000,\ncam-7.ts\n";
+    let low = "#EXTM3U\n#EXTINF:2.000,\ncam_low-7.ts\n";
+    for (path, text) in [
+        ("/x/hls/cam.m3u8", list),
+        ("/x/hls/cam_low.m3u8", low),
+        ("/x/hls/dog.m3u8", list),
+        ("/x/hls/cam-7.ts", "media"),
+        ("/x/hls/dog-7.ts", "media"),
+        ("/x/open/cam.m3u8", list),
+    ] {
+        let memory = &mut world.engine.cx.memory;
+        let draft = memory.begin_draft(None).unwrap();
+        memory.append(&draft, text.as_bytes(), 0).unwrap();
+        memory.publish(draft, path.into(), world.now.wall, Duration::from_secs(86_400));
+    }
+    world
+}
+
+fn config(settings: &str) -> String {
+    let hls = "live on; hls on; hls_memory on; hls_fragment 2s;";
+    format!(
+        "rtmp {{ server {{ listen 127.0.0.1:0;
+            application live {{ {hls} hls_path /x/hls; hls_variant _low; {settings} }}
+            application open {{ {hls} hls_path /x/open; }} }} }}
+         http {{ server {{ listen 127.0.0.1:0; location / {{ root /x; }} }} }}"
+    )
+}
+
+/// Asks for a path, with more fields in the head; the whole answer.
+fn get_with(world: &mut World, path: &str, fields: &str) -> String {
+    let id = world.engine.accept(1, ENDS, world.now).unwrap();
+    let head = format!("GET {path} HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+    world.engine.input(id, head.as_bytes(), world.now);
+    world.end_turn();
+    let answer = String::from_utf8(world.take(id, usize::MAX).concat()).unwrap();
+    world.engine.lost(id, world.now);
+    world.end_turn();
+    answer
+}
+
+fn get(world: &mut World, path: &str) -> String {
+    get_with(world, path, "")
+}
+
+/// A link to a stream of `live`, as a query.
+fn link(name: &str, end: u64) -> String {
+    let (path, expires) = (format!("live/{name}"), end.to_string());
+    let signed = Signed { action: "play", path: &path, expires: &expires, address: None };
+    format!("?expires={end}&sig={}", Signer::new("a-secret-of-links").sign(&signed))
+}
+
+fn status(world: &mut World, path: &str) -> String {
+    get(world, path).split(' ').nth(1).unwrap().to_owned()
+}
+
+fn viewers(world: &World, name: &str) -> usize {
+    world.engine.cx.viewing.viewers.of_stream(AppId(0), name)
+}
+
+#[test]
+fn a_playlist_is_sent_to_who_shows_a_key_and_to_nobody_else() {
+    let mut world =
+        world("play_key secret-of-all; play_key secret-of-cam cam; play_key secret-of-low cam_low;");
+    for (path, expected) in [
+        ("/hls/cam.m3u8?key=secret-of-all", "200"),
+        ("/hls/dog.m3u8?key=secret-of-all", "200"),
+        ("/hls/cam.m3u8?key=secret-of-cam", "200"),
+        ("/hls/cam_low.m3u8?key=secret-of-cam", "200"),
+        ("/hls/cam_low.m3u8?key=secret-of-low", "200"),
+        ("/hls/cam.m3u8?key=secret-of-low", "403"),
+        ("/hls/dog.m3u8?key=secret-of-cam", "403"),
+        ("/hls/cam.m3u8?key=other", "403"),
+        ("/hls/cam.m3u8?t=secret-of-all", "403"),
+        ("/hls/cam.m3u8", "403"),
+        ("/hls/none.m3u8", "403"),
+        ("/hls/none.m3u8?key=secret-of-all", "404"),
+        ("/hls/secret-of-cam.m3u8", "403"),
+        ("/open/cam.m3u8", "200"),
+    ] {
+        assert_eq!(status(&mut world, path), expected, "{path}");
+    }
+    assert_eq!(world.engine.cx.refusals.viewers, 7);
+}
+
+#[test]
+fn a_playlist_for_one_viewer_is_kept_by_no_cache_whatever_the_configuration_says() {
+    let config = config("play_key secret-of-all;")
+        .replace("root /x;", "root /x; expires 1h; add_header Cache-Control public always;");
+    let mut world = self::world("play_key secret-of-all;");
+    world.reload(&config);
+    for (path, control) in [
+        ("/hls/cam.m3u8?key=secret-of-all", "private, no-store"),
+        ("/hls/cam.m3u8", "no-store"),
+        ("/open/cam.m3u8", "public"),
+    ] {
+        let answer = get(&mut world, path);
+        let controls: Vec<_> = answer.lines().filter(|line| line.starts_with("Cache-Control")).collect();
+        assert_eq!(controls.last().unwrap(), &format!("Cache-Control: {control}"), "{answer}");
+        assert!(path.starts_with("/open") || controls.len() == 1 && !answer.contains("Expires"), "{answer}");
+        assert_eq!(answer.contains("ETag"), path.starts_with("/open"), "{answer}");
+    }
+}
+
+#[test]
+fn a_segment_is_sent_to_who_shows_its_token_or_a_key() {
+    let mut world = world("play_key secret-of-all; hls_token_secret a-secret-of-tokens;");
+    let answer = get(&mut world, "/hls/cam.m3u8?key=secret-of-all");
+    let uri = answer.lines().find(|line| line.starts_with("cam-7.ts?t=")).unwrap().to_owned();
+    let token = SegmentSigner::new(b"a-secret-of-tokens").token("live/cam", "7.ts");
+    assert_eq!(uri, format!("cam-7.ts?t={token}"));
+    for (path, expected) in [
+        (format!("/hls/{uri}"), "200"),
+        ("/hls/cam-7.ts".into(), "403"),
+        (format!("/hls/dog-7.ts?t={token}"), "403"),
+        (format!("/hls/cam-8.ts?t={token}"), "403"),
+        (format!("/hls/cam-8.ts?t={}", SegmentSigner::new(b"other").token("live/cam", "8.ts")), "403"),
+        ("/hls/cam-7.ts?t=".into(), "403"),
+        ("/hls/cam-7.ts?t=x&key=secret-of-all".into(), "403"),
+        ("/hls/cam-7.ts?key=secret-of-all".into(), "200"),
+        ("/hls/cam-07.ts?t=x".into(), "403"),
+    ] {
+        assert_eq!(status(&mut world, &path), expected, "{path}");
+    }
+    assert!(get(&mut world, "/hls/cam-7.ts?key=secret-of-all").contains("max-age=60"));
+}
+
+#[test]
+fn who_began_with_a_link_continues_beyond_its_end_as_long_as_it_polls() {
+    let mut world = world("play_secret a-secret-of-links;");
+    // The link is good for 30 s more than it says.
+    let of_cam = link("cam", 10);
+    let list = format!("/hls/cam_low.m3u8{of_cam}");
+    assert_eq!(status(&mut world, &format!("/hls/cam.m3u8{of_cam}")), "200");
+    for _ in 0..40 {
+        world.pass(5);
+        assert_eq!(status(&mut world, &list), "200");
+    }
+    assert_eq!(status(&mut world, &format!("/hls/dog.m3u8{of_cam}")), "403");
+    world.pass(7);
+    assert_eq!(status(&mut world, &list), "403", "it has been quiet for three target durations");
+    assert_eq!(status(&mut world, &format!("/hls/dog.m3u8{}", link("dog", 10))), "403");
+    assert_eq!(status(&mut world, &format!("/hls/dog.m3u8{}", link("dog", 1000))), "200");
+}
+
+#[test]
+fn viewers_are_counted_by_address_and_program_or_by_the_session_that_a_player_names() {
+    let mut world = world("");
+    for (fields, count) in [
+        ("User-Agent: a\r\n", 1),
+        ("User-Agent: a\r\n", 1),
+        ("User-Agent: b\r\n", 2),
+        ("User-Agent: b\r\nX-Playback-Session-Id: 1\r\n", 3),
+        ("User-Agent: c\r\nX-Playback-Session-Id: 1\r\n", 3),
+        ("", 4),
+    ] {
+        get_with(&mut world, "/hls/cam.m3u8", fields);
+        assert_eq!(viewers(&world, "cam"), count, "{fields}");
+    }
+    get(&mut world, "/hls/cam-7.ts");
+    get(&mut world, "/hls/dog.m3u8");
+    assert_eq!((viewers(&world, "cam"), viewers(&world, "dog")), (4, 1), "segments count nobody");
+    get(&mut world, "/hls/cam_low.m3u8");
+    assert_eq!((viewers(&world, "cam"), viewers(&world, "cam_low")), (3, 1), "variants are one viewer");
+    world.pass(5);
+    get(&mut world, "/hls/cam_low.m3u8");
+    world.pass(2);
+    assert_eq!((viewers(&world, "cam"), viewers(&world, "cam_low")), (0, 1));
+    world.pass(5);
+    assert!(world.engine.cx.viewing.viewers.is_empty());
+}
+
+#[test]
+fn viewers_with_one_key_are_told_apart_and_those_with_one_link_are_not() {
+    let mut world = world("play_key secret-of-all; play_secret a-secret-of-links;");
+    for agent in ["a", "b"] {
+        get_with(&mut world, "/hls/cam.m3u8?key=secret-of-all", &format!("User-Agent: {agent}\r\n"));
+    }
+    assert_eq!(viewers(&world, "cam"), 2);
+    for agent in ["a", "b"] {
+        let path = format!("/hls/dog.m3u8{}&_={agent}", link("dog", 1000));
+        get_with(&mut world, &path, &format!("User-Agent: {agent}\r\n"));
+    }
+    assert_eq!(viewers(&world, "dog"), 1);
+}
+
+#[test]
+fn viewers_beyond_a_limit_get_503_until_others_have_left() {
+    let mut world = world("hls_max_viewers 3; hls_max_viewers_per_address 2;");
+    let mut watch = |world: &mut World, agent: &str| {
+        let answer = get_with(world, "/hls/cam.m3u8", &format!("User-Agent: {agent}\r\n"));
+        (answer.split(' ').nth(1).unwrap().to_owned(), answer.contains("Retry-After"))
+    };
+    assert_eq!(watch(&mut world, "a"), ("200".into(), false));
+    assert_eq!(watch(&mut world, "b"), ("200".into(), false));
+    assert_eq!(watch(&mut world, "c"), ("503".into(), true));
+    assert_eq!(watch(&mut world, "a"), ("200".into(), false));
+    world.pass(7);
+    assert_eq!(watch(&mut world, "c"), ("200".into(), false));
+}
+
+#[test]
+fn a_guess_is_slowed_and_a_wrong_key_of_one_viewer_is_judged_once_in_ten_seconds() {
+    let mut world = world("play_key secret-of-all;");
+    for _ in 0..20 {
+        assert_eq!(status(&mut world, "/hls/cam.m3u8?key=stale"), "403");
+    }
+    assert_eq!(world.engine.cx.refusals.wrong_keys, 1, "a player that polls is no guess");
+    for number in 0..9 {
+        assert_eq!(status(&mut world, &format!("/hls/cam.m3u8?key=guess{number}")), "403");
+    }
+    assert_eq!(status(&mut world, "/hls/cam.m3u8?key=secret-of-all"), "503", "the address is slowed");
+    world.pass(6);
+    assert_eq!(status(&mut world, "/hls/cam.m3u8?key=secret-of-all"), "200");
+}
+
+#[test]
+fn what_is_watched_is_watched_on_over_a_reload() {
+    let mut world = world("play_key secret-of-all;");
+    let list = "/hls/cam.m3u8?key=secret-of-all";
+    assert_eq!(status(&mut world, list), "200");
+    world.reload(&config("play_key another-secret;"));
+    assert_eq!(status(&mut world, list), "200", "it has begun before");
+    assert_eq!(status(&mut world, "/hls/dog.m3u8?key=secret-of-all"), "403");
+    assert_eq!(status(&mut world, "/hls/dog.m3u8?key=another-secret"), "200");
+    world.reload(&config(""));
+    assert!(get(&mut world, "/hls/dog.m3u8").contains("\ncam-7.ts\n"), "without keys there are no tokens");
+}
