@@ -38,6 +38,7 @@ use crate::engine::request::RequestKind;
 use crate::engine::session::log_limits::LogLimits;
 use crate::engine::session::out_queue::{OutQueue, QueueLimits};
 use crate::engine::session::{HttpState, ProtocolState, RtmpState, STEP_DEADLINE, Session, Sessions};
+use crate::engine::sink::Outlet;
 use crate::engine::stream::Streams;
 use crate::engine::stream::awaited::Awaited;
 use crate::engine::stream::name::StreamName;
@@ -227,6 +228,16 @@ impl Ctx {
             draining: false,
             date: (0, String::new()),
             seed,
+        }
+    }
+
+    /// The surroundings of sinks, and of what works on their files.
+    pub fn outlet(&mut self) -> Outlet<'_> {
+        Outlet {
+            now: self.now,
+            memory: &mut self.memory,
+            jobs: &mut self.jobs,
+            lists: &mut self.viewing.lists,
         }
     }
 

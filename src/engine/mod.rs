@@ -91,6 +91,7 @@ pub use stream::{Stream, StreamFacts, Streams};
 pub use timers::TimerId;
 pub use viewing::Viewing;
 pub use viewing::files::{HlsFile, HlsFileKind, HlsFiles};
+pub use viewing::lists::HlsLists;
 pub use viewing::marks::{Marker, Marks};
 pub use viewing::view::{Admission, View, ViewerId};
 pub use viewing::viewers::Viewers;

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use crate::engine::jobs::{JobResult, Jobs};
 use crate::engine::memory::MemoryFiles;
 use crate::engine::now::Now;
+use crate::engine::viewing::lists::HlsLists;
 use crate::media::Frame;
 
 /// Why a sink gets no more frames.
@@ -30,6 +31,8 @@ pub struct Outlet<'a> {
     pub memory: &'a mut MemoryFiles,
     /// Work for the threads, for a sink whose files are on a disk.
     pub jobs: &'a mut Jobs,
+    /// What is listed of each stream, for a sink that has a playlist.
+    pub lists: &'a mut HlsLists,
 }
 
 /// An output of one stream, such as a set of HLS fragments.

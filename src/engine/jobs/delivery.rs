@@ -26,7 +26,12 @@ impl Engine {
             JobOwner::Sink { stream, name } => {
                 let cx = &mut self.cx;
                 let Some(stream) = cx.streams.get_mut(stream) else { return };
-                let outlet = &mut Outlet { now: cx.now, memory: &mut cx.memory, jobs: &mut cx.jobs };
+                let outlet = &mut Outlet {
+                    now: cx.now,
+                    memory: &mut cx.memory,
+                    jobs: &mut cx.jobs,
+                    lists: &mut cx.viewing.lists,
+                };
                 stream.give_result(name, result, outlet, &cx.panics);
             }
             JobOwner::Unpublish(publisher) => {

@@ -12,7 +12,12 @@ impl Ctx {
     /// Has sinks and late readers give back memory that others want.
     pub(in crate::engine) fn reclaim_memory(&mut self) {
         if self.memory.is_crowded() {
-            let outlet = &mut Outlet { now: self.now, memory: &mut self.memory, jobs: &mut self.jobs };
+            let outlet = &mut Outlet {
+                now: self.now,
+                memory: &mut self.memory,
+                jobs: &mut self.jobs,
+                lists: &mut self.viewing.lists,
+            };
             let streams = self.streams.iter_mut();
             streams.for_each(|stream| stream.let_sinks_give_way(outlet, &self.panics));
             self.memory.clear_crowded();

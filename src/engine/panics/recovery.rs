@@ -101,8 +101,12 @@ impl Engine {
         self.call_publish_end(id);
         self.call_stream_end(id);
         if let Some(stream) = self.cx.streams.get_mut(id) {
-            let outlet =
-                &mut Outlet { now: self.cx.now, memory: &mut self.cx.memory, jobs: &mut self.cx.jobs };
+            let outlet = &mut Outlet {
+                now: self.cx.now,
+                memory: &mut self.cx.memory,
+                jobs: &mut self.cx.jobs,
+                lists: &mut self.cx.viewing.lists,
+            };
             stream.drop_sinks(outlet, &self.cx.panics);
             stream.clear();
         }

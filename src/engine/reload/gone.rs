@@ -120,6 +120,7 @@ impl Engine {
     fn release_gone(&mut self) {
         for app in self.cx.unused_apps() {
             self.cx.apps.release(app);
+            self.cx.viewing.release(app);
             self.each_module(|module, cx| module.release_app(cx, app));
         }
         for server in self.cx.unused_servers() {
@@ -202,10 +203,11 @@ impl Ctx {
         gone.map(|(id, _)| id).filter(|id| !self.is_used(*id)).collect()
     }
 
-    /// Whether a stream, viewers of one that has ended, a waiting request or a notice are of this application.
+    /// Whether a stream, viewers, a waiting request or a notice are of this application.
     fn is_used(&self, app: AppId) -> bool {
         let waits = |session: &Session| session.suspended.as_ref().is_some_and(|s| s.request.app == app);
         self.streams.iter().any(|stream| stream.app == app)
+            || self.viewing.viewers.of_app(app) > 0
             || self.awaited.of(app, self.now.instant).next().is_some()
             || self.sessions.iter().any(waits)
             || !self.work.notices.is_empty()

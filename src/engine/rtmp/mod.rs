@@ -275,8 +275,12 @@ impl Engine {
             }
         }
         if let Some(stream) = self.cx.streams.get_mut(stream_id) {
-            let outlet =
-                &mut Outlet { now: self.cx.now, memory: &mut self.cx.memory, jobs: &mut self.cx.jobs };
+            let outlet = &mut Outlet {
+                now: self.cx.now,
+                memory: &mut self.cx.memory,
+                jobs: &mut self.cx.jobs,
+                lists: &mut self.cx.viewing.lists,
+            };
             stream.feed_sinks(&frame, outlet, &self.cx.panics);
         }
         true

@@ -59,7 +59,12 @@ impl Engine {
         let stream_id = self.cx.find_or_create_stream(app, name);
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
         let continues = stream.is_live();
-        let outlet = &mut Outlet { now: self.cx.now, memory: &mut self.cx.memory, jobs: &mut self.cx.jobs };
+        let outlet = &mut Outlet {
+            now: self.cx.now,
+            memory: &mut self.cx.memory,
+            jobs: &mut self.cx.jobs,
+            lists: &mut self.cx.viewing.lists,
+        };
         stream.begin(endpoint, publish_type, outlet, &self.cx.panics);
         stream.mux = policy.mux;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
@@ -153,7 +158,12 @@ impl Engine {
         let (kept, and) = (grace.as_secs_f32(), if why.is_empty() { ";" } else { ", and" });
         log::info!("{id} stops publishing {summary}{why}{and} the name is kept for {kept} s");
         let until = self.cx.now.instant + grace;
-        let outlet = &mut Outlet { now: self.cx.now, memory: &mut self.cx.memory, jobs: &mut self.cx.jobs };
+        let outlet = &mut Outlet {
+            now: self.cx.now,
+            memory: &mut self.cx.memory,
+            jobs: &mut self.cx.jobs,
+            lists: &mut self.cx.viewing.lists,
+        };
         stream.begin_grace(until, outlet, &self.cx.panics);
         self.cx.timers.add(until, Timer::Stream(stream_id));
     }
@@ -186,7 +196,12 @@ impl Engine {
         self.call_stream_end(stream_id);
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
         let why = if self.cx.draining { Finish::ServerStops } else { Finish::StreamEnded };
-        let outlet = &mut Outlet { now: self.cx.now, memory: &mut self.cx.memory, jobs: &mut self.cx.jobs };
+        let outlet = &mut Outlet {
+            now: self.cx.now,
+            memory: &mut self.cx.memory,
+            jobs: &mut self.cx.jobs,
+            lists: &mut self.cx.viewing.lists,
+        };
         stream.finish_sinks(why, outlet, &self.cx.panics);
         stream.clear();
         self.tell_players_of_end(stream_id);

@@ -195,7 +195,7 @@ fn viewers_with_one_key_are_told_apart_and_those_with_one_link_are_not() {
 #[test]
 fn viewers_beyond_a_limit_get_503_until_others_have_left() {
     let mut world = world("hls_max_viewers 3; hls_max_viewers_per_address 2;");
-    let mut watch = |world: &mut World, agent: &str| {
+    let watch = |world: &mut World, agent: &str| {
         let answer = get_with(world, "/hls/cam.m3u8", &format!("User-Agent: {agent}\r\n"));
         (answer.split(' ').nth(1).unwrap().to_owned(), answer.contains("Retry-After"))
     };

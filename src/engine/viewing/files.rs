@@ -91,12 +91,28 @@ impl HlsFiles {
         files
     }
 
-    /// Takes those of another configuration. What is known of links stays so.
-    pub(in crate::engine) fn adopt(&mut self, next: Self) {
-        (self.folders, self.has_guarded) = (next.folders, next.has_guarded);
+    /// Takes those of another configuration, and keeps those of applications that are gone. What is known of links stays
+    /// so.
+    pub(in crate::engine) fn adopt(&mut self, next: Self, is_gone: impl Fn(AppId) -> bool) {
+        self.has_guarded |= next.has_guarded;
+        let before = std::mem::replace(&mut self.folders, next.folders);
+        for (path, folders) in before {
+            let gone: Vec<_> = folders.into_iter().filter(|folder| is_gone(folder.app)).collect();
+            if !gone.is_empty() {
+                self.folders.entry(path).or_default().extend(gone);
+            }
+        }
         for (known, other) in std::mem::take(&mut self.links) {
             self.add_path(&known, &other);
         }
+    }
+
+    /// Removes those of an application that is gone, and that nothing uses any more.
+    pub(in crate::engine) fn release(&mut self, app: AppId) {
+        self.folders.retain(|_, folders| {
+            folders.retain(|folder| folder.app != app);
+            !folders.is_empty()
+        });
     }
 
     /// A folder of an application has another path, too: links lead from one to the other.

@@ -53,6 +53,12 @@ enum Place<'a> {
 }
 
 impl Identities {
+    /// Bytes that nobody else knows.
+    pub fn secret(&self) -> [u8; 16] {
+        let [one, other] = &self.keys;
+        (u128::from(one.hash_one(0)) << 64 | u128::from(other.hash_one(0))).to_be_bytes()
+    }
+
     /// The viewer that makes a request for a file.
     pub fn of(&self, request: &HttpRequest, file: &HlsFile, shows: Shows) -> ViewerKey {
         let shown = match shows {

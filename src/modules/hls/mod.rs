@@ -137,7 +137,7 @@ impl Module for Hls {
     fn on_job(&mut self, cx: &mut Ctx, token: u64, result: JobResult) {
         let result = match result.take::<Outcome>() {
             Ok(outcome) => {
-                let next = self.streams.conclude(token, outcome);
+                let next = self.streams.conclude(token, outcome, &mut cx.outlet());
                 return self.schedule(cx, next.map(|wait| (token, wait)));
             }
             Err(result) => result,
@@ -150,7 +150,7 @@ impl Module for Hls {
             Ok(survey) => self.take_survey(cx, survey),
             // The next run finds in the ledger what a job with a fault has left.
             Err(_) => {
-                self.streams.ended.take(token);
+                self.streams.give_up(token, &mut cx.outlet());
                 self.schedule(cx, []);
             }
         }
@@ -161,7 +161,12 @@ impl Module for Hls {
         let Some(Some(app)) = self.apps.get(stream.app).cloned() else { return };
         let name = stream.name.as_str();
         let label = Rc::clone(&stream.label);
-        let outlet = &mut Outlet { now: cx.now, memory: &mut cx.memory, jobs: &mut cx.jobs };
+        let outlet = &mut Outlet {
+            now: cx.now,
+            memory: &mut cx.memory,
+            jobs: &mut cx.jobs,
+            lists: &mut cx.viewing.lists,
+        };
         match self.streams.begin(id, &app, name, outlet) {
             Ok(segmenter) => {
                 log::info!("{label}: hls is {}", self.url_or_file(&app, name));
@@ -178,8 +183,7 @@ impl Module for Hls {
     fn on_stream_end(&mut self, cx: &mut Ctx, id: StreamId) {
         let lost_at = cx.streams.get(id).and_then(Stream::lost_at);
         let waited = lost_at.map(|lost_at| cx.now.instant.saturating_duration_since(lost_at));
-        let outlet = &mut Outlet { now: cx.now, memory: &mut cx.memory, jobs: &mut cx.jobs };
-        let steps = self.streams.end(id, waited.unwrap_or_default(), outlet);
+        let steps = self.streams.end(id, waited.unwrap_or_default(), &mut cx.outlet());
         self.schedule(cx, steps);
     }
 
@@ -230,8 +234,7 @@ impl Hls {
         if ended.stage == Stage::Open {
             cx.awaited.remove(settings.app_id, ended.naming.name());
         }
-        let outlet = &mut Outlet { now: cx.now, memory: &mut cx.memory, jobs: &mut cx.jobs };
-        self.streams.advance(token, outlet)
+        self.streams.advance(token, &mut cx.outlet())
     }
 
     /// Sets the times of these steps, and the timer of the nearest of all. Streams that have come back are no longer

@@ -8,9 +8,9 @@ mod on_disk;
 mod stream_files;
 
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::engine::{Buffers, Failed, JobOwner, JobResult, Jobs, Outlet, StreamId};
+use crate::engine::{AppId, Buffers, Failed, JobOwner, JobResult, Jobs, Outlet, StreamId};
 use crate::media::segment::writer::output_clock::Ends;
 use crate::modules::hls::files::naming::Naming;
 use crate::modules::hls::fragment::CompleteFile;
@@ -29,6 +29,8 @@ const MEMORY_SHARE: u64 = 4;
 #[derive(Debug)]
 pub struct Output {
     label: String,
+    app: AppId,
+    name: String,
     /// `hls_endlist`.
     ending: Ending,
     /// The largest fragment in bytes; in memory, a reload may change it.
@@ -36,6 +38,8 @@ pub struct Output {
     outline: Outline,
     /// Bytes of the open fragment that have left the segmenter's buffer.
     written: u64,
+    /// The first fragment that is listed and the target duration, as the engine knows them.
+    noted: Option<(u64, Duration)>,
     place: Place,
 }
 
@@ -72,9 +76,11 @@ pub enum News {
 
 impl Output {
     /// The files of a stream in memory.
-    pub fn in_memory(settings: &Settings, publication: Publication) -> Self {
-        let (label, outline) = (publication.label().to_owned(), publication.outline());
-        Self::new(label, settings, outline, Place::Memory(Box::new(InMemory::new(publication))))
+    pub fn in_memory(publication: Publication, outlet: &mut Outlet<'_>) -> Self {
+        let (naming, outline) = (publication.naming().clone(), publication.outline());
+        let mut output = Self::new(&naming, outline, Place::Memory(Box::new(InMemory::new(publication))));
+        output.note_listed(&outline, outlet);
+        output
     }
 
     /// The files of a stream on the disk, from where an earlier playlist is read back.
@@ -86,19 +92,36 @@ impl Output {
         buffers: Buffers,
         outlet: &mut Outlet<'_>,
     ) -> Self {
-        let (label, settings) = (naming.label().to_owned(), naming.settings().clone());
+        let settings = naming.settings();
         let outline = Playlist::new(settings.kind, settings.fragment).outline(true);
         let owner = JobOwner::Sink { stream, name: NAME };
-        Self::new(
-            label,
-            &settings,
-            outline,
-            Place::Disk(Box::new(OnDisk::open(naming, owner, serial, buffers, outlet))),
-        )
+        let disk = OnDisk::open(naming.clone(), owner, serial, buffers, outlet);
+        Self::new(&naming, outline, Place::Disk(Box::new(disk)))
     }
 
-    fn new(label: String, settings: &Settings, outline: Outline, place: Place) -> Self {
-        Self { label, ending: settings.ending, max_bytes: MAX_BYTES, outline, written: 0, place }
+    fn new(naming: &Naming, outline: Outline, place: Place) -> Self {
+        let (label, name) = (naming.label().to_owned(), naming.name().to_owned());
+        let Settings { app_id: app, ending, .. } = **naming.settings();
+        Self { label, app, name, ending, max_bytes: MAX_BYTES, outline, written: 0, noted: None, place }
+    }
+
+    /// Tells the engine what is listed, if that has changed.
+    fn note_listed(&mut self, outline: &Outline, outlet: &mut Outlet<'_>) {
+        let Some(first) = outline.first else { return };
+        let listed = (first, outline.target_duration());
+        if self.noted != Some(listed) {
+            self.noted = Some(listed);
+            outlet.lists.note(self.app, &self.name, first, listed.1, outlet.now.instant);
+        }
+    }
+
+    /// Takes the outline of the files in memory.
+    fn take_outline(&mut self, outlet: &mut Outlet<'_>) {
+        if let Place::Memory(memory) = &self.place {
+            self.outline = memory.outline();
+            let outline = self.outline;
+            self.note_listed(&outline, outlet);
+        }
     }
 
     /// Begins a fragment, which viewers do not see yet.
@@ -122,7 +145,7 @@ impl Output {
             (Place::Memory(memory), buffer) => {
                 let before = buffer.as_ref().map_or(0, |buffer| buffer.len());
                 let left = memory.store(buffer, kept, outlet.memory);
-                self.outline = memory.outline();
+                self.take_outline(outlet);
                 self.max_bytes = MAX_BYTES.min(outlet.memory.limit() / MEMORY_SHARE);
                 self.written = self.written.saturating_add(before.saturating_sub(left?) as u64);
             }
@@ -144,7 +167,7 @@ impl Output {
         match &mut self.place {
             Place::Memory(memory) => {
                 let file = memory.end_fragment(buffer, kept, outlet.memory);
-                self.outline = memory.outline();
+                self.take_outline(outlet);
                 file.map(Rest::Written)
             }
             Place::Disk(disk) => Ok(Rest::ToWrite(disk.end_fragment(buffer))),
@@ -164,7 +187,7 @@ impl Output {
         match (&mut self.place, rest) {
             (Place::Memory(memory), Rest::Written(file)) => {
                 let published = memory.publish(file, &finished, outlet);
-                self.outline = memory.outline();
+                self.take_outline(outlet);
                 published.map(|()| Listed::Now)
             }
             (Place::Disk(disk), Rest::ToWrite(rest)) => {
@@ -198,7 +221,7 @@ impl Output {
         match &mut self.place {
             Place::Memory(memory) => {
                 memory.recover(outlet.memory);
-                self.outline = memory.outline();
+                self.take_outline(outlet);
             }
             Place::Disk(disk) => disk.recover(outlet),
         }
@@ -230,7 +253,7 @@ impl Output {
     }
 
     /// Takes the result of a job: its error, or what it has found or done.
-    pub fn take_result(&mut self, result: JobResult) -> io::Result<News> {
+    pub fn take_result(&mut self, result: JobResult, outlet: &mut Outlet<'_>) -> io::Result<News> {
         let Place::Disk(disk) = &mut self.place else { return Ok(News::Nothing) };
         disk.note_result();
         let report = match report_of(result) {
@@ -245,13 +268,15 @@ impl Output {
         if is_latest {
             self.outline = outline;
         }
-        match report.event {
+        let news = match report.event {
             Event::Published if disk.follows_error(&report) => Ok(News::Published),
             Event::Published => Ok(News::Nothing),
             Event::Failed(error) => Err(error),
             Event::Opened | Event::Recovered if is_latest => Ok(News::Found(outline.ends)),
             Event::Opened | Event::Recovered => Ok(News::Nothing),
-        }
+        };
+        self.note_listed(&outline, outlet);
+        news
     }
 
     /// For the log: `live/cam`.

@@ -154,7 +154,8 @@ impl Playlist {
     /// What a segmenter needs to know of it. `is_starting`: players could never start.
     pub fn outline(&self, is_starting: bool) -> Outline {
         let (kind, Numbers { target, ends, total, .. }) = (self.kind, self.numbers);
-        Outline { kind, target, listed: self.len(), total, ends, is_starting }
+        let first = self.fragments.front().map(|fragment| fragment.id);
+        Outline { kind, target, first, listed: self.len(), total, ends, is_starting }
     }
 
     /// Takes the first fragment out of the list.

@@ -1,5 +1,7 @@
 //! The outline of a playlist: what a segmenter needs to know of it, and how a fragment changes that.
 
+use std::time::Duration;
+
 use crate::media::segment::writer::output_clock::Ends;
 use crate::modules::hls::settings::ListKind;
 
@@ -18,6 +20,8 @@ const TOLERANCE: u64 = 500;
 pub struct Outline {
     pub kind: ListKind,
     pub target: Target,
+    /// The number in the name of the first fragment that is listed.
+    pub first: Option<u64>,
     /// The number of listed fragments.
     pub listed: usize,
     /// Their duration.
@@ -44,6 +48,11 @@ impl Outline {
     /// are, one target duration of them until the next one comes.
     pub fn can_start(&self) -> bool {
         self.listed >= MIN_LISTED && self.total >= self.target.milliseconds()
+    }
+
+    /// EXT-X-TARGETDURATION.
+    pub fn target_duration(&self) -> Duration {
+        Duration::from_secs(self.target.seconds.unwrap_or(self.target.least))
     }
 
     pub fn is_empty(&self) -> bool {

@@ -305,6 +305,10 @@ impl Publication {
         Duration::from_millis(listed).max(SHORTEST_READ_TIME)
     }
 
+    pub fn naming(&self) -> &Naming {
+        &self.naming
+    }
+
     pub fn label(&self) -> &str {
         self.naming.label()
     }

@@ -15,7 +15,7 @@ impl Segmenter {
         let frames = held.take();
         self.state = State::Probing(Probe::default());
         for (frame, now) in frames {
-            let outlet = &mut Outlet { now, memory: outlet.memory, jobs: outlet.jobs };
+            let outlet = &mut Outlet { now, memory: outlet.memory, jobs: outlet.jobs, lists: outlet.lists };
             self.take(&frame, outlet)?;
             self.store(outlet)?;
         }

@@ -154,7 +154,7 @@ impl Sink for Segmenter {
         if matches!(self.state, State::Finished) {
             return;
         }
-        match self.output.take_result(result) {
+        match self.output.take_result(result, outlet) {
             Ok(News::Published) => self.note_success(),
             // The times of fragments that have not been published are used again.
             Ok(News::Found(ends)) if !matches!(self.state, State::Running) => self.writer.resume_from(ends),

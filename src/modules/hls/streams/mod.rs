@@ -140,7 +140,7 @@ impl Streams {
         }
         outlet.memory.begin_owner(&naming.playlist());
         let files = &Files::Memory(outlet.memory);
-        Output::in_memory(settings, Publication::open(naming.clone(), files, outlet.now.wall))
+        Output::in_memory(Publication::open(naming.clone(), files, outlet.now.wall), outlet)
     }
 
     /// Ends a stream whose publisher has been away for the time `waited`.
@@ -151,13 +151,15 @@ impl Streams {
         // Without a wait, the segmenter has ended the playlist.
         let stage = if open_for.is_some() { Stage::Open } else { Stage::Ended };
         let mut steps = Vec::new();
-        let ended = Ended::new(naming, stage, None);
+        let ended = Ended::new(naming.clone(), stage, None);
         if let Some(token) = self.add_ended(ended, &mut steps, outlet.jobs) {
             let wait = match open_for {
                 Some(wait) => Some(wait.saturating_sub(waited)),
                 None => self.act(token, Act::Measure, outlet),
             };
             steps.extend(wait.map(|wait| (token, wait)));
+        } else {
+            forget(&naming, outlet);
         }
         steps
     }
@@ -193,11 +195,11 @@ impl Streams {
             return None;
         }
         let outcome = task.run(&mut Files::Memory(outlet.memory));
-        self.conclude(token, outcome)
+        self.conclude(token, outcome, outlet)
     }
 
     /// Notes what has become of a step. Returns the time until the next one.
-    pub fn conclude(&mut self, token: u64, outcome: Outcome) -> Option<Duration> {
+    pub fn conclude(&mut self, token: u64, outcome: Outcome, outlet: &mut Outlet<'_>) -> Option<Duration> {
         let is_hurried = self.ended.is_hurried(token);
         let ended = self.ended.finish_step(token)?;
         let wait = match outcome {
@@ -209,7 +211,7 @@ impl Streams {
             Outcome::Ended { written, listed } => {
                 (ended.stage, ended.written) = (Stage::Ended, written);
                 if ended.naming.settings().cleanup == Cleanup::Keep {
-                    self.ended.take(token);
+                    self.give_up(token, outlet);
                     return None;
                 }
                 let since_end = open_for(&ended.naming).unwrap_or_default();
@@ -220,11 +222,18 @@ impl Streams {
                 NEXT_TURN
             }
             Outcome::Removed => {
-                self.ended.take(token);
+                self.give_up(token, outlet);
                 return None;
             }
         };
         Some(if is_hurried { NEXT_TURN } else { wait })
+    }
+
+    /// Forgets a stream that has ended, and for which nothing is left to do.
+    pub fn give_up(&mut self, token: u64, outlet: &mut Outlet<'_>) {
+        if let Some(ended) = self.ended.take(token) {
+            forget(&ended.naming, outlet);
+        }
     }
 
     /// Whether a stream with these files has ended in this run, and its playlist is still open.
@@ -239,7 +248,11 @@ impl Streams {
     /// continues its playlist, or `hls_cleanup` is off.
     fn remove_ended(&mut self, claim: &Path, by: &Naming, outlet: &mut Outlet<'_>) {
         let Some(ended) = self.ended.take_claim(claim) else { return };
-        if ended.naming.has_playlist_of(by) {
+        let is_continued = ended.naming.has_playlist_of(by);
+        if !is_continued || ended.naming.settings().app_id != by.settings().app_id {
+            forget(&ended.naming, outlet);
+        }
+        if is_continued {
             return;
         }
         let act = match ended.naming.settings().cleanup {
@@ -287,6 +300,11 @@ impl Streams {
 /// Lets the writer do a task. It must not be lost, and holds little.
 fn queue(owner: JobOwner, task: Task, jobs: &mut Jobs) {
     jobs.write_always(owner, 0, move || Some(task.run(&mut Files::Disk)));
+}
+
+/// Tells the engine that nothing is listed of a stream any more, or that its list does not change any more.
+fn forget(naming: &Naming, outlet: &mut Outlet<'_>) {
+    outlet.lists.forget(naming.settings().app_id, naming.name(), outlet.now.instant);
 }
 
 /// The same stream, continuing its playlist whatever `hls_continuous` says.

@@ -1,6 +1,7 @@
 //! Which streams may write, and what happens to their files after the end, also that of the server.
 
 mod ending;
+mod listed;
 mod names;
 mod slow;
 mod storage;
@@ -18,7 +19,7 @@ use super::settings::{Cleanup, Continuation, Ending, Settings};
 use super::streams::waits::NEXT_TURN;
 use super::streams::{MAX_ENDED, MAX_REMOVED};
 use super::*;
-use crate::engine::{Finish, Jobs, MemoryFiles, Now, Sink};
+use crate::engine::{Finish, HlsLists, Jobs, MemoryFiles, Now, Sink};
 use crate::media::{Frame, Kind};
 use crate::modules::hls::settings::variant::Variant;
 use crate::test_folder::Folder;
@@ -45,12 +46,13 @@ fn module<const N: usize>(apps: [Option<App>; N]) -> Hls {
 struct Site {
     memory: MemoryFiles,
     jobs: Jobs,
+    lists: HlsLists,
 }
 
 impl Site {
     fn call<T>(&mut self, act: impl FnOnce(&mut Outlet<'_>) -> T) -> T {
         let now = Now { instant: Instant::now(), wall: UNIX_EPOCH };
-        act(&mut Outlet { now, memory: &mut self.memory, jobs: &mut self.jobs })
+        act(&mut Outlet { now, memory: &mut self.memory, jobs: &mut self.jobs, lists: &mut self.lists })
     }
 
     /// Calls the streams. Returns the steps by the results of jobs, too, and what a segmenter gets.
@@ -64,7 +66,8 @@ impl Site {
         for done in self.jobs.run_all() {
             match (done.owner, done.result.take::<Outcome>()) {
                 (JobOwner::Module { token, .. }, Ok(outcome)) => {
-                    steps.extend(hls.streams.conclude(token, outcome).map(|wait| (token, wait)));
+                    let wait = self.call(|outlet| hls.streams.conclude(token, outcome, outlet));
+                    steps.extend(wait.map(|wait| (token, wait)));
                 }
                 (_, result) => results.extend(result.err()),
             }

@@ -76,7 +76,8 @@ fn in_memory_a_stream_counts_from_the_time_and_is_removed_as_on_the_disk() {
     let mut again = Publication::open(naming.clone(), &files, UNIX_EPOCH);
     add_in_memory(&mut again, &mut memory, now, 100);
     assert!(list_in(&memory).contains(&format!("#EXT-X-MEDIA-SEQUENCE:{}\n", first + 1)));
-    remove_from(&naming, &mut Outlet { now, memory: &mut memory, jobs: &mut Jobs::default() });
+    let (memory, jobs, lists) = (&mut memory, &mut Jobs::default(), &mut HlsLists::default());
+    remove_from(&naming, &mut Outlet { now, memory, jobs, lists });
     assert!(memory.is_empty());
 }
 

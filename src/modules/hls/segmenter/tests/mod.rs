@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Instant, UNIX_EPOCH};
 
 use super::*;
-use crate::engine::{Buffers, Finish, Jobs, MemoryFiles, Now, Outlet, Sink, StreamId};
+use crate::engine::{Buffers, Finish, HlsLists, Jobs, MemoryFiles, Now, Outlet, Sink, StreamId};
 use crate::media::segment::cutting::slicer::{Pace, Slicing};
 use crate::media::ts::tests::{Demux, Pes};
 use crate::media::{Kind, Pictures};
@@ -53,6 +53,7 @@ struct Rig {
     segmenter: Option<Segmenter>,
     memory: MemoryFiles,
     jobs: Jobs,
+    lists: HlsLists,
     disk: Disk,
     outputs: u64,
     now: Now,
@@ -75,6 +76,7 @@ impl Rig {
             segmenter: None,
             memory: MemoryFiles::default(),
             jobs: Jobs::default(),
+            lists: HlsLists::default(),
             disk: Disk::Fast,
             outputs: 0,
             now: Now { instant: Instant::now(), wall: UNIX_EPOCH },
@@ -88,7 +90,8 @@ impl Rig {
     fn restart(&mut self) {
         self.segmenter = None;
         let naming = Naming::new(&self.folder, "a", &self.settings);
-        let mut outlet = Outlet { now: self.now, memory: &mut self.memory, jobs: &mut self.jobs };
+        let mut outlet =
+            Outlet { now: self.now, memory: &mut self.memory, jobs: &mut self.jobs, lists: &mut self.lists };
         let output = match self.settings.storage {
             Storage::Disk => {
                 self.outputs += 1;
@@ -102,7 +105,7 @@ impl Rig {
             }
             Storage::Memory => {
                 let files = Files::Memory(outlet.memory);
-                Output::in_memory(&self.settings, Publication::open(naming, &files, UNIX_EPOCH))
+                Output::in_memory(Publication::open(naming, &files, UNIX_EPOCH), &mut outlet)
             }
         };
         self.segmenter = Some(Segmenter::new(&self.settings, output));
@@ -118,7 +121,8 @@ impl Rig {
     }
 
     fn call(&mut self, act: impl FnOnce(&mut Segmenter, &mut Outlet<'_>)) {
-        let mut outlet = Outlet { now: self.now, memory: &mut self.memory, jobs: &mut self.jobs };
+        let mut outlet =
+            Outlet { now: self.now, memory: &mut self.memory, jobs: &mut self.jobs, lists: &mut self.lists };
         act(self.segmenter.as_mut().unwrap(), &mut outlet);
         if self.disk == Disk::Fast {
             self.run_jobs();
@@ -134,7 +138,12 @@ impl Rig {
     fn run_job(&mut self) -> bool {
         let Some(done) = self.jobs.run_next() else { return false };
         if let (Some(done), Some(segmenter)) = (done, &mut self.segmenter) {
-            let mut outlet = Outlet { now: self.now, memory: &mut self.memory, jobs: &mut self.jobs };
+            let mut outlet = Outlet {
+                now: self.now,
+                memory: &mut self.memory,
+                jobs: &mut self.jobs,
+                lists: &mut self.lists,
+            };
             segmenter.on_job(done.result, &mut outlet);
         }
         true
@@ -143,7 +152,8 @@ impl Rig {
     /// Takes the next job as one that has panicked. False if there is none.
     fn panic_job(&mut self) -> bool {
         let Some(done) = self.jobs.panic_next() else { return false };
-        let mut outlet = Outlet { now: self.now, memory: &mut self.memory, jobs: &mut self.jobs };
+        let mut outlet =
+            Outlet { now: self.now, memory: &mut self.memory, jobs: &mut self.jobs, lists: &mut self.lists };
         self.segmenter.as_mut().unwrap().on_job(done.result, &mut outlet);
         true
     }
