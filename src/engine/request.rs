@@ -58,7 +58,8 @@ pub enum RequestKind {
         /// What becomes of the play before it.
         after: After,
     },
-    /// To watch a stream as HLS over HTTP. The name is that without the suffix of a variant.
+    /// To watch a stream as HLS over HTTP. The name is that without the suffix of a variant, unless a module has found
+    /// that the viewer may only watch this variant.
     View(Box<View>),
 }
 

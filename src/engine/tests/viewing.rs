@@ -93,10 +93,9 @@ fn a_playlist_is_sent_to_who_shows_a_key_and_to_nobody_else() {
 
 #[test]
 fn a_playlist_for_one_viewer_is_kept_by_no_cache_whatever_the_configuration_says() {
-    let config = config("play_key secret-of-all;")
-        .replace("root /x;", "root /x; expires 1h; add_header Cache-Control public always;");
-    let mut world = self::world("play_key secret-of-all;");
-    world.reload(&config);
+    let cached = "root /x; expires 1h; add_header Cache-Control public always;";
+    let mut world = world("play_key secret-of-all;");
+    world.reload(&config("play_key secret-of-all;").replace("root /x;", cached));
     for (path, control) in [
         ("/hls/cam.m3u8?key=secret-of-all", "private, no-store"),
         ("/hls/cam.m3u8", "no-store"),

@@ -16,7 +16,7 @@ use crate::engine::peer::Peer;
 use crate::engine::request::{Refusal, RefusalKind, Request, RequestKind};
 use crate::engine::viewing::files::{HlsFile, HlsFileKind};
 use crate::engine::viewing::guard::Guard;
-use crate::engine::viewing::identity::{ViewerKey, carried};
+use crate::engine::viewing::identity::{ViewerKey, ViewerKeys, carried};
 use crate::engine::viewing::view::{Admission, View, ViewerId};
 use crate::engine::viewing::viewers::Known;
 use crate::http::response::RETRY_AFTER;
@@ -43,18 +43,19 @@ impl Engine {
             }
         }
         let now = self.cx.now.instant;
-        let key = self.cx.viewing.identities.of(&request, &file, guard.shows());
-        match self.cx.viewing.viewers.find(key, now) {
-            Known::Watching => {
-                self.cx.viewing.viewers.touch(key, (file.app, &file.name), now);
+        let keys = self.cx.viewing.identities.of(&request, &file, guard.shows());
+        let viewers = &mut self.cx.viewing.viewers;
+        match viewers.find(keys, now) {
+            Known::Watching(key) => {
+                viewers.touch(key, (file.app, &file.name), now);
                 self.admit(request, progress, file);
             }
             Known::Refused => self.turn_away(request, progress, FORBIDDEN),
-            Known::Undecided if self.cx.viewing.viewers.wait(key, request.session) => {
+            Known::Undecided if viewers.wait(keys, request.session) => {
                 self.hold(Pending::new(request, progress, None));
             }
             Known::Undecided => self.turn_away(request, progress, UNAVAILABLE),
-            Known::New => self.view_anew(request, progress, (key, guard), file),
+            Known::New => self.view_anew(request, progress, (keys, guard), file),
         }
     }
 
@@ -63,16 +64,16 @@ impl Engine {
         &mut self,
         request: HttpRequest,
         progress: Progress,
-        (key, guard): (ViewerKey, Guard),
+        (keys, guard): (ViewerKeys, Guard),
         file: HlsFile,
     ) {
         if self.cx.has_room_for(&request, &file, &guard) {
             let id = ViewerId(self.cx.sessions.next_serial());
             if guard.asks() {
-                return self.ask(request, progress, (key, id), file);
+                return self.ask(request, progress, (keys, id), file);
             }
             let origin = self.cx.counted_origin(file.app, (request.peer, request.is_of_proxy()));
-            self.cx.begin_viewer((key, id), &file, origin);
+            self.cx.begin_viewer((keys.base, id), &file, origin);
         } else if guard.is_limited() {
             return self.turn_away(request, progress, UNAVAILABLE);
         }
@@ -85,15 +86,15 @@ impl Engine {
         &mut self,
         mut request: HttpRequest,
         progress: Progress,
-        (key, id): (ViewerKey, ViewerId),
+        (keys, id): (ViewerKeys, ViewerId),
         file: HlsFile,
     ) {
         let (session, app, name) = (request.session, file.app, file.base().to_owned());
         let args = carried(&request.head.query);
         let view = View::of(&request, file, id);
         request.admission = Admission::Admitted(view.file.clone());
-        self.cx.viewing.viewers.suspend(key);
-        self.hold(Pending::asking(request, progress, key));
+        self.cx.viewing.viewers.suspend(keys);
+        self.hold(Pending::asking(request, progress, keys));
         self.submit(Request::new(session, app, (name, args), RequestKind::View(Box::new(view))));
     }
 
@@ -101,12 +102,14 @@ impl Engine {
     pub(in crate::engine) fn grant_view(&mut self, request: &Request) {
         let RequestKind::View(view) = &request.kind else { return };
         let Some(pending) = self.unhold(request.session) else { return self.call_refused(request) };
-        if let Some(key) = pending.asks {
+        if let Some(keys) = pending.asks {
+            // A module names the variant if what is shown opens no other.
+            let key = if request.name == view.file.name { keys.own } else { keys.base };
             let origin = self.cx.counted_origin(request.app, (view.peer, view.is_proxy));
             self.cx.begin_viewer((key, view.id), &view.file, origin);
             log::info!("{} view {} from {}", request.session, self.label_of(view), view.peer.host());
             self.each_module(|module, cx| module.on_view_start(cx, view.id, request));
-            self.continue_waiting(key);
+            self.continue_waiting(keys);
         }
         self.route(pending.request, pending.progress);
     }
@@ -122,18 +125,18 @@ impl Engine {
             RefusalKind::Client => FORBIDDEN,
             RefusalKind::Request => UNAVAILABLE,
         };
-        if let Some(key) = pending.asks {
+        if let Some(keys) = pending.asks {
             if refusal.kind == RefusalKind::Client {
-                self.cx.viewing.viewers.refuse(key, self.cx.now.instant);
+                self.cx.viewing.viewers.refuse(keys, self.cx.now.instant);
             }
-            self.continue_waiting(key);
+            self.continue_waiting(keys);
         }
         self.turn_away(pending.request, pending.progress, status);
     }
 
     /// Continues with the requests of a viewer that have waited for the decision about it.
-    pub(in crate::engine) fn continue_waiting(&mut self, key: ViewerKey) {
-        for session in self.cx.viewing.viewers.decided(key) {
+    pub(in crate::engine) fn continue_waiting(&mut self, keys: ViewerKeys) {
+        for session in self.cx.viewing.viewers.decided(keys) {
             if let Some(pending) = self.unhold(session) {
                 self.route(pending.request, pending.progress);
             }

@@ -14,6 +14,15 @@ pub(in crate::engine) const MAX_FIELD: usize = 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(in crate::engine) struct ViewerKey(u64, u64);
 
+/// The two entries that a viewer may have in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) struct ViewerKeys {
+    /// For all variants of a stream: what it shows opens their base name.
+    pub base: ViewerKey,
+    /// For the stream alone that it asks for.
+    pub own: ViewerKey,
+}
+
 /// What is looked at to know a viewer again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) enum Shows {
@@ -36,9 +45,9 @@ pub(in crate::engine) struct Identities {
 #[derive(Hash)]
 struct Identity<'a> {
     app: AppId,
-    base: &'a str,
+    name: &'a str,
     shown: &'a str,
-    place: Place<'a>,
+    place: &'a Place<'a>,
 }
 
 /// Where a viewer is.
@@ -60,7 +69,7 @@ impl Identities {
     }
 
     /// The viewer that makes a request for a file.
-    pub fn of(&self, request: &HttpRequest, file: &HlsFile, shows: Shows) -> ViewerKey {
+    pub fn of(&self, request: &HttpRequest, file: &HlsFile, shows: Shows) -> ViewerKeys {
         let shown = match shows {
             Shows::Nothing => String::new(),
             Shows::Credentials => query::only(&request.head.query, &query::CREDENTIALS),
@@ -75,9 +84,13 @@ impl Identities {
         } else {
             Place::At(request.peer.host(), field("user-agent").unwrap_or_default())
         };
-        let identity = Identity { app: file.app, base: file.base(), shown: &shown, place };
+        let key = |name| self.digest(&Identity { app: file.app, name, shown: &shown, place: &place });
+        ViewerKeys { base: key(file.base()), own: key(&file.name) }
+    }
+
+    fn digest(&self, identity: &Identity<'_>) -> ViewerKey {
         let [one, other] = &self.keys;
-        ViewerKey(one.hash_one(&identity), other.hash_one(&identity))
+        ViewerKey(one.hash_one(identity), other.hash_one(identity))
     }
 }
 

@@ -11,7 +11,7 @@ use slab::Slab;
 
 use crate::engine::ids::{AppId, SessionId};
 use crate::engine::limits::origin::Origin;
-use crate::engine::viewing::identity::ViewerKey;
+use crate::engine::viewing::identity::{ViewerKey, ViewerKeys};
 use crate::engine::viewing::view::ViewerId;
 
 /// The most viewers. Beyond it, new ones of open applications are not counted, and those of others are refused.
@@ -68,8 +68,8 @@ struct Watched {
 /// What is known of a viewer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) enum Known {
-    /// It watches.
-    Watching,
+    /// It watches, with this entry.
+    Watching(ViewerKey),
     /// It has been refused a moment ago.
     Refused,
     /// A request of it is being decided about.
@@ -111,12 +111,14 @@ impl Viewers {
     }
 
     /// What is known of a viewer.
-    pub(in crate::engine) fn find(&self, key: ViewerKey, now: Instant) -> Known {
-        if self.table.contains_key(&key) {
-            Known::Watching
-        } else if self.undecided.contains_key(&key) {
+    pub(in crate::engine) fn find(&self, ViewerKeys { base, own }: ViewerKeys, now: Instant) -> Known {
+        if self.table.contains_key(&base) {
+            Known::Watching(base)
+        } else if self.undecided.contains_key(&base) {
             Known::Undecided
-        } else if self.refused.get(&key).is_some_and(|at| now < *at + REFUSED_FOR) {
+        } else if self.table.contains_key(&own) {
+            Known::Watching(own)
+        } else if self.refused.get(&own).is_some_and(|at| now < *at + REFUSED_FOR) {
             Known::Refused
         } else {
             Known::New
@@ -204,13 +206,14 @@ impl Viewers {
     }
 
     /// A viewer is being decided about.
-    pub(in crate::engine) fn suspend(&mut self, key: ViewerKey) {
-        self.undecided.entry(key).or_default();
+    pub(in crate::engine) fn suspend(&mut self, keys: ViewerKeys) {
+        self.undecided.entry(keys.base).or_default();
     }
 
     /// A request of such a viewer waits; false if too many do.
-    pub(in crate::engine) fn wait(&mut self, key: ViewerKey, session: SessionId) -> bool {
-        let Some(waiting) = self.undecided.get_mut(&key).filter(|waiting| waiting.len() < MAX_WAITING) else {
+    pub(in crate::engine) fn wait(&mut self, keys: ViewerKeys, session: SessionId) -> bool {
+        let Some(waiting) = self.undecided.get_mut(&keys.base).filter(|waiting| waiting.len() < MAX_WAITING)
+        else {
             return false;
         };
         waiting.push(session);
@@ -218,12 +221,12 @@ impl Viewers {
     }
 
     /// It has been decided about a viewer, or never will be. Returns the sessions whose requests have waited.
-    pub(in crate::engine) fn decided(&mut self, key: ViewerKey) -> Vec<SessionId> {
-        self.undecided.remove(&key).unwrap_or_default()
+    pub(in crate::engine) fn decided(&mut self, keys: ViewerKeys) -> Vec<SessionId> {
+        self.undecided.remove(&keys.base).unwrap_or_default()
     }
 
     /// Keeps the refusal of a viewer.
-    pub(in crate::engine) fn refuse(&mut self, key: ViewerKey, now: Instant) {
+    pub(in crate::engine) fn refuse(&mut self, ViewerKeys { own, .. }: ViewerKeys, now: Instant) {
         while let Some(oldest) = self.refusals.front() {
             let is_over = self.refused.get(oldest).is_none_or(|at| now >= *at + REFUSED_FOR);
             if !is_over && self.refusals.len() < MAX_REFUSED {
@@ -233,8 +236,8 @@ impl Viewers {
                 self.refused.remove(&oldest);
             }
         }
-        if self.refused.insert(key, now).is_none() {
-            self.refusals.push_back(key);
+        if self.refused.insert(own, now).is_none() {
+            self.refusals.push_back(own);
         }
     }
 

@@ -34,9 +34,10 @@ impl Access {
             // The viewer may be right the next time.
             return Verdict::Deny(Refusal { kind: RefusalKind::Request, ..refusal });
         }
-        let outcome = judge(cx, settings, &shown, view);
+        let (outcome, name) = judge(cx, settings, &shown, view);
         if let Outcome::Right { .. } = outcome {
             tried.note_right(cx);
+            name.clone_into(&mut request.name);
             return Verdict::Continue;
         }
         if let Outcome::Wrong(what) = outcome {
@@ -52,8 +53,9 @@ impl Access {
     }
 }
 
-/// Judges keys and signatures, for the stream and for its base name.
-fn judge(cx: &Ctx, settings: &Settings, shown: &Shown, view: &View) -> Outcome {
+/// Judges keys and signatures, for the base name of a stream and for the stream alone. With the outcome comes the name
+/// that it is for.
+fn judge<'v>(cx: &Ctx, settings: &Settings, shown: &Shown, view: &'v View) -> (Outcome, &'v str) {
     let credentials = settings.of(Action::Play);
     let app = cx.apps.get(view.file.app).map_or("", |app| &app.name);
     let now = cx.now.wall.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
@@ -68,12 +70,12 @@ fn judge(cx: &Ctx, settings: &Settings, shown: &Shown, view: &View) -> Outcome {
     };
     let (name, base) = (view.file.name.as_str(), view.file.base());
     match of_name(base) {
-        right @ Outcome::Right { .. } => right,
-        of_base if name == base => of_base,
-        // An expired link for one of the names says more than that it is wrong for the other.
+        right @ Outcome::Right { .. } => (right, base),
+        of_base if name == base => (of_base, base),
         of_base => match of_name(name) {
-            Outcome::Wrong(_) => of_base,
-            of_name => of_name,
+            Outcome::Wrong(_) => (of_base, base),
+            // An expired link for one of the names says more than that it is wrong for the other.
+            of_name => (of_name, name),
         },
     }
 }

@@ -88,8 +88,8 @@ impl Engine {
     pub(in crate::engine) fn drop_pending(&mut self, id: SessionId) {
         let Some(pending) = self.pending.remove(id) else { return };
         self.begin_lookups();
-        if let Some(key) = pending.asks {
-            self.continue_waiting(key);
+        if let Some(keys) = pending.asks {
+            self.continue_waiting(keys);
         }
     }
 

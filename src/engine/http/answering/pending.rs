@@ -8,7 +8,7 @@ use crate::engine::http::lookup::Lookup;
 use crate::engine::http::progress::Progress;
 use crate::engine::http::request::HttpRequest;
 use crate::engine::ids::SessionId;
-use crate::engine::viewing::identity::ViewerKey;
+use crate::engine::viewing::identity::ViewerKeys;
 
 /// The most long answers that readers work for at once. They keep what they have read of a folder until they are
 /// complete, and leave half of the readers to others.
@@ -22,7 +22,7 @@ pub(in crate::engine) struct Pending {
     /// The answer that is composed; none while the request is on its way to one.
     pub composer: Option<Box<dyn Compose>>,
     /// The viewer about whom the gates are asked by this request.
-    pub asks: Option<ViewerKey>,
+    pub asks: Option<ViewerKeys>,
     place: Place,
 }
 
@@ -57,7 +57,7 @@ impl Pending {
     }
 
     /// A request by which the gates are asked about a viewer.
-    pub fn asking(request: HttpRequest, progress: Progress, viewer: ViewerKey) -> Self {
+    pub fn asking(request: HttpRequest, progress: Progress, viewer: ViewerKeys) -> Self {
         Self { asks: Some(viewer), ..Self::new(request, progress, None) }
     }
 }
