@@ -37,6 +37,8 @@ pub struct LiveStream<'a> {
     pub bytes_in: u64,
     /// RTMP players.
     pub players: usize,
+    /// Viewers of HLS; none without it.
+    pub hls_viewers: Option<usize>,
     pub video: VideoFacts,
     pub audio: AudioFacts,
     pub rtmp_port: u16,
@@ -87,6 +89,8 @@ pub struct Refused {
     pub wrong_keys: u64,
     /// Tries that were not looked at, because their addresses are slowed.
     pub slowed: u64,
+    /// Requests of viewers of HLS that were answered with 403 or 503.
+    pub viewers: u64,
     /// Addresses that are slowed now, the latest first, at most [`MAX_SLOWED`].
     pub slowed_addresses: Vec<String>,
 }
@@ -177,6 +181,7 @@ mod tests {
             uptime_ms: 1500,
             bytes_in: 7,
             players: 2,
+            hls_viewers: Some(5),
             video: VideoFacts::new(codec, hls.map(|_| Duration::from_millis(1980)), app.has_hls),
             audio: AudioFacts::new(codec, app.has_hls),
             rtmp_port: app.rtmp_port,
@@ -187,6 +192,7 @@ mod tests {
         let refused = Refused {
             wrong_keys: 12,
             slowed: 3,
+            viewers: 4,
             slowed_addresses: vec!["192.0.2.7".into(), "2001:db8::/64".into()],
         };
         let mut text = begin([&app].into_iter(), &refused, 2);
@@ -204,7 +210,7 @@ mod tests {
             3,
         );
         text.push_str(END);
-        let expected = r#"{"server":"Millstream","version":"VERSION","total":2,"refused":{"wrong_keys":12,"slowed":3,"slowed_addresses":["192.0.2.7","2001:db8::/64"]},"applications":[{"name":"live","rtmp_port":1935}],"streams":[{"app":"live","name":"a","uptime_ms":1500,"bytes_in":7,"players":2,"video":{"codec":"H.264 High","width":1280,"height":720,"frame_rate":29.97,"key_interval":1.98,"in_hls":true},"audio":{"codec":"AAC","sample_rate":48000,"channels":2,"in_hls":true},"rtmp_port":1935,"hls":"/hls/a.m3u8","warnings":[]},{"app":"live","name":"b\"\u0001","uptime_ms":1500,"bytes_in":7,"players":2,"video":{"codec":"","width":0,"height":0,"frame_rate":0.0,"key_interval":0.0,"in_hls":false},"audio":{"codec":"","sample_rate":0,"channels":0,"in_hls":false},"rtmp_port":1935,"hls":null,"ends_in_ms":9000,"warnings":["HLS has no \"URL\"","far apart"]}],"waiting_total":3,"waiting":[{"app":"live","name":"c","ends_in_ms":1},{"app":"live","name":"d","ends_in_ms":2}]}"#;
+        let expected = r#"{"server":"Millstream","version":"VERSION","total":2,"refused":{"wrong_keys":12,"slowed":3,"viewers":4,"slowed_addresses":["192.0.2.7","2001:db8::/64"]},"applications":[{"name":"live","rtmp_port":1935}],"streams":[{"app":"live","name":"a","uptime_ms":1500,"bytes_in":7,"players":2,"hls_viewers":5,"video":{"codec":"H.264 High","width":1280,"height":720,"frame_rate":29.97,"key_interval":1.98,"in_hls":true},"audio":{"codec":"AAC","sample_rate":48000,"channels":2,"in_hls":true},"rtmp_port":1935,"hls":"/hls/a.m3u8","warnings":[]},{"app":"live","name":"b\"\u0001","uptime_ms":1500,"bytes_in":7,"players":2,"hls_viewers":5,"video":{"codec":"","width":0,"height":0,"frame_rate":0.0,"key_interval":0.0,"in_hls":false},"audio":{"codec":"","sample_rate":0,"channels":0,"in_hls":false},"rtmp_port":1935,"hls":null,"ends_in_ms":9000,"warnings":["HLS has no \"URL\"","far apart"]}],"waiting_total":3,"waiting":[{"app":"live","name":"c","ends_in_ms":1},{"app":"live","name":"d","ends_in_ms":2}]}"#;
         assert_eq!(text.trim_end(), expected.replace("VERSION", env!("CARGO_PKG_VERSION")));
     }
 }

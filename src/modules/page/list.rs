@@ -56,6 +56,7 @@ impl StreamList {
             uptime_ms: milliseconds(now.saturating_duration_since(started)),
             bytes_in: stream.bytes_in,
             players: stream.players.len(),
+            hls_viewers: app.has_hls.then(|| cx.viewing.viewers.of_stream(stream.app, name)),
             video: VideoFacts::new(&stream.facts, stream.key_frames.interval(), app.has_hls),
             audio: AudioFacts::new(&stream.facts, app.has_hls),
             rtmp_port: app.rtmp_port,
@@ -124,6 +125,7 @@ fn refused(cx: &Ctx, shows_addresses: bool) -> Refused {
     Refused {
         wrong_keys: cx.refusals.wrong_keys,
         slowed: cx.refusals.slowed,
+        viewers: cx.refusals.viewers,
         slowed_addresses: cx.guesses.slowed(cx.now.instant).take(most).collect(),
     }
 }

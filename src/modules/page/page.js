@@ -112,11 +112,13 @@ function updateCard(card, stream) {
   say(part.uptime, duration(stream.uptime_ms));
   say(part.bitrate, bitrate(card, stream.bytes_in));
   say(part.players, String(stream.players));
+  say(part.viewers, stream.hls_viewers === null ? "–" : String(stream.hls_viewers));
   say(part.picture, picture(stream.video));
   say(part.video, stream.video.codec || "–");
   say(part.audio, sound(stream.audio));
   say(part.rtmp, `${rtmpBase(stream.app, stream.rtmp_port)}/${encodeURI(stream.name)}`);
-  card.hls = stream.hls === null ? null : new URL(stream.hls, location.href).href;
+  // Who has opened the page with a key or a link watches with it.
+  card.hls = stream.hls === null ? null : new URL(stream.hls + location.search, location.href).href;
   say(part.hls, card.hls ?? "");
   const isEmpty = showWhatHlsHas(card, stream);
   part.hls.parentElement.hidden = card.hls === null || isEmpty;
