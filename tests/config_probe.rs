@@ -360,6 +360,54 @@ fn a_start_logs_the_warnings_of_a_test() {
     assert!(!log.contains("worker_processes"), "{log}");
 }
 
+#[test]
+fn secrets_of_tokens_that_others_may_find_and_urls_without_tokens_are_warned_of() {
+    let warnings = |outer: &str, directives: &str| {
+        let server = "listen 127.0.0.1:0;";
+        let hls = "live on; hls on; hls_memory on; hls_path /x/hls;";
+        let text = format!(
+            "rtmp {{ {outer}\nserver {{ {server}\napplication live {{ {hls}\n{directives} }} }} }}
+             http {{ server {{ {server} location /hls {{ root /x; }} }} }}"
+        );
+        let warnings = notices(&text);
+        let is_of_keys = |line: &String| line.contains("the keys in this file can be read");
+        warnings.into_iter().filter(|line| !is_of_keys(line)).collect::<Vec<_>>()
+    };
+    const KEY: &str = "play_key 0123456789abcdef;";
+    let readable = |line: u32| {
+        format!(
+            "c.conf:{line}: warning: the \"hls_token_secret\" in this file can be read by every user of this machine: \
+             chmod o-r"
+        )
+    };
+    let (short, example) =
+        ("has less than 16 characters, and can be guessed", "is that of an example, which everybody");
+    for (secret, why) in [("0123456789abcde", short), ("CHANGE-ME-0123456789", example)] {
+        let said = warnings("", &format!("{KEY} hls_token_secret {secret};"));
+        let expected = format!("c.conf:4: warning: the \"hls_token_secret\" {why}");
+        let is_said = said.iter().any(|line| line.starts_with(&expected));
+        assert!(said.len() == 2 && is_said && said.contains(&readable(4)), "{said:?}");
+        assert!(!said.concat().contains("0123456789"), "{said:?}");
+    }
+    assert_eq!(warnings("hls_token_secret 0123456789abcdef;", KEY), [readable(1)]);
+    for directives in
+        [KEY.to_owned(), format!("{KEY} hls_token_secret off;"), "hls_token_secret a;".to_owned()]
+    {
+        assert_eq!(warnings("", &directives), [""; 0], "{directives}");
+    }
+    let elsewhere = |what: &str, url: &str| {
+        format!(
+            "c.conf:4: warning: {what} at {url} carry no token: that server has to let players through by itself"
+        )
+    };
+    let urls =
+        "hls_base_url https://cdn.example.com/hls/?x=;\nhls_keys on;\nhls_key_url //keys.example.com/;";
+    assert_eq!(warnings("", urls), [""; 0]);
+    let said = warnings("", &format!("{KEY} {urls}"));
+    let keys = elsewhere("keys", "//keys.example.com/").replace(":4:", ":6:");
+    assert_eq!(said, [elsewhere("fragments", "https://cdn.example.com/hls/"), keys]);
+}
+
 /// The warnings about an application with these directives.
 fn warnings_of_callbacks(directives: &str) -> Vec<String> {
     let server =

@@ -11,6 +11,7 @@
 //! | a recording that may be deleted | [`open_in`]: read, and write where permitted | an error | |
 //! | what an earlier run has left of HLS | [`open`]: read | nothing to read | |
 //! | the ledger of HLS | [`open`]: append | made | |
+//! | the secret of HLS tokens | [`open`]: read | made later with [`create_new`]: write | |
 //! | the pid file | [`open`]: read, and write to lock it | made to be locked | the standard streams |
 //! | a log | [`open_any`]: append | made with its folder | FIFOs, character devices, links to the standard streams |
 //! | a file for an HTTP client | `modules/http/files/lookup.rs`, with [`CAREFUL`]: read | 404 | folders; no link in the client's part of the path |

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use crate::auth::segment_token::SegmentSigner;
 use crate::engine::tests::*;
 use crate::test_folder::Folder;
 
@@ -182,4 +183,35 @@ fn what_an_earlier_run_has_left_in_a_folder_that_comes_with_a_reload_is_removed(
     assert!(folder.list("").contains(&"cam.m3u8".to_owned()), "not before its time");
     world.pass(300);
     assert!(folder.list("").is_empty(), "{:?}", folder.list(""));
+}
+
+/// The token of a fragment of an application, which HLS has given a secret.
+fn token(world: &World, app: usize) -> Option<String> {
+    world.engine.cx.viewing.signers.get(AppId(app)).map(|signer| signer.token("live/cam", "1.ts"))
+}
+
+#[test]
+fn guarded_applications_have_secrets_from_the_start_on_and_a_reload_changes_them_at_once() {
+    let app = |name: &str, more: &str| {
+        format!("application {name} {{ live on; hls on; hls_path /x/hls-{name}; hls_memory on; {more} }}")
+    };
+    let text = |apps: &[String]| format!("rtmp {{ server {{ listen 1935; {} }} }}", apps.concat());
+    let (open, given) = (app("a", ""), app("c", "play_key k; hls_token_secret 0123456789abcdef;"));
+    let mut world =
+        World::configured(table(), &text(&[open.clone(), app("b", "play_key k;"), given.clone()]));
+    world.engine.start(world.now);
+    let random = token(&world, 1);
+    let expected = SegmentSigner::new(b"0123456789abcdef").token("live/cam", "1.ts");
+    assert!(random.is_some() && random.as_deref() != Some(&expected));
+    assert_eq!((token(&world, 0), token(&world, 2)), (None, Some(expected.clone())));
+    // The first is guarded now, the third has a random secret, and that of the second stays.
+    let guarded = app("a", "play_key k; hls_token_secret 0123456789abcdef;");
+    world.reload(&text(&[guarded, app("b", "play_key k; "), app("c", "play_key k;")]));
+    assert_eq!((token(&world, 0), token(&world, 1)), (Some(expected.clone()), random.clone()));
+    assert!(token(&world, 2).is_some_and(|token| token != expected));
+    world.reload(&text(&[open, app("b", "hls_token_secret off; play_key k;"), given]));
+    assert_eq!((token(&world, 0), token(&world, 1), token(&world, 2)), (None, random, Some(expected)));
+    world.reload(&text(&[]));
+    world.pass(60);
+    assert_eq!((token(&world, 1), token(&world, 2)), (None, None), "they are gone");
 }

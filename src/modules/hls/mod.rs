@@ -96,6 +96,7 @@ impl Module for Hls {
         self.mixed_folders.adopt(next.mixed_folders);
         self.memory_size = next.memory_size;
         self.limit_memory(cx);
+        self.tell_viewing(cx);
         let survey = self.streams.survey(self.known_apps());
         cx.jobs.write_always(SURVEY, 0, move || Some(survey()));
     }
@@ -220,7 +221,22 @@ impl Hls {
 
     fn take_survey(&mut self, cx: &mut Ctx, survey: Survey) {
         let steps = self.streams.take_survey(survey, &mut cx.jobs);
+        self.tell_viewing(cx);
         self.schedule(cx, steps);
+    }
+
+    /// Tells the engine what makes the tokens of applications, and the canonical paths of their folders, by which files
+    /// may be asked for, too.
+    fn tell_viewing(&self, cx: &mut Ctx) {
+        let viewing = &mut cx.viewing;
+        for (id, app) in self.apps.iter() {
+            match app.as_ref().and_then(|app| self.streams.signer(app)) {
+                Some(signer) => viewing.signers.insert(id, signer),
+                None => _ = viewing.signers.release(id),
+            }
+            let folders = app.iter().flat_map(|app| self.streams.folders.paths_of(app));
+            folders.for_each(|(path, root)| viewing.files.add_path(path, &root));
+        }
     }
 
     /// Takes the next step for a stream that has ended. Returns the time until the step after that.

@@ -5,6 +5,7 @@ pub mod disk;
 pub mod folder;
 pub mod keys;
 pub mod naming;
+pub mod token_secret;
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -10,7 +10,7 @@ mod stream_files;
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::engine::{AppId, Buffers, Failed, JobOwner, JobResult, Jobs, Outlet, StreamId};
+use crate::engine::{AppId, Failed, JobOwner, JobResult, Jobs, Outlet, StreamId};
 use crate::media::segment::writer::output_clock::Ends;
 use crate::modules::hls::files::naming::Naming;
 use crate::modules::hls::fragment::CompleteFile;
@@ -20,6 +20,8 @@ use crate::modules::hls::publication::{CompleteFragment, Publication, list_is_fu
 use crate::modules::hls::settings::{Ending, MAX_BYTES, NAME, Settings};
 use memory::InMemory;
 use on_disk::{Event, OnDisk, Report};
+
+pub use on_disk::Opening;
 
 /// The divisor for the part of the memory that a fragment may have: while it is open it needs room beside those that are
 /// listed.
@@ -85,17 +87,12 @@ impl Output {
 
     /// The files of a stream on the disk, from where an earlier playlist is read back.
     /// `serial` is a number that no other output has.
-    pub fn on_disk(
-        stream: StreamId,
-        serial: u64,
-        naming: Naming,
-        buffers: Buffers,
-        outlet: &mut Outlet<'_>,
-    ) -> Self {
+    pub fn on_disk(stream: StreamId, serial: u64, opening: Opening, outlet: &mut Outlet<'_>) -> Self {
+        let naming = opening.naming.clone();
         let settings = naming.settings();
         let outline = Playlist::new(settings.kind, settings.fragment).outline(true);
         let owner = JobOwner::Sink { stream, name: NAME };
-        let disk = OnDisk::open(naming.clone(), owner, serial, buffers, outlet);
+        let disk = OnDisk::open(opening, owner, serial, outlet);
         Self::new(&naming, outline, Place::Disk(Box::new(disk)))
     }
 

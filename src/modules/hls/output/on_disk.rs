@@ -9,12 +9,23 @@ use super::stream_files::StreamFiles;
 use crate::engine::{Buffers, Chain, Handle, JobOwner, Jobs, Outlet, QueueFull};
 use crate::modules::hls::files::disk::{self, Parents};
 use crate::modules::hls::files::naming::Naming;
+use crate::modules::hls::files::token_secret::TokenSecret;
 use crate::modules::hls::playlist::End;
 use crate::modules::hls::playlist::outline::Outline;
 use crate::modules::hls::publication::{CompleteFragment, Join};
 
 /// Bytes that are gathered before a job writes them. Larger pieces wake the writer less often.
 const PIECE: usize = 128 * 1024;
+
+/// What is needed to open the files of a stream.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    pub naming: Naming,
+    /// Where jobs give buffers back that they have written.
+    pub buffers: Buffers,
+    /// The secret of tokens, which is kept in `hls_path`.
+    pub secret: Option<TokenSecret>,
+}
 
 #[derive(Debug)]
 pub struct OnDisk {
@@ -24,9 +35,7 @@ pub struct OnDisk {
     /// Replaced after a failure.
     chain: Chain,
     files: Handle<StreamFiles>,
-    naming: Naming,
-    /// Where jobs give buffers back that they have written.
-    buffers: Buffers,
+    opening: Opening,
     /// Fragments whose publication has been queued.
     queued: u64,
     /// The same at the last error.
@@ -100,17 +109,11 @@ impl Reporter {
 impl OnDisk {
     /// Reads the playlist of an earlier publication. Nothing is written yet, but `hls_path` is made if it is missing; if
     /// that cannot be made now, each fragment tries again.
-    pub fn open(
-        naming: Naming,
-        owner: JobOwner,
-        serial: u64,
-        buffers: Buffers,
-        outlet: &mut Outlet<'_>,
-    ) -> Self {
+    pub fn open(opening: Opening, owner: JobOwner, serial: u64, outlet: &mut Outlet<'_>) -> Self {
         let (files, wall) = (Handle::default(), outlet.now.wall);
-        let (place, opening, written) = (Handle::clone(&files), naming.clone(), buffers.clone());
+        let (place, to_open) = (Handle::clone(&files), opening.clone());
         outlet.jobs.write_always(owner, 0, move || {
-            let opened = open_files(opening, written, wall);
+            let opened = open_files(to_open, wall);
             let report = Reporter { serial, queued: 0 }.report(&opened, Event::Opened);
             place.put(opened);
             Some(report)
@@ -120,8 +123,7 @@ impl OnDisk {
             serial,
             chain: Chain::default(),
             files,
-            naming,
-            buffers,
+            opening,
             queued: 0,
             queued_at_error: 0,
             unknown_since: Some(outlet.now.instant),
@@ -203,9 +205,9 @@ impl OnDisk {
         }
         self.is_recovering = true;
         let (files, reporter) = (Handle::clone(&self.files), self.reporter());
-        let (naming, buffers, wall) = (self.naming.clone(), self.buffers.clone(), outlet.now.wall);
+        let (opening, wall) = (self.opening.clone(), outlet.now.wall);
         outlet.jobs.write_always(self.owner, 0, move || {
-            let mut opened = files.take().unwrap_or_else(|| open_files(naming, buffers, wall));
+            let mut opened = files.take().unwrap_or_else(|| open_files(opening, wall));
             opened.recover();
             let report = reporter.report(&opened, Event::Recovered);
             files.put(opened);
@@ -274,7 +276,7 @@ impl OnDisk {
 
     /// Takes the content of a buffer, which goes on with another one.
     fn hand_on(&self, buffer: &mut Vec<u8>) -> Vec<u8> {
-        mem::replace(buffer, self.buffers.take())
+        mem::replace(buffer, self.opening.buffers.take())
     }
 
     fn reporter(&self) -> Reporter {
@@ -316,7 +318,12 @@ impl OnDisk {
 }
 
 /// Opens the files of a stream, in a job.
-fn open_files(naming: Naming, buffers: Buffers, wall: SystemTime) -> StreamFiles {
-    let _ = disk::make_folder(naming.root(), Parents::Make);
+fn open_files(opening: Opening, wall: SystemTime) -> StreamFiles {
+    let Opening { naming, buffers, secret } = opening;
+    if disk::make_folder(naming.root(), Parents::Make).is_ok()
+        && let Some(secret) = secret
+    {
+        secret.keep_or_warn(naming.root());
+    }
     StreamFiles::open(naming, buffers, wall)
 }

@@ -1,17 +1,25 @@
 //! Warnings and notes on the HLS directives of a configuration.
 
+use std::collections::BTreeSet;
+
 use crate::conf::{FindingKind, Node, Scope};
 use crate::engine::{Application, ByApp, Config, Probe};
+use crate::http::Url;
 
 use crate::modules::hls::files::folder::absolute;
-use crate::modules::hls::settings::{App, Storage};
+use crate::modules::hls::settings::{App, Storage, tokens};
 
 /// Checks all applications. `apps` are their settings.
 pub fn probe(config: &Config<'_>, apps: &ByApp<Option<App>>, probe: &mut Probe) {
     let apps = config.applications.iter().map(|application| (application, apps.get(application.id)));
     let mut before: Vec<(&Application<'_>, &App)> = Vec::new();
+    let mut warned = BTreeSet::new();
     for (application, app) in apps.filter_map(|(application, app)| Some((application, app?.as_ref()?))) {
         check(application, app, probe);
+        if application.features.guards_viewers() {
+            tokens::probe(&application.scope, probe, &mut warned);
+            check_urls(application, app, probe);
+        }
         let has_path = |other: &&(&Application<'_>, &App)| absolute(&other.1.path) == absolute(&app.path);
         if let Some((first, _)) = before.iter().find(has_path) {
             let message = format!(
@@ -46,7 +54,46 @@ fn check(application: &Application<'_>, app: &App, probe: &mut Probe) {
     }
 }
 
+/// Warns of URIs in playlists that get no token.
+fn check_urls(application: &Application<'_>, app: &App, probe: &mut Probe) {
+    let keys = app.settings.keys.as_ref().map_or("", |keys| keys.url.as_str());
+    for (name, what, url) in
+        [("hls_base_url", "fragments", app.settings.base_url.as_str()), ("hls_key_url", "keys", keys)]
+    {
+        if !takes_token(url) {
+            let message = format!(
+                "{what} at {} carry no token: that server has to let players through by itself",
+                Url::shown(url)
+            );
+            probe.warn(own_or_block(&application.scope, name), message);
+        }
+    }
+}
+
+/// Whether the URI of a file that begins with this text gets a token: not if it leads to another host, or the name of the
+/// file is no part of its path.
+fn takes_token(url: &str) -> bool {
+    let is_of_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    let has_scheme = url.trim_start_matches(is_of_scheme).starts_with(':') && !url.starts_with(':');
+    !has_scheme && !url.starts_with("//") && !url.contains(['?', '#'])
+}
+
 /// The directive of the block itself, or the block.
 fn own_or_block<'t>(scope: &Scope<'t>, name: &str) -> &'t Node {
     scope.own(name).next().unwrap_or(scope.node())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_another_host_get_no_token() {
+        for url in ["", "/hls/", "hls/", "../", "/a:b/", "x%3Ay/"] {
+            assert!(takes_token(url), "{url}");
+        }
+        for url in ["https://cdn.example.com/hls/", "//cdn.example.com/", "HTTP:x", "/k?f=", "/hls/#"] {
+            assert!(!takes_token(url), "{url}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use crate::conf::value::Custom;
 use crate::conf::{Acts, Context, Directive, Repeat, Takes};
 
+use crate::modules::hls::settings::tokens::{self, TokenLine};
 use crate::modules::hls::settings::variant::{self, Variant};
 use crate::modules::hls::settings::{self, Ending};
 
@@ -202,6 +203,17 @@ pub const DIRECTIVES: &[Directive] = &[
             "off",
             "Whether callbacks are called for viewers of HLS as for players of RTMP: on_play when a viewer begins, \
              on_play_done and on_done when it has asked for no playlist for three target durations.",
+        )
+    },
+    Directive {
+        acts: Acts::AtOnce,
+        ..row(
+            tokens::DIRECTIVE,
+            Takes::Custom { syntax: "SECRET|off", parse: |args| Custom::of(TokenLine::parse(args)) },
+            "off",
+            "The secret of the tokens in playlists, which open fragments and keys to viewers, in applications \
+             where a viewer has to show something or a backend is asked. Servers behind one name need the same \
+             SECRET. With off, each hls_path has a random one, kept in its file .millstream-tokens.",
         )
     },
     row(

@@ -3,6 +3,7 @@
 pub mod advice;
 pub mod attributes;
 pub mod directives;
+pub mod tokens;
 pub mod variant;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use crate::engine::{AppId, Application, Config, HlsFeature, Served};
 use crate::media::segment::cutting::slicer::{Lengths, Pace, Slicing};
 
 use crate::modules::hls::files::folder::absolute;
+use crate::modules::hls::settings::tokens::TokenSource;
 use crate::modules::hls::settings::variant::Variant;
 
 /// The name of the module and of its sinks.
@@ -168,6 +170,7 @@ pub struct App {
     /// `hls_path`.
     pub path: PathBuf,
     pub settings: Arc<Settings>,
+    pub tokens: TokenSource,
 }
 
 impl App {
@@ -204,7 +207,7 @@ impl App {
             // HTTP looks for it by the path that a file would have.
             Storage::Memory => whole(scope, "hls_path", Path::new(&path))?,
         };
-        Ok(Some(Self { path, settings: Arc::new(settings) }))
+        Ok(Some(Self { path, settings: Arc::new(settings), tokens: TokenSource::read(application) }))
     }
 
     /// The folders in which its streams have files or folders.

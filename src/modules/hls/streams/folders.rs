@@ -46,6 +46,11 @@ impl Folders {
         }
     }
 
+    /// The folders of an application as they are configured, each with its canonical path.
+    pub fn paths_of<'a>(&'a self, app: &'a App) -> impl Iterator<Item = (&'a Path, PathBuf)> {
+        paths(app).map(|path| (path, self.of(path).root))
+    }
+
     fn of(&self, path: &Path) -> Folder {
         self.known.get(path).cloned().unwrap_or_else(|| Folder::unexamined(path))
     }

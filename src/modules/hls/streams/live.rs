@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::engine::StreamId;
 use crate::modules::hls::files::naming::Naming;
+use crate::modules::hls::settings::Storage;
 
 /// The streams that are being written. No two have a claim in common.
 #[derive(Debug, Default)]
@@ -43,6 +44,12 @@ impl LiveStreams {
 
     pub fn is_empty(&self) -> bool {
         self.namings.is_empty()
+    }
+
+    /// Whether any of them has its files on the disk, in that `hls_path`.
+    pub fn is_on_disk(&self, root: &Path) -> bool {
+        let is_there = |naming: &Naming| naming.root() == root && naming.settings().storage == Storage::Disk;
+        self.namings.values().any(is_there)
     }
 
     /// A claim of these files that a stream or a master playlist has already; the streams `own` do not count.

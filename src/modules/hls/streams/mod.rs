@@ -10,19 +10,23 @@ mod ledgers;
 pub mod live;
 pub mod survey;
 pub mod task;
+pub mod token_secrets;
 pub mod waits;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::auth::segment_token::SegmentSigner;
 use crate::engine::{JobOwner, Jobs, Outlet, QueueFull, SharedBuffers, StreamId};
 
 use super::files::Files;
 use super::files::naming::Naming;
-use super::output::Output;
+use super::files::token_secret::TokenSecret;
+use super::output::{Opening, Output};
 use super::publication::Publication;
 use super::segmenter::Segmenter;
+use super::settings::tokens::TokenSource;
 use super::settings::{App, Cleanup, Continuation, NAME, Settings, Storage};
 use ended::{Ended, EndedStreams, Stage};
 use folders::Folders;
@@ -30,6 +34,7 @@ use ledgers::{Ledgers, NOBODY};
 use live::LiveStreams;
 use survey::Survey;
 use task::{Act, MasterPath, Outcome, Task};
+use token_secrets::TokenSecrets;
 use waits::{NEXT_TURN, open_for, removal_delay};
 
 /// The most streams that have ended and whose playlists are open or whose files are there; beyond this, the oldest end
@@ -51,6 +56,7 @@ pub struct Streams {
     pub live: LiveStreams,
     pub ended: EndedStreams,
     pub folders: Folders,
+    secrets: TokenSecrets,
     ledgers: Ledgers,
     /// The number of outputs so far.
     outputs: u64,
@@ -61,13 +67,17 @@ pub struct Streams {
 impl Streams {
     /// A look at the folders of applications that are not known yet, which may block.
     pub fn survey(&self, apps: Vec<App>) -> impl FnOnce() -> Survey + Send + 'static {
-        let (folders, roots) = (self.folders.clone(), self.ledgers.roots().cloned().collect());
-        move || Survey::make(&apps, folders, roots)
+        let (folders, secrets) = (self.folders.clone(), self.secrets.clone());
+        let roots = self.ledgers.roots().cloned().collect();
+        move || Survey::make(&apps, folders, secrets, roots)
     }
 
     /// Takes what has been found, with the streams of an earlier run.
     pub fn take_survey(&mut self, survey: Survey, jobs: &mut Jobs) -> Vec<NextStep> {
         self.folders.extend(survey.folders);
+        for root in self.secrets.extend(survey.secrets) {
+            self.keep_secret(root, jobs);
+        }
         for (root, ledger) in survey.ledgers {
             self.ledgers.insert(root, ledger);
         }
@@ -83,6 +93,27 @@ impl Streams {
             }
         }
         steps
+    }
+
+    /// Keeps the secret of a folder in a file, if there are streams, whose next publish may be a long way off.
+    fn keep_secret(&self, root: PathBuf, jobs: &mut Jobs) {
+        if self.live.is_on_disk(&root)
+            && let Some(secret) = self.secrets.of(&root).cloned()
+        {
+            jobs.write_always(NOBODY, 0, move || {
+                secret.keep_or_warn(&root);
+                None::<()>
+            });
+        }
+    }
+
+    /// What makes the tokens of an application; none if it is not guarded, or its folder has not been examined yet.
+    pub fn signer(&self, app: &App) -> Option<SegmentSigner> {
+        match &app.tokens {
+            TokenSource::Nowhere => None,
+            TokenSource::Directive(signer) => Some(signer.clone()),
+            TokenSource::Folder => self.secrets.of(&self.folders.root(app)).map(TokenSecret::signer),
+        }
     }
 
     /// The names of the files of an application's stream, by what is known of its folders.
@@ -121,7 +152,8 @@ impl Streams {
         for claim in naming.claims() {
             self.remove_ended(&claim, &naming, outlet);
         }
-        let output = self.open(stream, &naming, outlet);
+        let secret = self.secrets.of(naming.root()).filter(|_| matches!(app.tokens, TokenSource::Folder));
+        let output = self.open(stream, &naming, secret.cloned(), outlet);
         if app.keeps_ledger() {
             self.ledgers.add(&naming, outlet.jobs);
         }
@@ -130,11 +162,18 @@ impl Streams {
     }
 
     /// The output of a stream that begins.
-    fn open(&mut self, stream: StreamId, naming: &Naming, outlet: &mut Outlet<'_>) -> Output {
+    fn open(
+        &mut self,
+        stream: StreamId,
+        naming: &Naming,
+        secret: Option<TokenSecret>,
+        outlet: &mut Outlet<'_>,
+    ) -> Output {
         let settings = naming.settings();
         if settings.storage == Storage::Disk {
             self.outputs = self.outputs.wrapping_add(1);
-            let output = Output::on_disk(stream, self.outputs, naming.clone(), self.buffers.share(), outlet);
+            let opening = Opening { naming: naming.clone(), buffers: self.buffers.share(), secret };
+            let output = Output::on_disk(stream, self.outputs, opening, outlet);
             outlet.jobs.write_always(NOBODY, 0, move || Some(Opened(stream)));
             return output;
         }

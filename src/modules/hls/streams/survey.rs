@@ -9,26 +9,33 @@ use std::time::Duration;
 use super::ended::{Ended, Stage};
 use super::folders::Folders;
 use super::ledger::Ledger;
+use super::token_secrets::TokenSecrets;
 use super::waits::{open_after_restart, removal_delay};
 use crate::modules::hls::files::naming::Naming;
 use crate::modules::hls::files::{Files, disk};
 use crate::modules::hls::playlist::found::Found;
+use crate::modules::hls::settings::tokens::TokenSource;
 use crate::modules::hls::settings::{App, Settings};
 
 #[derive(Debug, Default)]
 pub struct Survey {
     pub folders: Folders,
+    pub secrets: TokenSecrets,
     pub ledgers: Vec<(PathBuf, Ledger)>,
     /// The streams of an earlier run, each with the time until its first step.
     pub left: Vec<(Ended, Duration)>,
 }
 
 impl Survey {
-    /// Looks at the folders of applications. Those in `folders` are known, and the ledgers of `roots` have been read.
-    pub fn make(apps: &[App], folders: Folders, mut roots: HashSet<PathBuf>) -> Self {
-        let mut survey = Self { folders, ..Self::default() };
+    /// Looks at the folders of applications. Those in `folders` and `secrets` are known, and the ledgers of `roots` have
+    /// been read.
+    pub fn make(apps: &[App], folders: Folders, secrets: TokenSecrets, mut roots: HashSet<PathBuf>) -> Self {
+        let mut survey = Self { folders, secrets, ..Self::default() };
         for app in apps {
             survey.folders.examine(app);
+            if matches!(app.tokens, TokenSource::Folder) {
+                survey.secrets.examine(&survey.folders.root(app), app.settings.storage);
+            }
             if app.keeps_ledger() && roots.insert(survey.folders.root(app)) {
                 survey.read_ledger(app);
             }

@@ -8,7 +8,7 @@ const ENDLIST: &str = "#EXT-X-ENDLIST\n";
 fn waiting(path: &Path, adjust: impl FnOnce(&mut Settings)) -> App {
     let mut settings = Settings { ending: Ending::After(WAIT), ..Settings::for_tests() };
     adjust(&mut settings);
-    App { path: path.to_path_buf(), settings: Arc::new(settings) }
+    App { path: path.to_path_buf(), settings: Arc::new(settings), tokens: TokenSource::Nowhere }
 }
 
 fn list(folder: &Folder) -> String {

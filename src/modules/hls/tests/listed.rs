@@ -5,7 +5,7 @@ use super::*;
 fn stored(path: &Path, storage: Storage, adjust: impl FnOnce(&mut Settings)) -> App {
     let mut settings = Settings { storage, playlist_length: 6000, ..Settings::for_tests() };
     adjust(&mut settings);
-    App { path: path.to_path_buf(), settings: Arc::new(settings) }
+    App { path: path.to_path_buf(), settings: Arc::new(settings), tokens: TokenSource::Nowhere }
 }
 
 /// The target duration, and the first of 100 fragments that is listed, ten minutes from now.

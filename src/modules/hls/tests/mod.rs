@@ -5,6 +5,7 @@ mod listed;
 mod names;
 mod slow;
 mod storage;
+mod tokens;
 
 use std::fs;
 use std::ops::Range;
@@ -15,6 +16,7 @@ use std::time::{Instant, UNIX_EPOCH};
 
 use super::files::naming::Naming;
 use super::segmenter::Segmenter;
+use super::settings::tokens::TokenSource;
 use super::settings::{Cleanup, Continuation, Ending, Settings};
 use super::streams::waits::NEXT_TURN;
 use super::streams::{MAX_ENDED, MAX_REMOVED};
@@ -27,12 +29,16 @@ use crate::test_folder::Folder;
 const LEDGER: &str = ".millstream-hls";
 
 fn app(path: &Path) -> App {
-    App { path: path.to_path_buf(), settings: Arc::new(Settings::for_tests()) }
+    App { path: path.to_path_buf(), settings: Arc::new(Settings::for_tests()), tokens: TokenSource::Nowhere }
 }
 
 fn with_variants(path: &Path) -> App {
     let variants = ["_low", "_high"].map(|suffix| Variant::parse(&[suffix.to_owned()]).unwrap()).to_vec();
-    App { path: path.to_path_buf(), settings: Arc::new(Settings { variants, ..Settings::for_tests() }) }
+    App {
+        path: path.to_path_buf(),
+        settings: Arc::new(Settings { variants, ..Settings::for_tests() }),
+        tokens: TokenSource::Nowhere,
+    }
 }
 
 /// The module with the settings of these applications.
@@ -204,7 +210,7 @@ fn files_are_removed_some_time_after_the_end() {
 /// 200 fragments of 2 s, and what their removal needs.
 fn publish_long(hls: &mut Hls, path: &Path) -> u64 {
     let settings = Settings { playlist_length: 200_000, ..Settings::for_tests() };
-    let app = App { path: path.to_path_buf(), settings: Arc::new(settings) };
+    let app = App { path: path.to_path_buf(), settings: Arc::new(settings), tokens: TokenSource::Nowhere };
     let mut site = Site::default();
     let mut segmenter = site.begin(hls, 1, &app, "a").unwrap();
     site.send(&mut segmenter, 0..400 * 40, 25);
@@ -301,7 +307,7 @@ fn files_stay_without_cleanup() {
     let folder = Folder::new();
     let mut hls = Hls::default();
     let settings = Settings { cleanup: Cleanup::Keep, ..Settings::for_tests() };
-    let app = App { path: folder.to_path_buf(), settings: Arc::new(settings) };
+    let app = App { path: folder.to_path_buf(), settings: Arc::new(settings), tokens: TokenSource::Nowhere };
     publish_as(&mut hls, 1, &app, "a");
     assert!(finish(&mut hls, 1).is_none() && hls.streams.ended.is_empty());
     assert_eq!(folder.list(""), ["a-0.ts", "a.m3u8"]);
@@ -327,7 +333,7 @@ fn a_list_longer_than_it_should_be_stays_for_as_long() {
     let folder = Folder::new();
     let mut hls = Hls::default();
     let settings = Settings { playlist_length: 0, fragment: 100, ..Settings::for_tests() };
-    let app = App { path: folder.to_path_buf(), settings: Arc::new(settings) };
+    let app = App { path: folder.to_path_buf(), settings: Arc::new(settings), tokens: TokenSource::Nowhere };
     publish_as(&mut hls, 1, &app, "a");
     let (_, wait) = finish(&mut hls, 1).unwrap();
     assert!(wait >= Duration::from_millis(1900), "{wait:?}");

@@ -31,7 +31,7 @@ fn application(root: &Path, layout: Layout, variants: &[&str], keys: Option<&str
         KeySettings { path, url: String::new(), fragments: 0 }
     });
     let settings = Settings { layout, variants, keys, ..Settings::for_tests() };
-    App { path: root.join("hls"), settings: Arc::new(settings) }
+    App { path: root.join("hls"), settings: Arc::new(settings), tokens: TokenSource::Nowhere }
 }
 
 fn module_of(apps: &[&App]) -> Hls {
@@ -55,9 +55,13 @@ fn files(naming: &Naming) -> HashSet<PathBuf> {
 fn an_accepted_stream_never_has_another_streams_files() {
     let folder = Folder::new();
     let app = |layout, variants: &[&str], keys| {
-        let App { path, settings } = application(&folder, layout, variants, keys);
+        let App { path, settings, .. } = application(&folder, layout, variants, keys);
         // Without a ledger, which would be written thousands of times.
-        App { path, settings: Arc::new(Settings { cleanup: Cleanup::Keep, ..Settings::clone(&settings) }) }
+        App {
+            path,
+            settings: Arc::new(Settings { cleanup: Cleanup::Keep, ..Settings::clone(&settings) }),
+            tokens: TokenSource::Nowhere,
+        }
     };
     let all = [
         app(Layout::Flat, &[], None),

@@ -6,7 +6,7 @@ const WAIT: Duration = Duration::from_secs(30);
 
 fn waiting(path: &Path) -> App {
     let settings = Settings { ending: Ending::After(WAIT), ..Settings::for_tests() };
-    App { path: path.to_path_buf(), settings: Arc::new(settings) }
+    App { path: path.to_path_buf(), settings: Arc::new(settings), tokens: TokenSource::Nowhere }
 }
 
 fn list(folder: &Folder) -> String {

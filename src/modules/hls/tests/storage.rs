@@ -6,7 +6,7 @@ const WAIT: Duration = Duration::from_secs(30);
 
 fn stored(path: &Path, storage: Storage, ending: Ending) -> App {
     let settings = Settings { storage, ending, ..Settings::for_tests() };
-    App { path: path.to_path_buf(), settings: Arc::new(settings) }
+    App { path: path.to_path_buf(), settings: Arc::new(settings), tokens: TokenSource::Nowhere }
 }
 
 /// Publishes a second of MP3 as stream 1, which ends.
@@ -44,7 +44,11 @@ fn kept_files_get_their_end_when_the_stream_comes_back_in_memory() {
         cleanup: Cleanup::Keep,
         ..Settings::clone(&stored(&path, Storage::Disk, Ending::After(WAIT)).settings)
     };
-    publish_and_end(&mut site, &mut hls, &App { path: path.clone(), settings: Arc::new(kept) });
+    publish_and_end(
+        &mut site,
+        &mut hls,
+        &App { path: path.clone(), settings: Arc::new(kept), tokens: TokenSource::Nowhere },
+    );
     publish_and_end(&mut site, &mut hls, &stored(&path, Storage::Memory, Ending::After(WAIT)));
     assert_eq!(folder.list(""), ["a-0.ts", "a.m3u8"]);
     assert!(fs::read_to_string(folder.join("a.m3u8")).unwrap().ends_with("#EXT-X-ENDLIST\n"));

@@ -23,6 +23,7 @@ use crate::media::{Kind, Pictures};
 use crate::modules::hls::files::Files;
 use crate::modules::hls::files::keys::Cipher;
 use crate::modules::hls::files::naming::Naming;
+use crate::modules::hls::output::Opening;
 use crate::modules::hls::publication::Publication;
 use crate::modules::hls::settings::{KeySettings, ListKind, Storage};
 use crate::test_folder::Folder;
@@ -95,13 +96,8 @@ impl Rig {
         let output = match self.settings.storage {
             Storage::Disk => {
                 self.outputs += 1;
-                Output::on_disk(
-                    StreamId::of_nothing(1),
-                    self.outputs,
-                    naming,
-                    Buffers::default(),
-                    &mut outlet,
-                )
+                let opening = Opening { naming, buffers: Buffers::default(), secret: None };
+                Output::on_disk(StreamId::of_nothing(1), self.outputs, opening, &mut outlet)
             }
             Storage::Memory => {
                 let files = Files::Memory(outlet.memory);

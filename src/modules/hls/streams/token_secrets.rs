@@ -1,0 +1,87 @@
+//! The secrets of tokens, one for each `hls_path` of a guarded application without `hls_token_secret`.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use crate::modules::hls::files::token_secret::TokenSecret;
+use crate::modules::hls::settings::Storage;
+
+/// The secrets by the canonical paths of their folders. What is known stays until the server stops.
+#[derive(Debug, Clone, Default)]
+pub struct TokenSecrets {
+    known: HashMap<PathBuf, TokenSecret>,
+}
+
+impl TokenSecrets {
+    /// Finds the secret of a folder, if it is not known yet: the one that an earlier run has kept there, or a new one.
+    pub fn examine(&mut self, root: &Path, storage: Storage) {
+        if self.known.contains_key(root) {
+            return;
+        }
+        let kept = match storage {
+            Storage::Disk => TokenSecret::read(root).unwrap_or_else(|error| {
+                log::warn!(
+                    "hls: the secret of tokens is another one until the server stops, and viewers have to open their \
+                     players again after that: {error}; remove this file"
+                );
+                None
+            }),
+            Storage::Memory => None,
+        };
+        match kept.map_or_else(TokenSecret::random, Ok) {
+            Ok(secret) => _ = self.known.insert(root.to_owned(), secret),
+            Err(error) => log::error!("hls: no tokens, so nobody can watch: {error}"),
+        }
+    }
+
+    /// Takes over what is not known yet. Returns the folders of that.
+    pub fn extend(&mut self, found: Self) -> Vec<PathBuf> {
+        let new: Vec<_> =
+            found.known.into_iter().filter(|(root, _)| !self.known.contains_key(root)).collect();
+        let roots = new.iter().map(|(root, _)| root.clone()).collect();
+        self.known.extend(new);
+        roots
+    }
+
+    pub fn of(&self, root: &Path) -> Option<&TokenSecret> {
+        self.known.get(root)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::modules::hls::files::token_secret::NAME;
+    use crate::test_folder::Folder;
+
+    #[test]
+    fn a_folder_has_the_secret_that_an_earlier_run_has_kept_or_a_new_one_for_good() {
+        let folder = Folder::new();
+        let mut secrets = TokenSecrets::default();
+        secrets.examine(&folder, Storage::Disk);
+        let first = secrets.of(&folder).unwrap().clone();
+        assert!(folder.list("").is_empty(), "it is kept with the first stream");
+        first.keep(&folder).unwrap();
+        let mut again = TokenSecrets::default();
+        again.examine(&folder, Storage::Disk);
+        assert_eq!(again.of(&folder), Some(&first));
+        fs::write(folder.join(NAME), "broken").unwrap();
+        let mut other = TokenSecrets::default();
+        other.examine(&folder, Storage::Disk);
+        assert!(other.of(&folder).is_some_and(|secret| *secret != first));
+        assert!(again.extend(other).is_empty());
+        assert_eq!(again.of(&folder), Some(&first));
+    }
+
+    #[test]
+    fn in_memory_no_file_is_read() {
+        let folder = Folder::new();
+        let kept = TokenSecret::random().unwrap();
+        kept.keep(&folder).unwrap();
+        let mut secrets = TokenSecrets::default();
+        secrets.examine(&folder, Storage::Memory);
+        assert!(secrets.of(&folder).is_some_and(|secret| *secret != kept));
+    }
+}
