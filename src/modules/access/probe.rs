@@ -12,7 +12,7 @@ use super::rules;
 /// Warns of what stands in the applications of a configuration.
 pub fn check(config: &Config<'_>, probe: &mut Probe) {
     let secrets = Action::BOTH.map(|action| [action.key_directive(), action.secret_directive()]).concat();
-    let (mut files, mut warned, mut open) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let (mut files, mut warned) = (BTreeSet::new(), BTreeSet::new());
     for app in &config.applications {
         for node in app.scope.by_level(&secrets).into_iter().flatten() {
             let is_secret = node.args.first().is_some_and(|word| word != "off");
@@ -22,22 +22,6 @@ pub fn check(config: &Config<'_>, probe: &mut Probe) {
             if is_secret && files.insert(&node.file) && is_readable_by_all(Path::new(&*node.file)) {
                 let message = "the keys in this file can be read by every user of this machine: chmod o-r, or put \
                                them in a file of their own that is included";
-                probe.warn(node, message);
-            }
-        }
-        let hls = app.features.hls.as_ref().filter(|_| app.features.guards.play);
-        if hls.is_some() {
-            let names = [
-                Action::Play.key_directive(),
-                Action::Play.secret_directive(),
-                Action::Play.user_directive(),
-            ];
-            let node = app.scope.by_level(&names).into_iter().flatten().next();
-            if let Some(node) = node.filter(|node| open.insert((&node.file, node.line))) {
-                let message = format!(
-                    "\"{}\" is asked of RTMP players only: HLS of {} is open to everybody whom its location admits",
-                    node.name, app.name
-                );
                 probe.warn(node, message);
             }
         }
