@@ -75,7 +75,7 @@ impl World {
                 Outgoing::Slices { slices, .. } => {
                     slices.iter().for_each(|slice| answer.extend_from_slice(slice));
                 }
-                Outgoing::File(_) => {}
+                Outgoing::File { .. } => {}
             }
             Ok::<_, Infallible>(answer.len())
         });
@@ -106,6 +106,6 @@ fn length(outgoing: &Outgoing<'_>) -> usize {
     match outgoing {
         Outgoing::Bytes(bytes) => bytes.len(),
         Outgoing::Slices { slices, .. } => slices.iter().map(|slice| slice.len()).sum(),
-        Outgoing::File(_) => 0,
+        Outgoing::File { .. } => 0,
     }
 }

@@ -305,7 +305,8 @@ impl Engine {
 
     /// Whether a session has output that can be sent now.
     pub fn has_output(&self, id: SessionId) -> bool {
-        self.cx.sessions.get(id).is_some_and(|session| session.out.can_send())
+        let can_send = |session: &Session| session.out.can_send() && !session.is_throttled();
+        self.cx.sessions.get(id).is_some_and(can_send)
     }
 
     /// Sends the front of a session's queue: `write` gets it and returns how many bytes it has sent. Without anything
@@ -319,7 +320,18 @@ impl Engine {
     ) -> Result<Option<usize>, E> {
         let found = self.cx.sessions.get_mut(id).filter(|session| session.out.can_send());
         let Some(session) = found else { return Ok(None) };
-        let count = session.out.write(write)?;
+        let most = match &session.protocol {
+            ProtocolState::Rtmp(_) | ProtocolState::HttpClient(_) => None,
+            ProtocolState::Http(state) => state.most(now.instant),
+        };
+        let count = match most {
+            None => session.out.write(write)?,
+            Some(0) => {
+                self.cx.begin_throttle(id, now.instant);
+                return Ok(None);
+            }
+            Some(most) => session.out.write_at_most(most, write)?,
+        };
         session.bytes_out += count as u64;
         session.last_output = now.instant;
         let next_due = match session.protocol {
@@ -385,11 +397,11 @@ impl Engine {
     /// Handles one expired timer; false if there is none.
     pub fn expire(&mut self, now: Now) -> bool {
         self.cx.now = now;
-        if let Some(id) = self.cx.timers.pop_expired_answer_wait(now.instant) {
+        if let Some(id) = self.cx.timers.answer_waits.pop_expired(now.instant) {
             self.contain_for(id, |engine| engine.cx.end_expired_wait(id));
             return true;
         }
-        let Some(timer) = self.cx.timers.pop_expired(now.instant) else { return false };
+        let Some(timer) = self.cx.timers.pop_expired(now.instant) else { return self.end_throttle() };
         if self.contain(|engine| engine.handle_timer(timer)).is_some() {
             return true;
         }

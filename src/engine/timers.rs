@@ -51,9 +51,39 @@ pub struct Timers {
     /// The number of cancelled entries.
     cancelled: usize,
     last: u64,
-    /// Sessions that wait behind the answer to a `play`. All wait for the same time, so the first expires first.
-    /// Bounded by what clients may request.
-    answer_waits: VecDeque<(Instant, SessionId)>,
+    /// Sessions that wait behind the answer to a `play`. Bounded by what clients may request.
+    pub(in crate::engine) answer_waits: Waits,
+    /// Sessions whose answer is held back by its limited rate, each once.
+    pub(in crate::engine) throttled: Waits,
+}
+
+/// Sessions that wait. All of one list wait for the same time, so the first expires first. Some may have ended.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Waits(VecDeque<(Instant, SessionId)>);
+
+impl Waits {
+    /// Adds a session. All must wait for the same time.
+    pub fn add(&mut self, until: Instant, id: SessionId) {
+        debug_assert!(self.0.back().is_none_or(|(last, _)| *last <= until), "waits end in their order");
+        self.0.push_back((until, id));
+    }
+
+    /// The sessions.
+    pub fn ids(&self) -> impl Iterator<Item = SessionId> {
+        self.0.iter().map(|(_, id)| *id)
+    }
+
+    /// Takes a session whose wait has expired.
+    pub fn pop_expired(&mut self, now: Instant) -> Option<SessionId> {
+        if self.0.front()?.0 > now {
+            return None;
+        }
+        self.0.pop_front().map(|(_, id)| id)
+    }
+
+    fn next(&self) -> Option<Instant> {
+        self.0.front().map(|(until, _)| *until)
+    }
 }
 
 impl Timers {
@@ -84,25 +114,10 @@ impl Timers {
         }
     }
 
-    /// Adds the wait of a session behind its answer to a `play`. All waits must have the same length.
-    pub fn add_answer_wait(&mut self, until: Instant, id: SessionId) {
-        debug_assert!(
-            self.answer_waits.back().is_none_or(|(last, _)| *last <= until),
-            "waits end in their order"
-        );
-        self.answer_waits.push_back((until, id));
-    }
-
-    /// The sessions that wait behind an answer to a `play`; some may have ended.
-    pub fn answer_waits(&self) -> impl Iterator<Item = SessionId> {
-        self.answer_waits.iter().map(|(_, id)| *id)
-    }
-
     /// The nearest deadline.
     pub fn next(&mut self) -> Option<Instant> {
         self.drop_cancelled();
-        let wait = self.answer_waits.front().map(|(until, _)| *until);
-        [self.next_timer(), wait].into_iter().flatten().min()
+        [self.next_timer(), self.answer_waits.next(), self.throttled.next()].into_iter().flatten().min()
     }
 
     /// Takes an expired timer.
@@ -116,14 +131,6 @@ impl Timers {
             self.set.remove(&id);
         }
         Some(timer)
-    }
-
-    /// Takes a session whose wait has expired; it may have ended.
-    pub fn pop_expired_answer_wait(&mut self, now: Instant) -> Option<SessionId> {
-        if self.answer_waits.front()?.0 > now {
-            return None;
-        }
-        self.answer_waits.pop_front().map(|(_, id)| id)
     }
 
     /// Drops the cancelled entries in front of the first other one: the process must not wake up for them.

@@ -196,9 +196,9 @@ impl Socket {
                     self.write_before_file(slices)
                 }
                 Outgoing::Slices { slices, .. } => self.stream.write_vectored(slices),
-                Outgoing::File(part) => {
+                Outgoing::File { part, most } => {
                     let count = self.sendable(part, known, now)?;
-                    self.send_file(part, count)
+                    self.send_file(part, count.min(*most))
                 }
             };
             match result {

@@ -133,8 +133,8 @@ const GROUPS: &[Group] = &[
         "auth_basic", "auth_basic_*", "auth_request", "auth_request_*", "auth_jwt", "auth_jwt_*", "satisfy",
         "limit_except", "valid_referers",
     ] },
-    Group { contexts: HTTP, treatment: Treatment::Refused("it does not throttle requests; max_connections_per_address limits a client"), names: &[
-        "limit_req", "limit_req_*", "limit_conn", "limit_conn_*", "limit_rate", "limit_rate_after",
+    Group { contexts: HTTP, treatment: Treatment::Refused("it counts no requests; max_connections_per_address limits the connections of a client, and limit_rate the rate of a response"), names: &[
+        "limit_req", "limit_req_*", "limit_conn", "limit_conn_*",
     ] },
     Group { contexts: HTTP, treatment: Treatment::Refused("a request is answered at the path it asks for; return, try_files and error_page lead elsewhere"), names: &[
         "rewrite_log", "break", "random_index", "post_action", "fancyindex", "fancyindex_*",

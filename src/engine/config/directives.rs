@@ -336,7 +336,29 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         acts: Acts::AtOnce,
         doc: "The lowest average rate, in bytes per second, at which a client must receive a response. The \
               whole response must be sent within send_timeout plus the time that its length takes at this \
-              rate. 0 means no limit.",
+              rate, and at limit_rate, if that is set. 0 means no limit.",
+    },
+    Directive {
+        name: "limit_rate",
+        contexts: Context::LOCATIONS,
+        takes: Takes::Size(0, u64::MAX),
+        default: "0",
+        repeat: Repeat::Once,
+        acts: Acts::AtOnce,
+        doc: "The highest average rate, in bytes per second, at which a response is sent: `500k`. Each response has \
+              this rate, so a client with two connections gets twice as much. The bytes of one second are sent \
+              at once at the beginning. A file of hls_memory is sent faster if it would take more than half of \
+              the length of its playlist. 0 means no limit. A response keeps its rate over a reload.",
+    },
+    Directive {
+        name: "limit_rate_after",
+        contexts: Context::LOCATIONS,
+        takes: Takes::Size(0, u64::MAX),
+        default: "0",
+        repeat: Repeat::Once,
+        acts: Acts::AtOnce,
+        doc: "The first bytes of each response to which limit_rate does not apply, such as the beginning of a \
+              recording.",
     },
     Directive {
         name: "log_not_found",

@@ -2,8 +2,10 @@
 //!
 //! The engine keeps exchanges in their session, counts sent bytes, and gives each to the modules once.
 
+use std::time::Instant;
+
 use crate::engine::http::request::HttpRequest;
-use crate::engine::http::send_limits::SendLimits;
+use crate::engine::http::send_limits::{SendLimits, Throttle};
 use crate::engine::now::Now;
 
 /// An answered HTTP request.
@@ -25,8 +27,10 @@ pub struct Exchange {
     pub(in crate::engine) head: u64,
     /// Bytes of its body.
     pub(in crate::engine) body: u64,
-    /// The time limits for sending it.
+    /// The limits for sending it.
     pub(in crate::engine) limits: SendLimits,
+    /// The account of its limited rate, if it has one.
+    pub(in crate::engine) throttle: Option<Throttle>,
 }
 
 impl Exchange {
@@ -40,8 +44,18 @@ impl Exchange {
         2 * self.request.head.length
     }
 
-    pub(in crate::engine) fn count(&mut self, bytes_out: u64) {
+    /// Bytes of it that may be sent now, as it is the first that waits.
+    pub(in crate::engine) fn most(&self, now: Instant) -> u64 {
+        let left = (self.head + self.body).saturating_sub(self.sent);
+        self.throttle.as_ref().map_or(left, |throttle| throttle.most((self.sent, left), now))
+    }
+
+    pub(in crate::engine) fn count(&mut self, bytes_out: u64, now: Instant) {
+        let before = self.sent;
         self.sent = bytes_out.saturating_sub(self.begins).min(self.head + self.body);
         self.body_sent = self.sent.saturating_sub(self.head);
+        if let Some(throttle) = &mut self.throttle {
+            throttle.count(before, self.sent, now);
+        }
     }
 }

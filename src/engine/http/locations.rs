@@ -1,7 +1,7 @@
 //! Locations: how `location` is written, and which one a path belongs to.
 //!
-//! The engine keeps of each location what it needs while it serves: keep-alive, time limits, whether 404 is logged.
-//! All other directives of a location are the modules', by [`LocationId`].
+//! The engine keeps of each location what it needs while it serves: keep-alive, limits for sending, whether 404 is
+//! logged. All other directives of a location are the modules', by [`LocationId`].
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -279,9 +279,14 @@ impl Locations {
         self.settings(id).is_some_and(|settings| settings.logs_not_found)
     }
 
-    /// The time limits for sending an answer of `length` bytes from a location.
-    pub(in crate::engine) fn send_limits(&self, id: LocationId, length: u64) -> SendLimits {
-        self.settings(id).map_or(SendLimits::NONE, |settings| settings.send.limits(length))
+    /// The limits for sending an answer from a location, see [`SendSettings::limits`].
+    pub(in crate::engine) fn send_limits(
+        &self,
+        id: LocationId,
+        sizes: (u64, u64),
+        within: Option<Duration>,
+    ) -> SendLimits {
+        self.settings(id).map_or(SendLimits::NONE, |settings| settings.send.limits(sizes, within))
     }
 
     fn settings(&self, id: LocationId) -> Option<&LocationSettings> {

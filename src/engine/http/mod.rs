@@ -29,7 +29,7 @@ use crate::engine::http::exchange::Exchange;
 use crate::engine::http::lookup::Findings;
 use crate::engine::http::progress::Progress;
 use crate::engine::http::request::HttpRequest;
-use crate::engine::http::send_limits::SendLimits;
+use crate::engine::http::send_limits::{SendLimits, Throttle};
 use crate::engine::ids::SessionId;
 use crate::engine::now::Now;
 use crate::engine::session::log_limits::DetectedProtocol;
@@ -144,7 +144,7 @@ impl Engine {
             Some(Answer::View(file)) => self.view(request, progress, file),
             None => {
                 self.cx.finish(request.session, "closed without an answer");
-                let limits = request.locations.send_limits(request.location, 0);
+                let limits = request.locations.send_limits(request.location, (0, 0), None);
                 self.cx.keep_exchange(request, NO_ANSWER, (0, 0), limits);
             }
         }
@@ -192,8 +192,7 @@ impl Engine {
         }
         request.findings = Findings::default();
         let sizes = (head.len() as u64, reply.body.len());
-        let mut limits = request.locations.send_limits(request.location, sizes.0 + sizes.1);
-        limits.whole = reply.body.within().map_or(limits.whole, |within| within.min(limits.whole));
+        let limits = request.locations.send_limits(request.location, sizes, reply.body.within());
         if self.cx.send_bytes(id, &head)
             && let Some(session) = self.cx.sessions.get_mut(id)
         {
@@ -259,7 +258,9 @@ impl Ctx {
         if state.exchanges.is_empty() {
             state.front_since = ended.instant;
         }
-        let exchange = Exchange { request, status, sent: 0, body_sent: 0, ended, begins, head, body, limits };
+        let throttle = limits.rate.map(|limit| Throttle::new(limit, ended.instant));
+        let exchange =
+            Exchange { request, status, sent: 0, body_sent: 0, ended, begins, head, body, limits, throttle };
         state.exchanges.push_back(Box::new(exchange));
         if let Some(session) = self.sessions.get_mut(id) {
             self.budgets.count_replies(session);

@@ -24,7 +24,7 @@ impl Ctx {
     pub(in crate::engine) fn begin_answer_wait(&mut self, id: SessionId) {
         let until = self.now.instant + ANSWER_WAIT;
         if self.sessions.get_mut(id).is_some_and(|session| session.out.begin_wait(until)) {
-            self.timers.add_answer_wait(until, id);
+            self.timers.answer_waits.add(until, id);
         }
     }
 
@@ -50,7 +50,7 @@ impl Ctx {
             let session = self.sessions.get(*id);
             session.is_some_and(|session| session.out.len() >= FLUSH_AT + session.out.allowance().messages)
         };
-        let full: Vec<_> = self.timers.answer_waits().filter(is_full).collect();
+        let full: Vec<_> = self.timers.answer_waits.ids().filter(is_full).collect();
         full.into_iter().for_each(|id| self.end_wait(id));
     }
 

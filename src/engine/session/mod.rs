@@ -16,6 +16,7 @@ pub(in crate::engine) mod proxy;
 pub(in crate::engine) mod proxy_header;
 pub(in crate::engine) mod roles;
 pub(in crate::engine) mod sending;
+pub(in crate::engine) mod throttling;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -112,6 +113,8 @@ pub(in crate::engine) struct HttpState {
     pub exchanges: VecDeque<Box<Exchange>>,
     /// When the first of them became the first.
     pub front_since: Instant,
+    /// Until when nothing is sent, as the first of them has a limited rate.
+    pub throttled_until: Option<Instant>,
 }
 
 impl HttpState {
@@ -129,12 +132,13 @@ impl HttpState {
             answering: false,
             exchanges: VecDeque::new(),
             front_since: now,
+            throttled_until: None,
         }
     }
 
     /// The deadlines of the answer at the front: for its next byte, and for all of it.
     pub fn send_deadlines(&self, last_output: Instant) -> Option<(Instant, Instant)> {
-        let SendLimits { pause, whole } = self.exchanges.front()?.limits;
+        let SendLimits { pause, whole, .. } = self.exchanges.front()?.limits;
         Some((last_output + pause, self.front_since + whole))
     }
 }
@@ -177,7 +181,8 @@ pub struct Session {
     pub opened: Instant,
     /// When bytes were last received.
     pub last_input: Instant,
-    /// When bytes were last sent, or the queue was last empty.
+    /// When bytes were last sent, or the queue was last empty; or until when the server holds bytes back, so that its
+    /// deadlines run from then on.
     pub last_output: Instant,
     /// Bytes received.
     pub bytes_in: u64,
@@ -385,7 +390,7 @@ impl Session {
         let ProtocolState::Http(state) = &mut self.protocol else { return None };
         let mut next_due = None;
         while let Some(exchange) = state.exchanges.front_mut() {
-            exchange.count(self.bytes_out);
+            exchange.count(self.bytes_out, now);
             if !exchange.is_complete() {
                 return next_due.map(|()| now + exchange.limits.whole);
             }

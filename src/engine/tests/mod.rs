@@ -15,6 +15,7 @@ mod headers;
 mod hls;
 mod http;
 mod jobs;
+mod limit_rate;
 mod names;
 mod notices;
 mod pace;
@@ -136,7 +137,7 @@ impl World {
                 match outgoing {
                     Outgoing::Bytes(bytes) => take(bytes),
                     Outgoing::Slices { slices, .. } => slices.iter().for_each(|slice| take(slice)),
-                    Outgoing::File(piece) => take(&vec![0; piece.left as usize]),
+                    Outgoing::File { part, most } => take(&vec![0; part.left.min(most) as usize]),
                 }
                 Ok::<_, Infallible>(begun - left)
             });

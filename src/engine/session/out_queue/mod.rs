@@ -131,7 +131,12 @@ pub enum Outgoing<'a> {
         file_follows: bool,
     },
     /// A file.
-    File(&'a FilePart),
+    File {
+        /// The part that waits.
+        part: &'a FilePart,
+        /// The most bytes of it that may be sent now.
+        most: u64,
+    },
 }
 
 /// The slices of a gathered write, while they are filled.
@@ -345,8 +350,36 @@ impl OutQueue {
             return Ok(count);
         }
         let count = match self.file() {
-            Some(piece) => write(Outgoing::File(piece)),
+            Some(part) => write(Outgoing::File { part, most: u64::MAX }),
             None => self.write_gathered(write),
+        }?;
+        self.advance(count);
+        Ok(count)
+    }
+
+    /// The same for an HTTP answer of which only so many bytes may be sent now.
+    #[inline(never)]
+    pub(in crate::engine) fn write_at_most<E>(
+        &mut self,
+        most: u64,
+        write: impl FnOnce(Outgoing<'_>) -> Result<usize, E>,
+    ) -> Result<usize, E> {
+        let count = match self.file() {
+            Some(part) => write(Outgoing::File { part, most }),
+            None => {
+                let mut left = usize::try_from(most).unwrap_or(MAX_GATHER).min(MAX_GATHER);
+                let mut skipped = self.sent;
+                // A head, and a body that is no file.
+                let slices = [0, 1].map(|index| {
+                    let bytes = self.items.get(index).and_then(|item| self.bytes_of(item));
+                    let rest =
+                        bytes.and_then(|bytes| bytes.get(mem::take(&mut skipped)..)).unwrap_or_default();
+                    let bytes = rest.get(..rest.len().min(left)).unwrap_or_default();
+                    left -= bytes.len();
+                    IoSlice::new(bytes)
+                });
+                write(Outgoing::Slices { slices: &slices, file_follows: left > 0 && self.file_follows(1) })
+            }
         }?;
         self.advance(count);
         Ok(count)
