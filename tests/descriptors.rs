@@ -72,13 +72,6 @@ fn record(mut raw: Raw, server: &Server, name: &str) {
     wait("the recording has begun", || fs::metadata(&path).is_ok_and(|file| file.len() > 1000));
 }
 
-/// Clock ticks that the server has had of the processor.
-fn ticks(server: &Server) -> u64 {
-    let line = fs::read_to_string(format!("/proc/{}/stat", server.pid())).unwrap();
-    let fields: Vec<_> = line.rsplit(')').next().unwrap().split_whitespace().collect();
-    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
-}
-
 fn flood(server: &Server) -> Vec<TcpStream> {
     let peers = [server.rtmp(), server.http()];
     (0..FLOOD).map(|number| TcpStream::connect(peers[number % 2]).unwrap()).collect()
@@ -97,9 +90,9 @@ fn beside_a_flood_of_connections_streams_are_published_cut_listed_and_recorded()
 
     // Connections that wait to be accepted cost nothing, and are logged now and then.
     let (begun, before, told) =
-        (Instant::now(), ticks(&server), server.lines("no connections are accepted").len());
+        (Instant::now(), server.ticks(), server.lines("no connections are accepted").len());
     std::thread::sleep(Duration::from_millis(1500));
-    let (spent, lines) = (ticks(&server) - before, server.lines("no connections are accepted").len() - told);
+    let (spent, lines) = (server.ticks() - before, server.lines("no connections are accepted").len() - told);
     assert!(spent < 50, "{spent} ticks in {:?}", begun.elapsed());
     assert!(lines <= 1, "{lines} lines in {:?}", begun.elapsed());
     drop(crowd);

@@ -39,6 +39,7 @@ mod http_idioms;
 mod http_routing;
 mod latency;
 mod layers;
+mod limit_rate;
 mod limits;
 mod listen;
 mod log_lines;

@@ -394,6 +394,13 @@ impl Server {
         u64::from_str_radix(queues.split(':').next().unwrap(), 16).unwrap()
     }
 
+    /// Hundredths of a second that it has had of the processor.
+    pub fn ticks(&self) -> u64 {
+        let line = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        let fields: Vec<_> = line.rsplit(')').next().unwrap().split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    }
+
     /// The number of its open file descriptors.
     pub fn descriptors(&self) -> usize {
         fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()
