@@ -7,6 +7,7 @@ use crate::engine::tests::*;
 /// The application `live` with these directives, and the application `open` without any; their files are in memory.
 fn world(settings: &str) -> World {
     let mut world = World::configured(table(), &config(settings));
+    world.engine.start(world.now);
     let list = "#EXTM3U\n#EXTINF:2.000,\ncam-7.ts\n";
     let low = "#EXTM3U\n#EXTINF:2.000,\ncam_low-7.ts\n";
     for (path, text) in [
