@@ -25,6 +25,9 @@ use crate::http::response::RETRY_AFTER;
 const FORBIDDEN: u16 = 403;
 const UNAVAILABLE: u16 = 503;
 
+/// The status for a playlist that the viewer has already.
+const NOT_MODIFIED: u16 = 304;
+
 impl Engine {
     /// Decides about a request for a file of HLS. It continues when it is admitted.
     pub(in crate::engine) fn view(&mut self, request: HttpRequest, progress: Progress, file: HlsFile) {
@@ -44,6 +47,15 @@ impl Engine {
         }
         let now = self.cx.now.instant;
         let keys = self.cx.viewing.identities.of(&request, &file, guard.shows());
+        if !guard.asks() {
+            // It is counted when it has got the playlist.
+            let is_new = self.cx.viewing.viewers.find(keys, now) == Known::New;
+            return if is_new && guard.is_limited() && !self.cx.has_room_for(&request, &file, &guard) {
+                self.turn_away(request, progress, UNAVAILABLE);
+            } else {
+                self.admit(request, progress, file);
+            };
+        }
         let viewers = &mut self.cx.viewing.viewers;
         match viewers.find(keys, now) {
             Known::Watching(key) => {
@@ -55,40 +67,16 @@ impl Engine {
                 self.hold(Pending::new(request, progress, None));
             }
             Known::Undecided => self.turn_away(request, progress, UNAVAILABLE),
-            Known::New => self.view_anew(request, progress, (keys, guard), file),
-        }
-    }
-
-    /// Decides about a request of a viewer that is not known.
-    fn view_anew(
-        &mut self,
-        request: HttpRequest,
-        progress: Progress,
-        (keys, guard): (ViewerKeys, Guard),
-        file: HlsFile,
-    ) {
-        if self.cx.has_room_for(&request, &file, &guard) {
-            let id = ViewerId(self.cx.sessions.next_serial());
-            if guard.asks() {
-                return self.ask(request, progress, (keys, id), file);
+            Known::New if self.cx.has_room_for(&request, &file, &guard) => {
+                self.ask(request, progress, keys, file);
             }
-            let origin = self.cx.counted_origin(file.app, (request.peer, request.is_of_proxy()));
-            self.cx.begin_viewer((keys.base, id), &file, origin);
-        } else if guard.is_limited() {
-            return self.turn_away(request, progress, UNAVAILABLE);
+            Known::New => self.turn_away(request, progress, UNAVAILABLE),
         }
-        // Who watches without being asked for anything does so also where no more can be counted.
-        self.admit(request, progress, file);
     }
 
-    /// Asks the gates about a viewer, while its request is held.
-    fn ask(
-        &mut self,
-        mut request: HttpRequest,
-        progress: Progress,
-        (keys, id): (ViewerKeys, ViewerId),
-        file: HlsFile,
-    ) {
+    /// Asks the gates about a viewer that is not known, while its request is held.
+    fn ask(&mut self, mut request: HttpRequest, progress: Progress, keys: ViewerKeys, file: HlsFile) {
+        let id = ViewerId(self.cx.sessions.next_serial());
         let (session, app, name) = (request.session, file.app, file.base().to_owned());
         let args = carried(&request.head.query);
         let view = View::of(&request, file, id);
@@ -188,6 +176,25 @@ impl Engine {
 }
 
 impl Ctx {
+    /// Counts the viewer of an application without gates that has got a playlist.
+    pub(in crate::engine) fn count_viewer(&mut self, request: &HttpRequest, status: u16) {
+        let Admission::Admitted(file) = &request.admission else { return };
+        let guard = self.viewing.guard(file.app);
+        let has_got_it = status < 300 || status == NOT_MODIFIED;
+        if file.kind != HlsFileKind::Playlist || guard.asks() || !has_got_it {
+            return;
+        }
+        let keys = self.viewing.identities.of(request, file, guard.shows());
+        let now = self.now.instant;
+        if let Known::Watching(key) = self.viewing.viewers.find(keys, now) {
+            self.viewing.viewers.touch(key, (file.app, &file.name), now);
+        } else if !self.viewing.viewers.is_full() {
+            let id = ViewerId(self.sessions.next_serial());
+            let origin = self.counted_origin(file.app, (request.peer, request.is_of_proxy()));
+            self.begin_viewer((keys.base, id), file, origin);
+        }
+    }
+
     /// Whether one more viewer may begin.
     fn has_room_for(&self, request: &HttpRequest, file: &HlsFile, guard: &Guard) -> bool {
         let viewers = &self.viewing.viewers;

@@ -36,9 +36,9 @@ impl Guard {
         }
     }
 
-    /// Whether a viewer beyond a limit is refused.
+    /// Whether the number of viewers is limited.
     pub fn is_limited(&self) -> bool {
-        self.asks() || self.most.is_some() || self.most_per_address.is_some()
+        self.most.is_some() || self.most_per_address.is_some()
     }
 
     /// Whether the gates are asked about a new viewer.
