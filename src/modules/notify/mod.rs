@@ -1,8 +1,8 @@
 //! Notifier: a backend decides about clients, or hears of them, over HTTP or HTTPS.
 //!
 //! `event.rs` is what has happened, and to whom; `format/` writes it as a backend reads it, and `decision.rs` is what
-//! the backend answers: these only compute. `notifier.rs` has the state, `requests.rs` what waits for an answer, and
-//! `running.rs` what clients do afterwards. The calls are made by the engine.
+//! the backend answers: these only compute. `notifier.rs` has the state, and `clients/` what clients ask for and do. The
+//! calls are made by the engine.
 
 mod clients;
 mod decision;
@@ -12,9 +12,6 @@ mod format;
 mod label;
 mod notifier;
 mod probe;
-mod publishers;
-mod requests;
-mod running;
 mod settings;
 mod signature;
 
@@ -28,10 +25,10 @@ use crate::engine::{
 };
 use crate::http::client::Response;
 
+use clients::publishers::Publisher;
 use directives::DIRECTIVES;
 use event::{Activity, ClientFacts, Event, Occasion, ServerFacts};
 use notifier::{MODULE, Notifier, UnderWay};
-use publishers::Publisher;
 use settings::Settings;
 
 #[derive(Default)]

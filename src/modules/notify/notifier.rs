@@ -8,10 +8,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::engine::{AppId, ByApp, Call, CallKind, CallsFull, Client, Ctx, Destination, Endpoint, SessionId};
 use crate::http::client::{Method, Request};
 
+use super::clients::publishers::Publishers;
 use super::clients::{Requested, Running};
 use super::event::{CallbackKind, ClientFacts, Occasion, ServerFacts};
 use super::label::Label;
-use super::publishers::Publishers;
 use super::settings::{Callback, Settings};
 use super::signature::Signer;
 

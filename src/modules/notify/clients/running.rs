@@ -7,13 +7,13 @@ use std::rc::Rc;
 use crate::engine::{AppId, CallError, Ctx, Endpoint, StreamId};
 use crate::http::client::Response;
 
-use super::clients::{Requested, Running, Update};
-use super::decision::Decision;
-use super::event::{Activity, CallbackKind, Event, Occasion};
-use super::label::Label;
-use super::notifier::{MODULE, Notifier, UnderWay, client_facts};
 use super::publishers::Publisher;
-use super::settings::{Callback, OnError};
+use super::{Requested, Running, Update};
+use crate::modules::notify::decision::Decision;
+use crate::modules::notify::event::{Activity, CallbackKind, Event, Occasion};
+use crate::modules::notify::label::Label;
+use crate::modules::notify::notifier::{MODULE, Notifier, UnderWay, client_facts};
+use crate::modules::notify::settings::{Callback, OnError};
 
 impl Notifier {
     /// A publish or a play begins.

@@ -12,12 +12,12 @@ use crate::engine::{
 };
 use crate::http::client::Response;
 
-use super::clients::{Progress, Requested};
-use super::decision::Decision;
-use super::event::{Activity, CallbackKind, ClientFacts, Event, Occasion};
-use super::label::{Label, shown};
-use super::notifier::{MODULE, Notifier, UnderWay, client_facts};
-use super::settings::{Callback, OnError};
+use super::{Progress, Requested};
+use crate::modules::notify::decision::Decision;
+use crate::modules::notify::event::{Activity, CallbackKind, ClientFacts, Event, Occasion};
+use crate::modules::notify::label::{Label, shown};
+use crate::modules::notify::notifier::{MODULE, Notifier, UnderWay, client_facts};
+use crate::modules::notify::settings::{Callback, OnError};
 
 /// How much later the engine ends the wait than the call does, whose end says why.
 const MARGIN: Duration = Duration::from_millis(250);

@@ -1,12 +1,16 @@
-//! What is kept of clients: the request that a session has made, and the publishes and plays that are followed.
+//! What is kept of clients: the request that a session has made (`requests.rs`), the publishes and plays that are followed
+//! (`running.rs`), and the publishers of recordings (`publishers.rs`).
+
+pub mod publishers;
+mod requests;
+mod running;
 
 use std::rc::Rc;
 use std::time::Instant;
 
 use crate::engine::{AppId, Endpoint, StreamId, Ticket, TimerId};
-
-use super::event::{Activity, ClientFacts, Event};
-use super::settings::Callback;
+use crate::modules::notify::event::{Activity, ClientFacts, Event};
+use crate::modules::notify::settings::Callback;
 
 /// A request that has been asked about, or that will be followed.
 pub struct Requested {
