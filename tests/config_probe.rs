@@ -476,6 +476,35 @@ fn a_callback_of_the_server_that_one_application_does_not_call_names_the_applica
 }
 
 #[test]
+fn sessions_of_viewers_about_which_nobody_is_asked_are_warned_of() {
+    let hls = "hls on; hls_path /tmp/hls;";
+    let (without_hls, without_call) = (
+        "\"hls_sessions on\" has no effect without \"hls on\"",
+        "\"hls_sessions on\" asks nobody and tells nobody: write \"on_play\", \"on_play_done\" or \"on_done\" beside it",
+    );
+    let (play, done) = ("on_play http://127.0.0.1:8000/;", "on_done http://127.0.0.1:8000/;");
+    for (of_server, of_live, expected) in [
+        ("", format!("hls_sessions on; {play}"), Some(without_hls)),
+        ("", format!("{hls} hls_sessions on; on_publish http://127.0.0.1:8000/;"), Some(without_call)),
+        ("", format!("{hls} hls_sessions on; notify_format srs; {done}"), Some(without_call)),
+        ("", format!("{hls} hls_sessions on; {play}"), None),
+        ("", format!("{hls} hls_sessions on; {done}"), None),
+        ("", format!("{hls} hls_sessions off;"), None),
+        ("hls_sessions on;", format!("{hls} {play}"), None),
+        ("hls_sessions on;", hls.to_owned(), Some(without_call)),
+    ] {
+        let text = format!(
+            "rtmp {{ server {{ listen 127.0.0.1:0;\n{of_server} application other {{ live on; }}\n\
+             application live {{ live on; {of_live} }} }} }}"
+        );
+        let found = notices(&text).into_iter().filter(|line| line.contains("hls_sessions"));
+        let line = if of_server.is_empty() { 3 } else { 2 };
+        let expected = expected.map(|expected| format!("c.conf:{line}: warning: {expected}"));
+        assert_eq!(found.collect::<Vec<_>>(), Vec::from_iter(expected), "{of_server} {of_live}");
+    }
+}
+
+#[test]
 fn a_file_of_certificates_beside_ssl_verify_off_is_warned_of() {
     let said = warnings_of_callbacks(
         "on_publish https://backend.example/; ssl_verify off; ssl_trusted_certificate /x;",

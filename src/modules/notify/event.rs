@@ -12,13 +12,15 @@ use crate::engine::{Peer, PublishType};
 /// the answer to `on_connect` may change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClientFacts {
+    /// What it speaks.
+    pub protocol: Protocol,
     /// The name of the application.
     pub app: String,
-    /// Name and version of the client's software.
+    /// Name and version of the client's software; of a viewer, the header field User-Agent.
     pub flash_ver: String,
-    /// The URL that the client was told to connect to.
+    /// The URL that the client was told to connect to; of a viewer, that of the playlist, without its arguments.
     pub tc_url: String,
-    /// The page that a player in a browser stands in.
+    /// The page that a player in a browser stands in; of a viewer, the header field Referer.
     pub page_url: String,
     /// The file that such a player was loaded from.
     pub swf_url: String,
@@ -26,10 +28,20 @@ pub struct ClientFacts {
     pub args: String,
     /// The client's address; none if nothing is known of the client any more.
     pub peer: Option<Peer>,
-    /// The number of the session, as the log shows it.
+    /// The number of the session or of the viewer, as the log shows it.
     pub client_id: u32,
     /// When the session began, in milliseconds. Only the lowest 32 bits count, as in nginx-rtmp.
     pub epoch_ms: u32,
+}
+
+/// What a client speaks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// RTMP.
+    #[default]
+    Rtmp,
+    /// HLS over HTTP, in which clients only play.
+    Hls,
 }
 
 /// What SRS's and MediaMTX's callbacks tell of the server.
@@ -199,6 +211,9 @@ impl ServerFacts {
 }
 
 impl Event {
+    /// What a viewer asks for: the play of a client that names nothing but the stream.
+    pub const OF_VIEWER: Self = Self::Play { start: 0, duration: 0, reset: false };
+
     /// What a client asks for with it, or does: none if it is about a connection.
     pub fn activity(&self) -> Option<Activity> {
         match self {
@@ -324,6 +339,7 @@ pub mod tests {
     /// What ffmpeg says of itself, behind `rtmp://192.0.2.1:1935/live?token=t`.
     pub fn client() -> ClientFacts {
         ClientFacts {
+            protocol: Protocol::Rtmp,
             app: "live".into(),
             flash_ver: "FMLE/3.0 (compatible; Lavf59.27".into(),
             tc_url: "rtmp://192.0.2.1:1935/live".into(),
@@ -333,6 +349,22 @@ pub mod tests {
             peer: Some("192.0.2.7:50000".parse::<std::net::SocketAddr>().unwrap().into()),
             client_id: 7,
             epoch_ms: 4_000_000_000,
+        }
+    }
+
+    /// What hls.js in a web page sends for `http://192.0.2.1:8080/hls/cam.m3u8`.
+    pub fn viewer() -> ClientFacts {
+        ClientFacts {
+            protocol: Protocol::Hls,
+            app: "live".into(),
+            flash_ver: "Mozilla/5.0".into(),
+            tc_url: "http://192.0.2.1:8080/hls/cam.m3u8".into(),
+            page_url: "http://192.0.2.1:8080/watch".into(),
+            swf_url: String::new(),
+            args: String::new(),
+            peer: Some("192.0.2.9:50000".parse::<std::net::SocketAddr>().unwrap().into()),
+            client_id: 9,
+            epoch_ms: 0,
         }
     }
 
@@ -398,6 +430,19 @@ pub mod tests {
                  pageurl=|addr=192.0.2.7|{rest}"
             );
             assert_eq!(shown(&client, event), expected);
+        }
+    }
+
+    #[test]
+    fn a_viewer_has_the_fields_of_a_player() {
+        let begin = "app=live|flashver=Mozilla/5.0|swfurl=|tcurl=http://192.0.2.1:8080/hls/cam.m3u8|\
+                     pageurl=http://192.0.2.1:8080/watch|addr=192.0.2.9|clientid=9";
+        for (event, rest) in [
+            (Event::OF_VIEWER, "call=play|name=cam|start=0|duration=0|reset=0"),
+            (Event::PlayDone, "call=play_done|name=cam"),
+            (Event::Done, "call=done|name=cam"),
+        ] {
+            assert_eq!(shown(&viewer(), &event), format!("{begin}|{rest}"));
         }
     }
 

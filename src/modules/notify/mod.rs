@@ -21,7 +21,7 @@ use std::env;
 use crate::conf::{self, Directive, Faults};
 use crate::engine::{
     AppId, CallError, Config, Ctx, Endpoint, Gate, Module, Notice, Probe, Recording, Reply, Request,
-    SessionId, StreamId, Verdict,
+    SessionId, StreamId, Verdict, ViewerId,
 };
 use crate::http::client::Response;
 
@@ -124,6 +124,14 @@ impl Module for Notify {
 
     fn on_play_end(&mut self, cx: &mut Ctx, stream: StreamId, player: Endpoint) {
         self.notifier.end(cx, stream, (player, Activity::Play));
+    }
+
+    fn on_view_start(&mut self, _cx: &mut Ctx, viewer: ViewerId, request: &Request) {
+        self.notifier.begin_view(viewer, request);
+    }
+
+    fn on_view_end(&mut self, cx: &mut Ctx, viewer: ViewerId) {
+        self.notifier.end_view(cx, viewer);
     }
 
     fn on_close(&mut self, cx: &mut Ctx, session: SessionId) {

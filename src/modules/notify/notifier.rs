@@ -5,12 +5,15 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::engine::{AppId, ByApp, Call, CallKind, CallsFull, Client, Ctx, Destination, Endpoint, SessionId};
+use crate::engine::{
+    AppId, ByApp, Call, CallKind, CallsFull, Client, Ctx, Destination, Endpoint, SessionId, ViewerId,
+};
 use crate::http::client::{Method, Request};
 
 use super::clients::publishers::Publishers;
+use super::clients::viewers::Viewer;
 use super::clients::{Requested, Running};
-use super::event::{CallbackKind, ClientFacts, Occasion, ServerFacts};
+use super::event::{CallbackKind, ClientFacts, Occasion, Protocol, ServerFacts};
 use super::label::Label;
 use super::settings::{Callback, Settings};
 use super::signature::Signer;
@@ -35,6 +38,8 @@ pub struct Notifier {
     pub requests: HashMap<SessionId, Requested>,
     /// What clients do that is followed. Bounded by the roles of all sessions.
     pub running: HashMap<Endpoint, Running>,
+    /// The viewers of HLS whose end is told. Bounded by the engine's table of viewers.
+    pub viewers: HashMap<ViewerId, Viewer>,
     /// The timers of `on_update`, by token.
     pub timers: HashMap<u64, Endpoint>,
     pub publishers: Publishers,
@@ -154,6 +159,7 @@ pub fn client_facts(cx: &Ctx, id: SessionId, app: AppId) -> Option<ClientFacts> 
         swf_url: text(Client::swf_url),
         args: text(Client::args),
         peer: Some(session.peer),
+        protocol: Protocol::Rtmp,
         client_id: id.serial(),
         epoch_ms: epoch(cx, session.opened),
     })

@@ -1,6 +1,6 @@
 //! Warnings about callbacks that most likely do not do what is meant.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -42,6 +42,7 @@ pub fn check(config: &Config<'_>, probe: &mut Probe) {
             check_secret(scope, &mut warn);
         }
     }
+    check_sessions(config, &mut warn);
     let are_https = |app: &&Application<'_>| has_https(&app.scope);
     config.applications.iter().filter(are_https).for_each(|app| check_tls(&app.scope, probe));
 }
@@ -99,6 +100,50 @@ fn check_format(app: &Application<'_>, links: &[(&Node, Url)], warn: &mut impl F
             format!("\"notify_method get\" has no effect: \"notify_format {word}\" is sent with post");
         warn(node, message);
     }
+}
+
+/// Warns of an `hls_sessions on` by which no backend is asked about any viewer, or told of one.
+fn check_sessions(config: &Config<'_>, warn: &mut impl FnMut(&Node, String)) {
+    let mut lines: BTreeMap<_, (&Node, Sessions)> = BTreeMap::new();
+    for app in &config.applications {
+        let scope = &app.scope;
+        let Some(node) = scope.find("hls_sessions").filter(|_| scope.flag("hls_sessions")) else { continue };
+        let found = match (&app.features.hls, has_viewer_call(scope)) {
+            (None, _) => Sessions::WithoutHls,
+            (Some(_), false) => Sessions::WithoutCall,
+            (Some(_), true) => Sessions::Called,
+        };
+        // One application for which the line counts is enough.
+        let (_, most) = lines.entry((&node.file, node.line)).or_insert((node, found));
+        *most = found.max(*most);
+    }
+    for (node, found) in lines.into_values() {
+        let why = match found {
+            Sessions::WithoutHls => "has no effect without \"hls on\"",
+            Sessions::WithoutCall => {
+                "asks nobody and tells nobody: write \"on_play\", \"on_play_done\" or \"on_done\" beside it"
+            }
+            Sessions::Called => continue,
+        };
+        warn(node, format!("\"hls_sessions on\" {why}"));
+    }
+}
+
+/// What becomes of an `hls_sessions on`, the best last.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Sessions {
+    WithoutHls,
+    WithoutCall,
+    Called,
+}
+
+/// Whether an application has a callback that is called for viewers.
+fn has_viewer_call(scope: &Scope<'_>) -> bool {
+    let format = Format::named(&scope.text("notify_format"));
+    let kinds = [CallbackKind::Play, CallbackKind::PlayDone, CallbackKind::Done];
+    let names = kinds.into_iter().filter(|kind| format.has(*kind)).map(CallbackKind::name);
+    let links = links(scope);
+    names.into_iter().any(|name| links.iter().any(|(node, _)| node.name == name))
 }
 
 /// Warns of what looks like a variable in a URL, and of a password that others can read.

@@ -148,6 +148,8 @@ pub struct Settings {
     pub update_every: Option<Duration>,
     /// Whether only 2xx lets a client continue.
     pub is_strict: bool,
+    /// Whether viewers of HLS are asked about, and told of, as players are (`hls_sessions`).
+    pub asks_about_viewers: bool,
 }
 
 impl Settings {
@@ -183,6 +185,7 @@ impl Settings {
             },
             update_every: Some(scope.time("notify_update_timeout")).filter(|time| !time.is_zero()),
             is_strict: scope.flag("notify_update_strict"),
+            asks_about_viewers: app.features.hls.as_ref().is_some_and(|hls| hls.sessions),
         }
     }
 
@@ -209,6 +212,12 @@ impl Settings {
             Activity::Play => CallbackKind::PlayDone,
         };
         [done, CallbackKind::Done, CallbackKind::Update].into_iter().any(|kind| self.callback(kind).is_some())
+    }
+
+    /// Whether a backend is told of the end of a viewer of HLS.
+    pub fn follows_viewers(&self) -> bool {
+        let is_told = [CallbackKind::PlayDone, CallbackKind::Done].map(|kind| self.callback(kind).is_some());
+        self.asks_about_viewers && is_told.contains(&true)
     }
 }
 

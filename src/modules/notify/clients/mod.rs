@@ -1,14 +1,15 @@
 //! What is kept of clients: the request that a session has made (`requests.rs`), the publishes and plays that are followed
-//! (`running.rs`), and the publishers of recordings (`publishers.rs`).
+//! (`running.rs`), the viewers whose end is told (`viewers.rs`), and the publishers of recordings (`publishers.rs`).
 
 pub mod publishers;
 mod requests;
 mod running;
+pub mod viewers;
 
 use std::rc::Rc;
 use std::time::Instant;
 
-use crate::engine::{AppId, Endpoint, StreamId, Ticket, TimerId};
+use crate::engine::{AppId, Endpoint, Request, RequestKind, StreamId, Ticket, TimerId, ViewerId};
 use crate::modules::notify::event::{Activity, ClientFacts, Event};
 use crate::modules::notify::settings::Callback;
 
@@ -16,8 +17,7 @@ use crate::modules::notify::settings::Callback;
 pub struct Requested {
     pub app: AppId,
     pub ticket: Ticket,
-    /// None for a connect.
-    pub endpoint: Option<Endpoint>,
+    pub asker: Asker,
     pub event: Event,
     pub client: Rc<ClientFacts>,
     /// The name and the arguments of the stream; empty for a connect. A backend may change the name.
@@ -25,6 +25,27 @@ pub struct Requested {
     pub args: String,
     pub since: Instant,
     pub progress: Progress,
+}
+
+/// Who makes a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asker {
+    /// A client that connects.
+    Client,
+    /// A publisher or a player.
+    Endpoint(Endpoint),
+    /// A viewer of HLS.
+    Viewer(ViewerId),
+}
+
+impl Asker {
+    /// Who makes a request.
+    pub fn of(request: &Request) -> Self {
+        match &request.kind {
+            RequestKind::View(view) => Self::Viewer(view.id),
+            _ => request.endpoint().map_or(Self::Client, Self::Endpoint),
+        }
+    }
 }
 
 /// How far a request has come.

@@ -12,9 +12,11 @@ use crate::engine::{
 };
 use crate::http::client::Response;
 
-use super::{Progress, Requested};
+use super::viewers::viewer_facts;
+use super::{Asker, Progress, Requested};
 use crate::modules::notify::decision::Decision;
 use crate::modules::notify::event::{Activity, CallbackKind, ClientFacts, Event, Occasion};
+use crate::modules::notify::format::Format;
 use crate::modules::notify::label::{Label, shown};
 use crate::modules::notify::notifier::{MODULE, Notifier, UnderWay, client_facts};
 use crate::modules::notify::settings::{Callback, OnError};
@@ -31,9 +33,14 @@ const NOT_ASKED: &str = "the server cannot ask its backend now; try again soon";
 impl Notifier {
     /// Has a backend decide about a request, if the application has a callback for it.
     pub fn ask(&mut self, cx: &mut Ctx, request: &Request) -> Verdict {
-        let event = event_of(&request.kind);
+        let (asker, event) = (Asker::of(request), event_of(&request.kind));
         let callback = self.callback(request.app, CallbackKind::of(&event));
-        if callback.is_none() && !self.follows(request.app, &event) {
+        let is_asked = match asker {
+            // What its end needs is in the request with which it begins.
+            Asker::Viewer(_) => callback.is_some() && self.asks_about_viewers(request.app),
+            Asker::Client | Asker::Endpoint(_) => callback.is_some() || self.follows(request.app, &event),
+        };
+        if !is_asked {
             return Verdict::Continue;
         }
         let Some(client) = facts_of(cx, request) else {
@@ -42,7 +49,7 @@ impl Notifier {
         let mut requested = Requested {
             app: request.app,
             ticket: request.ticket,
-            endpoint: request.endpoint(),
+            asker,
             event,
             client: Rc::new(client),
             name: request.name.clone(),
@@ -119,7 +126,7 @@ impl Notifier {
             return;
         };
         let (ticket, app, label) = (requested.ticket, requested.app, label_of(requested, &callback));
-        let reply = match result.map(|response| Decision::of(&response, &requested.event, callback.format)) {
+        let reply = match result.map(|response| decision(&response, requested, callback.format)) {
             Ok(Decision::No(why)) => refusal(requested, &callback, &why),
             Ok(Decision::Yes) => {
                 requested.progress = Progress::Approved;
@@ -127,7 +134,7 @@ impl Notifier {
             }
             Ok(Decision::Rename(name)) => {
                 requested.progress = Progress::Approved;
-                if requested.endpoint.is_some() {
+                if requested.asker != Asker::Client {
                     log::info!("{label}: the backend names it {}", shown(&name));
                     requested.name.clone_from(&name);
                 }
@@ -146,7 +153,7 @@ impl Notifier {
         result: Result<Response, CallError>,
     ) {
         let Progress::Asked(callback, _) = &requested.progress else { return };
-        match result.map(|response| Decision::of(&response, &requested.event, callback.format)) {
+        match result.map(|response| decision(&response, &requested, callback.format)) {
             Ok(Decision::Yes) => self.tell_of_end(cx, &requested),
             Ok(Decision::Rename(name)) => {
                 requested.name = name;
@@ -184,9 +191,9 @@ impl Notifier {
 
     /// A request is refused, perhaps after a backend has said yes. (A connect that is refused ends with its session.)
     pub fn refused(&mut self, cx: &mut Ctx, request: &Request) {
-        let is_its =
-            |requested: &&Requested| requested.endpoint.is_some() && requested.endpoint == request.endpoint();
-        if self.requests.get(&request.session).filter(is_its).is_some()
+        let asker = Asker::of(request);
+        let is_its = |requested: &Requested| asker != Asker::Client && requested.asker == asker;
+        if self.requests.get(&request.session).is_some_and(is_its)
             && let Some(requested) = self.requests.remove(&request.session)
         {
             self.end_request(cx, requested);
@@ -197,7 +204,7 @@ impl Notifier {
     pub fn closed(&mut self, cx: &mut Ctx, session: SessionId) {
         let app = cx.app_of(session);
         // The end of a connect that was granted is told below.
-        let is_granted = |requested: &Requested| requested.endpoint.is_none() && app.is_some();
+        let is_granted = |requested: &Requested| requested.asker == Asker::Client && app.is_some();
         if let Some(requested) = self.requests.remove(&session).filter(|requested| !is_granted(requested)) {
             self.end_request(cx, requested);
         }
@@ -262,6 +269,14 @@ impl Notifier {
     }
 }
 
+/// The decision about a request. A viewer watches the file that it asks for, whatever name a backend gives.
+fn decision(response: &Response, requested: &Requested, format: Format) -> Decision {
+    match (Decision::of(response, &requested.event, format), requested.asker) {
+        (Decision::Rename(_), Asker::Viewer(_)) => Decision::Yes,
+        (decision, _) => decision,
+    }
+}
+
 /// A request that a backend decides about, for the log. Its name may be a key.
 fn label_of(Requested { client, name, .. }: &Requested, callback: &Rc<Callback>) -> Label {
     Label::of_request(callback, client, name)
@@ -314,12 +329,15 @@ fn event_of(kind: &RequestKind) -> Event {
             duration: duration.unwrap_or_default().into(),
             reset: *after == After::Reset,
         },
-        RequestKind::View(_) => Event::Play { start: 0, duration: 0, reset: false },
+        RequestKind::View(_) => Event::OF_VIEWER,
     }
 }
 
-/// What callbacks tell of the client that makes a request. That of a connect has its texts in the request.
+/// What callbacks tell of the client that makes a request. A connect and a viewer have their texts in the request.
 fn facts_of(cx: &Ctx, request: &Request) -> Option<ClientFacts> {
+    if let RequestKind::View(view) = &request.kind {
+        return Some(viewer_facts(cx, request.app, view));
+    }
     let known = client_facts(cx, request.session, request.app)?;
     let RequestKind::Connect(connect) = &request.kind else { return Some(known) };
     let client = Client::new(connect, &request.args);

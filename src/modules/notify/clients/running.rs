@@ -8,7 +8,7 @@ use crate::engine::{AppId, CallError, Ctx, Endpoint, StreamId};
 use crate::http::client::Response;
 
 use super::publishers::Publisher;
-use super::{Requested, Running, Update};
+use super::{Asker, Requested, Running, Update};
 use crate::modules::notify::decision::Decision;
 use crate::modules::notify::event::{Activity, CallbackKind, Event, Occasion};
 use crate::modules::notify::label::Label;
@@ -18,7 +18,8 @@ use crate::modules::notify::settings::{Callback, OnError};
 impl Notifier {
     /// A publish or a play begins.
     pub fn begin(&mut self, cx: &mut Ctx, stream: StreamId, (endpoint, activity): (Endpoint, Activity)) {
-        let requested = self.requests.remove(&endpoint.session).filter(|it| it.endpoint == Some(endpoint));
+        let requested =
+            self.requests.remove(&endpoint.session).filter(|it| it.asker == Asker::Endpoint(endpoint));
         let Some((app, name)) = cx.streams.get(stream).map(|stream| (stream.app, stream.name.clone())) else {
             return;
         };

@@ -1,14 +1,14 @@
 //! The format `mediamtx`: the JSON that MediaMTX posts to `authHTTPAddress`, which asks whether somebody may publish or
 //! read.
 //!
-//! A client of RTMP gives user, password and token as arguments, so they stand both in fields of their own and in
-//! `query`. A yes is any status of 2xx.
+//! A client gives user, password and token as arguments, so they stand both in fields of their own and in `query`. A yes
+//! is any status of 2xx.
 
 use sha2::{Digest, Sha256};
 
 use super::arguments::value;
 use super::json;
-use crate::modules::notify::event::{Event, FieldValue, Occasion, ServerFacts};
+use crate::modules::notify::event::{Event, FieldValue, Occasion, Protocol, ServerFacts};
 
 /// The body for an event; none if MediaMTX does not ask about it.
 pub fn body(occasion: &Occasion<'_>, server: &ServerFacts) -> Option<String> {
@@ -18,6 +18,10 @@ pub fn body(occasion: &Occasion<'_>, server: &ServerFacts) -> Option<String> {
         _ => return None,
     };
     let (client, query) = (occasion.client, occasion.url_args());
+    let protocol = match client.protocol {
+        Protocol::Rtmp => "rtmp",
+        Protocol::Hls => "hls",
+    };
     let text = |text: String| FieldValue::Text(text.into());
     let token = match value(query, "token") {
         // The name that it had before.
@@ -31,7 +35,7 @@ pub fn body(occasion: &Occasion<'_>, server: &ServerFacts) -> Option<String> {
         ("token", text(token)),
         ("action", action.into()),
         ("path", text(format!("{}/{}", client.app, occasion.name))),
-        ("protocol", "rtmp".into()),
+        ("protocol", protocol.into()),
         ("id", text(uuid(server.seed, client.client_id))),
         ("query", query.into()),
         ("userAgent", client.flash_ver.as_str().into()),
@@ -63,7 +67,7 @@ mod tests {
     use super::*;
     use crate::engine::{Peer, PublishType};
     use crate::modules::notify::event::ClientFacts;
-    use crate::modules::notify::event::tests::{client, events, server};
+    use crate::modules::notify::event::tests::{client, events, server, viewer};
     use serde_json::Value;
 
     const PUBLISH: Event = Event::Publish { kind: PublishType::Live };
@@ -99,6 +103,18 @@ mod tests {
             (&body["action"], &body["ip"], &body["query"]),
             (&"read".into(), &"unix:".into(), &"".into())
         );
+    }
+
+    #[test]
+    fn a_viewer_reads_by_hls() {
+        let viewer = viewer();
+        let args = "user=joe&pass=mypass&jwt=a.b.c";
+        let occasion = Occasion { client: &viewer, name: "cam", args, event: &Event::OF_VIEWER };
+        let id = uuid(1, 9);
+        let expected = format!(
+            r#"{{"ip":"192.0.2.9","user":"joe","password":"mypass","token":"a.b.c","action":"read","path":"live/cam","protocol":"hls","id":"{id}","query":"user=joe&pass=mypass&jwt=a.b.c","userAgent":"Mozilla/5.0"}}"#
+        );
+        assert_eq!(body(&occasion, &server()).unwrap(), expected);
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! The format `srs`: the JSON of SRS's HTTP hooks, and the answers to them.
 //!
 //! The fields are those of SRS 5 and 6. Every stream is of SRS's default vhost. SRS has no hooks for `on_done` and
-//! `on_update`.
+//! `on_update`. Those for a viewer of HLS are the ones of a player, with a `tcUrl` as if it played over RTMP.
+
+use std::borrow::Cow;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::json;
-use crate::modules::notify::event::{Event, Field, FieldValue, Occasion, ServerFacts};
+use crate::modules::notify::event::{ClientFacts, Event, Field, FieldValue, Occasion, Protocol, ServerFacts};
 
 /// SRS's name for the vhost of everybody.
 const VHOST: &str = "__defaultVhost__";
@@ -30,7 +32,7 @@ pub fn body(occasion: &Occasion<'_>, server: &ServerFacts) -> Option<String> {
         Event::Disconnect { bytes_in, bytes_out } => {
             fields.extend([("send_bytes", (*bytes_out).into()), ("recv_bytes", (*bytes_in).into())]);
         }
-        _ => fields.push(("tcUrl", client.tc_url.as_str().into())),
+        _ => fields.push(("tcUrl", FieldValue::Text(tc_url(client)))),
     }
     if !event.is_of_connection() {
         fields.extend([("stream", name.into()), ("param", text(param(occasion.url_args())))]);
@@ -85,6 +87,24 @@ fn text(text: String) -> FieldValue<'static> {
     FieldValue::Text(text.into())
 }
 
+/// The URL that a client has connected to. For a viewer, SRS makes one of RTMP from the host.
+fn tc_url(client: &ClientFacts) -> Cow<'_, str> {
+    match client.protocol {
+        Protocol::Rtmp => client.tc_url.as_str().into(),
+        Protocol::Hls => format!("rtmp://{}/{}", host_of(&client.tc_url), client.app).into(),
+    }
+}
+
+/// The host of a URL, without its port.
+fn host_of(url: &str) -> &str {
+    let behind = url.split_once("://").map_or("", |(_, behind)| behind);
+    let authority = behind.split('/').next().unwrap_or_default();
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    }
+}
+
 /// Arguments with the "?" in front, which SRS leaves there.
 fn param(args: &str) -> String {
     if args.is_empty() { String::new() } else { format!("?{args}") }
@@ -110,7 +130,7 @@ mod tests {
     use super::*;
     use crate::engine::{Peer, PublishType};
     use crate::modules::notify::event::ClientFacts;
-    use crate::modules::notify::event::tests::{client, events, server};
+    use crate::modules::notify::event::tests::{client, events, server, viewer};
 
     /// A client of SRS's documentation, of whom SRS has no more to tell.
     fn documented_client() -> ClientFacts {
@@ -195,6 +215,31 @@ mod tests {
             assert_eq!(hook["action"], action);
             let page = (action == "on_play").then_some("http://www.test.com/live.html");
             assert_eq!(hook.get("pageUrl").and_then(Value::as_str), page);
+        }
+    }
+
+    #[test]
+    fn a_viewer_of_hls_has_what_srs_tells_of_one() {
+        let occasion = Occasion { client: &viewer(), name: "cam", args: "key=1", event: &Event::OF_VIEWER };
+        let id = "vid-19b4e1y";
+        let expected = format!(
+            r#"{{"server_id":"vid-y8d385z","service_id":"366z1g23","action":"on_play","client_id":"9","ip":"192.0.2.9","vhost":"__defaultVhost__","app":"live","tcUrl":"rtmp://192.0.2.1/live","stream":"cam","param":"?key=1","pageUrl":"http://192.0.2.1:8080/watch","stream_url":"/live/cam","stream_id":"{id}"}}"#
+        );
+        assert_eq!(body(&occasion, &server()).unwrap(), expected);
+        let stop = read(&viewer(), "key=1", &Event::PlayDone);
+        assert_eq!((&stop["action"], &stop["client_id"]), (&"on_stop".into(), &"9".into()));
+    }
+
+    #[test]
+    fn a_host_is_without_its_port() {
+        for (url, host) in [
+            ("http://live.example/hls/a:1/cam.m3u8", "live.example"),
+            ("https://live.example:8443/cam.m3u8", "live.example"),
+            ("http://[2001:db8::1]:8080/cam.m3u8", "[2001:db8::1]"),
+            ("http://[2001:db8::1]/cam.m3u8", "[2001:db8::1]"),
+            ("nonsense", ""),
+        ] {
+            assert_eq!(host_of(url), host, "{url}");
         }
     }
 
