@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::auth::mask;
 use crate::engine::StreamName;
 
-use super::event::ClientFacts;
+use super::facts::ClientFacts;
 use super::settings::Callback;
 
 /// A callback for the log: "#7 on_publish of live/cam: http://localhost/auth". Its text is made only when there is

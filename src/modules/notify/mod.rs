@@ -1,13 +1,14 @@
 //! Notifier: a backend decides about clients, or hears of them, over HTTP or HTTPS.
 //!
-//! `event.rs` is what has happened, and to whom; `format/` writes it as a backend reads it, and `decision.rs` is what
-//! the backend answers: these only compute. `notifier.rs` has the state, and `clients/` what clients ask for and do. The
-//! calls are made by the engine.
+//! `event.rs` is what has happened, and `facts.rs` to whom; `format/` writes it as a backend reads it, and `decision.rs`
+//! is what the backend answers: these only compute. `notifier.rs` has the state, and `clients/` what clients ask for and
+//! do. The calls are made by the engine.
 
 mod clients;
 mod decision;
 mod directives;
 mod event;
+mod facts;
 mod format;
 mod label;
 mod notifier;
@@ -27,7 +28,8 @@ use crate::http::client::Response;
 
 use clients::publishers::Publisher;
 use directives::DIRECTIVES;
-use event::{Activity, ClientFacts, Event, Occasion, ServerFacts};
+use event::{Activity, Event, Occasion};
+use facts::{ClientFacts, ServerFacts};
 use notifier::{MODULE, Notifier, UnderWay};
 use settings::Settings;
 

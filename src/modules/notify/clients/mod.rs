@@ -10,7 +10,8 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use crate::engine::{AppId, Endpoint, Request, RequestKind, StreamId, Ticket, TimerId, ViewerId};
-use crate::modules::notify::event::{Activity, ClientFacts, Event};
+use crate::modules::notify::event::{Activity, Event};
+use crate::modules::notify::facts::ClientFacts;
 use crate::modules::notify::settings::Callback;
 
 /// A request that has been asked about, or that will be followed.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use crate::engine::{AppId, StreamName};
 
-use crate::modules::notify::event::ClientFacts;
+use crate::modules::notify::facts::ClientFacts;
 
 /// The most publishers that are kept after their streams have ended. Their recordings are written in seconds.
 const MOST_ENDED: usize = 1024;

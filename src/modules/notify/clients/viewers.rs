@@ -5,7 +5,8 @@
 use crate::engine::{AppId, Ctx, Peer, Request, RequestKind, View, ViewerId};
 
 use super::Asker;
-use crate::modules::notify::event::{Activity, ClientFacts, Protocol};
+use crate::modules::notify::event::Activity;
+use crate::modules::notify::facts::{ClientFacts, Protocol};
 use crate::modules::notify::notifier::Notifier;
 use crate::modules::notify::settings::Settings;
 

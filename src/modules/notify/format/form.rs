@@ -53,8 +53,9 @@ fn encode(occasion: &Occasion<'_>, query: &str) -> String {
 mod tests {
     use super::*;
     use crate::engine::PublishType;
+    use crate::modules::notify::event::Event;
     use crate::modules::notify::event::tests::{client, events};
-    use crate::modules::notify::event::{ClientFacts, Event};
+    use crate::modules::notify::facts::ClientFacts;
 
     const PUBLISH: Event = Event::Publish { kind: PublishType::Live };
 

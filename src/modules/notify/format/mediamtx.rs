@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::arguments::value;
 use super::json;
-use crate::modules::notify::event::{Event, FieldValue, Occasion, Protocol, ServerFacts};
+use crate::modules::notify::event::{Event, FieldValue, Occasion};
+use crate::modules::notify::facts::{Protocol, ServerFacts};
 
 /// The body for an event; none if MediaMTX does not ask about it.
 pub fn body(occasion: &Occasion<'_>, server: &ServerFacts) -> Option<String> {
@@ -66,8 +67,8 @@ fn uuid(seed: u64, client_id: u32) -> String {
 mod tests {
     use super::*;
     use crate::engine::{Peer, PublishType};
-    use crate::modules::notify::event::ClientFacts;
     use crate::modules::notify::event::tests::{client, events, server, viewer};
+    use crate::modules::notify::facts::ClientFacts;
     use serde_json::Value;
 
     const PUBLISH: Event = Event::Publish { kind: PublishType::Live };

@@ -11,7 +11,8 @@ use std::borrow::Cow;
 use crate::http::Url;
 use crate::http::client::{Method, Request};
 
-use crate::modules::notify::event::{CallbackKind, Occasion, ServerFacts};
+use crate::modules::notify::event::{CallbackKind, Occasion};
+use crate::modules::notify::facts::ServerFacts;
 
 /// The format of calls and answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

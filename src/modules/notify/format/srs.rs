@@ -9,7 +9,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::json;
-use crate::modules::notify::event::{ClientFacts, Event, Field, FieldValue, Occasion, Protocol, ServerFacts};
+use crate::modules::notify::event::{Event, Field, FieldValue, Occasion};
+use crate::modules::notify::facts::{ClientFacts, Protocol, ServerFacts};
 
 /// SRS's name for the vhost of everybody.
 const VHOST: &str = "__defaultVhost__";
@@ -129,8 +130,8 @@ fn forwards(answer: &Value) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::engine::{Peer, PublishType};
-    use crate::modules::notify::event::ClientFacts;
     use crate::modules::notify::event::tests::{client, events, server, viewer};
+    use crate::modules::notify::facts::ClientFacts;
 
     /// A client of SRS's documentation, of whom SRS has no more to tell.
     fn documented_client() -> ClientFacts {
