@@ -13,11 +13,13 @@ use millstream::{engine, modules};
 const ENGINE: [&str; 4] = ["core", "memory", "connections", "streams"];
 
 /// Words that are directives of another module, but mean something else where they stand.
-const OTHER_WORDS: [(&str, &str); 4] = [
+const OTHER_WORDS: [(&str, &str); 5] = [
     // Fields of callbacks, and nginx's words for kinds of publishing.
     ("notify/event.rs", "recorder"),
     ("notify/event.rs", "live"),
     ("notify/event.rs", "record"),
+    // MediaMTX's word for a protocol.
+    ("notify/format/mediamtx.rs", "hls"),
     // Its blocks may have a callback of their own.
     ("notify/settings.rs", "recorder"),
 ];

@@ -58,6 +58,8 @@ pub struct HlsFeature<'t> {
     pub most_viewers_per_address: Option<usize>,
     /// `hls_sessions`: backends are asked about viewers, or told of them.
     pub sessions: bool,
+    /// Where that is written, or else the application.
+    pub sessions_node: &'t Node,
     /// `hls_fragment`.
     pub fragment: Duration,
     /// The directive `hls_path`, or else the application.

@@ -34,9 +34,15 @@ pub const DIRECTIVES: &[Directive] = &[
         "The URL that is asked whether a client may publish a stream. An answer of 2xx lets it publish; of 3xx with a \
          Location that is a stream's name, under that name; any other refuses it.",
     ),
-    callback("on_play", "The same for who plays."),
+    callback(
+        "on_play",
+        "The same for who plays; with hls_sessions, for viewers of HLS, too, who get the stream that they have asked for.",
+    ),
     callback("on_publish_done", "The URL that is told when a publish has ended."),
-    callback("on_play_done", "The URL that is told when a play has ended."),
+    callback(
+        "on_play_done",
+        "The URL that is told when a play has ended; with hls_sessions, a viewer of HLS, too.",
+    ),
     callback("on_done", "The URL that is told when a publish or play has ended, after the two above."),
     Directive {
         contexts: Context::RECORDERS,

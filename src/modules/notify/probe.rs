@@ -1,6 +1,6 @@
 //! Warnings about callbacks that most likely do not do what is meant.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -102,39 +102,21 @@ fn check_format(app: &Application<'_>, links: &[(&Node, Url)], warn: &mut impl F
     }
 }
 
-/// Warns of an `hls_sessions on` by which no backend is asked about any viewer, or told of one.
+/// Warns of applications whose viewers are to be asked about (`hls_sessions on`) and no backend is asked or told.
 fn check_sessions(config: &Config<'_>, warn: &mut impl FnMut(&Node, String)) {
-    let mut lines: BTreeMap<_, (&Node, Sessions)> = BTreeMap::new();
-    for app in &config.applications {
-        let scope = &app.scope;
-        let Some(node) = scope.find("hls_sessions").filter(|_| scope.flag("hls_sessions")) else { continue };
-        let found = match (&app.features.hls, has_viewer_call(scope)) {
-            (None, _) => Sessions::WithoutHls,
-            (Some(_), false) => Sessions::WithoutCall,
-            (Some(_), true) => Sessions::Called,
-        };
-        // One application for which the line counts is enough.
-        let (_, most) = lines.entry((&node.file, node.line)).or_insert((node, found));
-        *most = found.max(*most);
+    let with_sessions = config.applications.iter().filter_map(|app| {
+        let hls = app.features.hls.as_ref().filter(|hls| hls.sessions)?;
+        Some((hls.sessions_node, has_viewer_call(&app.scope)))
+    });
+    let with_sessions: Vec<_> = with_sessions.collect();
+    for (node, _) in &with_sessions {
+        // A line of the server is for all of its applications: one for which it counts is enough.
+        let is_of_line = |other: &&Node| (&other.file, other.line) == (&node.file, node.line);
+        if !with_sessions.iter().any(|(other, has_call)| is_of_line(other) && *has_call) {
+            let names = "\"on_play\", \"on_play_done\" or \"on_done\"";
+            warn(node, format!("\"hls_sessions on\" asks nobody and tells nobody: write {names} beside it"));
+        }
     }
-    for (node, found) in lines.into_values() {
-        let why = match found {
-            Sessions::WithoutHls => "has no effect without \"hls on\"",
-            Sessions::WithoutCall => {
-                "asks nobody and tells nobody: write \"on_play\", \"on_play_done\" or \"on_done\" beside it"
-            }
-            Sessions::Called => continue,
-        };
-        warn(node, format!("\"hls_sessions on\" {why}"));
-    }
-}
-
-/// What becomes of an `hls_sessions on`, the best last.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Sessions {
-    WithoutHls,
-    WithoutCall,
-    Called,
 }
 
 /// Whether an application has a callback that is called for viewers.

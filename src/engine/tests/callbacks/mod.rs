@@ -1,9 +1,11 @@
 //! Callbacks of the module `notify`, whose backend is the test.
 
+mod viewers;
+
 use std::collections::VecDeque;
 
-use super::*;
 use crate::engine::calls::connection::Stage;
+use crate::engine::tests::*;
 
 const YES: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 const NO: &str = "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n";

@@ -11,6 +11,14 @@ use crate::modules::hls::settings::{App, Storage, tokens};
 
 /// Checks all applications. `apps` are their settings.
 pub fn probe(config: &Config<'_>, apps: &ByApp<Option<App>>, probe: &mut Probe) {
+    for Application { scope, features, .. } in &config.applications {
+        if features.hls.is_none() && scope.flag("hls_sessions") {
+            // That of a server may be for another application.
+            let own = scope.own("hls_sessions").next();
+            own.into_iter()
+                .for_each(|node| probe.warn(node, "\"hls_sessions on\" has no effect without \"hls on\""));
+        }
+    }
     let apps = config.applications.iter().map(|application| (application, apps.get(application.id)));
     let mut before: Vec<(&Application<'_>, &App)> = Vec::new();
     let mut warned = BTreeSet::new();

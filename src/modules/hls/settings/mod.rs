@@ -184,6 +184,7 @@ impl App {
             most_viewers: limit(scope, "hls_max_viewers"),
             most_viewers_per_address: limit(scope, "hls_max_viewers_per_address"),
             sessions: scope.flag("hls_sessions"),
+            sessions_node: scope.find("hls_sessions").unwrap_or(scope.node()),
             fragment: scope.time("hls_fragment"),
             node: scope.find("hls_path").unwrap_or(scope.node()),
         })

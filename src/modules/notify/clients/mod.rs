@@ -1,10 +1,11 @@
 //! What is kept of clients: the request that a session has made (`requests.rs`), the publishes and plays that are followed
-//! (`running.rs`), the viewers whose end is told (`viewers.rs`), and the publishers of recordings (`publishers.rs`).
+//! (`running.rs`), the viewers of HLS (`viewers.rs`, `views.rs`), and the publishers of recordings (`publishers.rs`).
 
 pub mod publishers;
 mod requests;
 mod running;
 pub mod viewers;
+mod views;
 
 use std::rc::Rc;
 use std::time::Instant;

@@ -12,7 +12,7 @@ use crate::engine::{
 };
 use crate::http::client::Response;
 
-use super::viewers::viewer_facts;
+use super::views::viewer_facts;
 use super::{Asker, Progress, Requested};
 use crate::modules::notify::decision::Decision;
 use crate::modules::notify::event::{Activity, CallbackKind, Event, Occasion};

@@ -1,0 +1,62 @@
+//! Viewers of HLS (`hls_sessions`): about whom a backend is asked, and of whose end it is told. There is no `on_update`
+//! for them.
+
+use crate::engine::{AppId, Ctx, Peer, Request, RequestKind, View, ViewerId};
+
+use super::Asker;
+use super::viewers::{Texts, Viewer};
+use crate::modules::notify::event::Activity;
+use crate::modules::notify::facts::{ClientFacts, Protocol};
+use crate::modules::notify::notifier::Notifier;
+use crate::modules::notify::settings::Settings;
+
+impl Notifier {
+    /// Whether the backends of an application are asked about viewers, and told of them.
+    pub fn asks_about_viewers(&self, app: AppId) -> bool {
+        self.apps.get(app).is_some_and(|settings| settings.asks_about_viewers)
+    }
+
+    /// A viewer begins, whose request has been granted.
+    pub fn begin_view(&mut self, viewer: ViewerId, request: &Request) {
+        let RequestKind::View(view) = &request.kind else { return };
+        if self.requests.get(&request.session).is_some_and(|requested| requested.asker == Asker::of(request))
+        {
+            self.requests.remove(&request.session);
+        }
+        if self.apps.get(request.app).is_some_and(Settings::follows_viewers) {
+            self.viewers.insert(viewer, Viewer::new(request, view));
+        }
+    }
+
+    /// A viewer ends.
+    pub fn end_view(&mut self, cx: &mut Ctx, id: ViewerId) {
+        let Some(viewer) = self.viewers.remove(&id) else { return };
+        let Texts { name, args, user_agent, url, referer } = viewer.texts();
+        let client = facts(cx, (viewer.app, id), viewer.peer, [user_agent, url, referer]);
+        self.tell_done(cx, (viewer.app, Activity::Play), &client, (name, args));
+    }
+}
+
+/// What callbacks tell of a viewer.
+pub fn viewer_facts(cx: &Ctx, app: AppId, view: &View) -> ClientFacts {
+    facts(cx, (app, view.id), view.peer, [&view.user_agent, &view.url, &view.referer])
+}
+
+fn facts(
+    cx: &Ctx,
+    (app, id): (AppId, ViewerId),
+    peer: Peer,
+    [user_agent, url, referer]: [&str; 3],
+) -> ClientFacts {
+    ClientFacts {
+        protocol: Protocol::Hls,
+        app: cx.apps.get(app).map(|app| app.name.clone()).unwrap_or_default(),
+        flash_ver: user_agent.to_owned(),
+        tc_url: url.to_owned(),
+        page_url: referer.to_owned(),
+        peer: Some(peer),
+        client_id: id.serial(),
+        // Viewers have no swf_url and no arguments but those of the stream; only a connect tells when it began.
+        ..ClientFacts::default()
+    }
+}
