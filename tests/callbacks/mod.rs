@@ -8,6 +8,7 @@ mod formats;
 mod names;
 mod reports;
 mod tls;
+mod viewers;
 mod waiting;
 
 use std::sync::{Arc, Condvar, Mutex};
