@@ -127,9 +127,10 @@ fn a_viewer_that_is_refused_is_not_asked_about_again_and_others_are() {
         }
     }
     assert!(begun.elapsed() < Duration::from_secs(8), "the refusal is over meanwhile");
-    assert_eq!(backend.calls(), ["play"]);
+    // What does not open the one playlist may open the other.
+    assert_eq!(backend.calls(), ["play"; 2]);
     watch(&server, "?key=right");
-    assert_eq!(backend.calls(), ["play", "play"]);
+    assert_eq!(backend.calls(), ["play"; 3]);
     let line = server.wait_log("the backend answers 403");
     assert!(line.contains("on_play http://"), "{line}");
     assert!(!server.log().contains("wrong"), "{}", server.log());
