@@ -40,7 +40,7 @@ pub use crate::rtmp::shared_object::{Change, Encoding, RawValue, SharedObject};
 pub use calls::call::{Call, CallError, CallKind, CallsFull};
 pub use calls::destination::{Destination, TlsSettings};
 pub use config::by_id::ByApp;
-pub use config::features::{Features, Guards, HlsFeature, HlsLayout, LocationFiles};
+pub use config::features::{Features, Guards, HlsFeature, HlsLayout, LinkScope, LocationFiles};
 pub use config::listen::options::{KeepAliveProbes, SocketOptions};
 pub use config::listen_on::ListenOn;
 pub use config::listener::{Listener, Protocol};

@@ -20,6 +20,8 @@ pub struct Features<'t> {
     pub hls: Option<HlsFeature<'t>>,
     /// Keys, signatures and passwords.
     pub guards: Guards,
+    /// The links of players (`play_secret`).
+    pub play_links: LinkScope,
     /// Callbacks that decide, to which the name of a stream may be a key.
     pub asks: Guards,
 }
@@ -39,6 +41,16 @@ pub struct Guards {
     pub publish: bool,
     /// Playing.
     pub play: bool,
+}
+
+/// Where a link may be used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LinkScope {
+    /// Anywhere.
+    #[default]
+    Anywhere,
+    /// At the address that is signed in it.
+    OneAddress,
 }
 
 /// The HLS of an application.

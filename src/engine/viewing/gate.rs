@@ -46,7 +46,7 @@ impl Engine {
             }
         }
         let now = self.cx.now.instant;
-        let keys = self.cx.viewing.identities.of(&request, &file, guard.shows());
+        let keys = self.cx.viewing.identities.of(&request, &file, (guard.shows(), guard.links));
         if !guard.asks() {
             // It is counted when it has got the playlist.
             let is_new = self.cx.viewing.viewers.find(keys, now) == Known::New;
@@ -184,7 +184,7 @@ impl Ctx {
         if file.kind != HlsFileKind::Playlist || guard.asks() || !has_got_it {
             return;
         }
-        let keys = self.viewing.identities.of(request, file, guard.shows());
+        let keys = self.viewing.identities.of(request, file, (guard.shows(), guard.links));
         let now = self.now.instant;
         if let Known::Watching(key) = self.viewing.viewers.find(keys, now) {
             self.viewing.viewers.touch(key, (file.app, &file.name), now);

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::engine::config::Application;
+use crate::engine::config::features::LinkScope;
 use crate::engine::viewing::identity::Shows;
 
 /// What an application asks of its viewers, and how many it takes.
@@ -13,6 +14,8 @@ pub(in crate::engine) struct Guard {
     pub app: Rc<str>,
     /// Whether viewers have to show something, or a backend decides about them.
     pub is_guarded: bool,
+    /// Where links may be used.
+    pub links: LinkScope,
     /// `hls_sessions`.
     pub has_sessions: bool,
     /// The most viewers (`hls_max_viewers`).
@@ -29,6 +32,7 @@ impl Guard {
         Self {
             app: app.name.as_str().into(),
             is_guarded: app.features.guards_viewers(),
+            links: app.features.play_links,
             has_sessions: hls.sessions,
             most: hls.most_viewers,
             most_per_address: hls.most_viewers_per_address,

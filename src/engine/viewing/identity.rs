@@ -3,6 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 
 use crate::auth::{query, signature};
+use crate::engine::config::features::LinkScope;
 use crate::engine::http::request::HttpRequest;
 use crate::engine::ids::AppId;
 use crate::engine::viewing::files::HlsFile;
@@ -57,7 +58,7 @@ enum Place<'a> {
     Anywhere,
     /// In this session of a player, which names it in each request (X-Playback-Session-Id).
     Playback(&'a str),
-    /// At this address, with this program.
+    /// At this address, with this program; for a link that is for one address, with any program.
     At(String, &'a str),
 }
 
@@ -69,7 +70,12 @@ impl Identities {
     }
 
     /// The viewer that makes a request for a file.
-    pub fn of(&self, request: &HttpRequest, file: &HlsFile, shows: Shows) -> ViewerKeys {
+    pub fn of(
+        &self,
+        request: &HttpRequest,
+        file: &HlsFile,
+        (shows, links): (Shows, LinkScope),
+    ) -> ViewerKeys {
         let shown = match shows {
             Shows::Nothing => String::new(),
             Shows::Credentials => query::only(&request.head.query, &query::CREDENTIALS),
@@ -77,7 +83,10 @@ impl Identities {
         };
         let [_, sig] = signature::ARGUMENTS;
         let field = |name| request.head.headers.get(name).map(|text| start_of(text, MAX_FIELD));
-        let place = if shows != Shows::Nothing && query::value(&shown, sig).is_some() {
+        let has_link = shows != Shows::Nothing && query::value(&shown, sig).is_some();
+        let place = if has_link && links == LinkScope::OneAddress {
+            Place::At(request.peer.host(), "")
+        } else if has_link {
             Place::Anywhere
         } else if let Some(session) = field("x-playback-session-id") {
             Place::Playback(session)

@@ -62,7 +62,10 @@ impl Module for Access {
     }
 
     fn declare(&self, config: &mut Config<'_>) {
-        config.applications.iter_mut().for_each(|app| app.features.guards = settings::guards(&app.scope));
+        for app in &mut config.applications {
+            app.features.guards = settings::guards(&app.scope);
+            app.features.play_links = settings::play_links(&app.scope);
+        }
     }
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {

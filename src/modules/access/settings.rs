@@ -3,7 +3,7 @@
 use crate::auth::secret::Hasher;
 use crate::auth::signature;
 use crate::conf::{Error, Faults, Scope};
-use crate::engine::{Application, Config, Guards};
+use crate::engine::{Application, Config, Guards, LinkScope};
 
 use super::action::Action;
 use super::keys::Keys;
@@ -117,6 +117,13 @@ pub fn guards(scope: &Scope<'_>) -> Guards {
         nodes.any(|node| node.args.first().is_some_and(|word| word != "off"))
     };
     Guards { publish: is_set(Action::Publish), play: is_set(Action::Play) }
+}
+
+/// Where the links of an application's players may be used: at one address, if one of its secrets says so.
+pub fn play_links(scope: &Scope<'_>) -> LinkScope {
+    let nodes = scope.all(Action::Play.secret_directive());
+    let has_address = nodes.into_iter().any(|node| node.args.get(1).is_some_and(|word| word == "address"));
+    if has_address { LinkScope::OneAddress } else { LinkScope::Anywhere }
 }
 
 /// A hasher under a random key.
