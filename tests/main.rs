@@ -30,6 +30,7 @@ mod hls_memory;
 mod hls_playlist;
 mod hls_restart;
 mod hls_sound;
+mod hls_tokens;
 mod hls_variants;
 mod hostile;
 mod http;
