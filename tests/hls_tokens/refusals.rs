@@ -84,10 +84,20 @@ fn without_right_credentials_nothing_is_sent_and_nothing_told() {
     assert!(!log.contains(&token(first)), "{log}");
     server.wait_log(" view live/cam refused: ");
     server.wait_log("wrong signature for view live/cam");
-    let counts = get(server.http(), "/streams.json").text();
-    let wrong: u64 =
-        counts.split_once("\"wrong_keys\":").unwrap().1.split([',', '}']).next().unwrap().parse().unwrap();
-    assert!(wrong >= 4, "{counts}");
+    // All are counted, and the tries among them.
+    let counts = || get(server.http(), "/streams.json").text();
+    let count = |name: &str| -> u64 {
+        let text = counts();
+        text.split_once(&format!("\"{name}\":")).unwrap().1.split([',', '}']).next().unwrap().parse().unwrap()
+    };
+    let before = count("viewers");
+    for target in
+        ["/hls/cam.m3u8", "/hls/nothing.m3u8?key=another", "/hls/cam-0.ts", "/hls/cam-0.key?t=AAAAAAAAAAAA"]
+    {
+        expect_refused(&mut connection, target);
+    }
+    assert_eq!(count("viewers"), before + 4, "{}", counts());
+    assert!(before >= 50 && count("wrong_keys") >= 4, "{}", counts());
 }
 
 #[test]

@@ -16,16 +16,18 @@ fn server(files: &Folder, directives: &str) -> Server {
 
 #[test]
 fn after_a_restart_listed_uris_are_the_same_and_open_what_they_opened() {
-    for directives in ["", "hls_nested on;"] {
+    for directives in ["", "hls_nested on;", "hls_token_secret of-the-cluster;"] {
         let files = Folder::new();
         let (link, mut first) = (link("cam"), server(&files, directives));
         let (list, folder) =
-            if directives.is_empty() { ("cam.m3u8", "") } else { ("cam/index.m3u8", "cam/") };
+            if !directives.contains("nested") { ("cam.m3u8", "") } else { ("cam/index.m3u8", "cam/") };
         publish(&first, "cam", &some());
         let before = guarded(&first, &format!("/hls/{list}?{link}"));
         first.stop();
         let second = server(&files, directives);
         let mut connection = Connection::open(second.http());
+        let kept = connection.get("/hls/.millstream-tokens");
+        assert!(kept.status != 200, "the secret itself is sent to nobody");
         // The first request is that of a player that has the playlist.
         for uri in uris(&before) {
             assert_eq!(connection.get(&format!("/hls/{folder}{uri}")).status, 200, "{uri}");
@@ -40,5 +42,22 @@ fn after_a_restart_listed_uris_are_the_same_and_open_what_they_opened() {
             new.iter().all(|uri| get(second.http(), &format!("/hls/{folder}{uri}")).status == 200),
             "{after}"
         );
+    }
+}
+
+#[test]
+fn servers_with_one_secret_take_each_others_tokens_and_others_do_not() {
+    let cluster = "hls_token_secret of-the-cluster;";
+    let [one, other, alone] = [cluster, cluster, ""].map(|directives| {
+        let files = Folder::new();
+        let server = server(&files, directives);
+        publish(&server, "cam", &some());
+        (server, files)
+    });
+    let listed = uris(&guarded(&one.0, &format!("/hls/cam.m3u8?{}", link("cam"))));
+    assert_eq!(uris(&guarded(&other.0, &format!("/hls/cam.m3u8?{}", link("cam")))), listed);
+    for uri in listed {
+        assert_eq!(get(other.0.http(), &format!("/hls/{uri}")).status, 200, "{uri}");
+        expect_refused(&mut Connection::open(alone.0.http()), &format!("/hls/{uri}"));
     }
 }
