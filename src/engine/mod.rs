@@ -66,6 +66,7 @@ pub use limits::descriptors::Descriptors;
 pub use limits::guesses::{Guesses, Purpose};
 pub use limits::origin::Origin;
 pub use limits::refusals::Refusals;
+pub use limits::tries::Try;
 pub use memory::{Extent, Growth, MemoryFile, MemoryFiles, SHORTEST_READ_TIME};
 pub use module::Module;
 pub use notice::{Notice, Recording};

@@ -12,6 +12,7 @@
 //! | what an earlier run has left of HLS | [`open`]: read | nothing to read | |
 //! | the ledger of HLS | [`open`]: append | made | |
 //! | the secret of HLS tokens | [`open`]: read | made later with [`create_new`]: write | |
+//! | a file of users | `users.rs`, which follows links and does not wait: read | nobody is let in | |
 //! | the pid file | [`open`]: read, and write to lock it | made to be locked | the standard streams |
 //! | a log | [`open_any`]: append | made with its folder | FIFOs, character devices, links to the standard streams |
 //! | a file for an HTTP client | `modules/http/files/lookup.rs`, with [`CAREFUL`]: read | 404 | folders; no link in the client's part of the path |
@@ -19,6 +20,7 @@
 pub mod log_file;
 pub mod open_file;
 pub mod page_cache;
+pub mod users;
 pub mod volume;
 
 use std::ffi::CStr;

@@ -22,7 +22,7 @@ pub enum Route {
     Verbatim(HttpReply),
     /// Send the reply that this composes.
     Later(Box<dyn Compose>),
-    /// Nothing can be decided before a reader has done this. Then the module is asked again, with the finding in the
+    /// Nothing can be decided before a thread has done this. Then the module is asked again, with the finding in the
     /// request.
     Wait(Lookup),
     /// Nothing can be decided before it is known whether this file of HLS may be sent. Then the module is asked again,
@@ -64,7 +64,7 @@ pub enum Answer {
     Reply(HttpReply),
     /// A composer of the answer, which takes several steps.
     Later(Box<dyn Compose>),
-    /// There is none before a reader has done this.
+    /// There is none before a thread has done this.
     Wait(Lookup),
     /// There is none before it is known whether this file of HLS may be sent.
     View(HlsFile),

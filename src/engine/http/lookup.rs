@@ -1,37 +1,83 @@
-//! Lookups: what has to be found out on a disk before a request can be answered.
+//! Lookups: what has to be found out before a request can be answered, and takes too long for the loop: something on a
+//! disk, or whether a password is right.
 //!
-//! A module that needs one says so ([`Route::Wait`](crate::engine::Route::Wait)). The engine has a reader do it, since
-//! it may block, and asks the module again, with the finding in the request.
+//! A module that needs one says so ([`Route::Wait`](crate::engine::Route::Wait)). The engine has a thread do it, and asks
+//! the module again, with the finding in the request.
 
 use std::any::Any;
 use std::fmt;
 
-use crate::engine::jobs::JobResult;
+use crate::engine::ids::SessionId;
+use crate::engine::jobs::{JobOwner, JobResult, Jobs, QueueFull};
+use crate::engine::limits::origin::Origin;
 
-/// Work of a reader for an HTTP request. It owns all that it works on.
-pub struct Lookup(Box<dyn FnOnce() -> JobResult + Send>);
+/// Work of a thread for an HTTP request. It owns all that it works on.
+pub struct Lookup {
+    subject: Subject,
+    work: Box<dyn FnOnce() -> JobResult + Send>,
+}
+
+/// What a lookup is about, which decides who does it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum Subject {
+    /// A disk: a reader.
+    Disk,
+    /// A password, which a client of this network has shown: the hasher.
+    Password(Option<Origin>),
+}
 
 impl Lookup {
-    /// A lookup; what it returns is the finding.
+    /// A look at a disk; what it returns is the finding.
     pub fn new<T: Any + Send>(work: impl FnOnce() -> T + Send + 'static) -> Self {
-        Self(Box::new(move || JobResult::new(work())))
+        Self::about(Subject::Disk, work)
     }
 
-    /// Does it.
-    pub(in crate::engine) fn run(self) -> JobResult {
-        self.0()
+    /// The check of a password that a client of this network has shown.
+    pub fn of_password<T: Any + Send>(
+        network: Option<Origin>,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Self {
+        Self::about(Subject::Password(network), work)
+    }
+
+    fn about<T: Any + Send>(subject: Subject, work: impl FnOnce() -> T + Send + 'static) -> Self {
+        Self { subject, work: Box::new(move || JobResult::new(work())) }
+    }
+
+    /// What it is about.
+    pub(in crate::engine) fn subject(&self) -> Subject {
+        self.subject
+    }
+
+    /// Has a thread do it for the request of a session.
+    pub(in crate::engine) fn begin(self, id: SessionId, jobs: &mut Jobs) -> Result<(), QueueFull> {
+        let Self { subject, work } = self;
+        let (owner, work) = (JobOwner::Request(id), move || Some(work()));
+        match subject {
+            Subject::Disk => jobs.read(owner, work),
+            Subject::Password(network) => jobs.hash(owner, network, work),
+        }
     }
 
     /// What it finds, for tests without threads.
     #[cfg(test)]
     pub fn find(self) -> JobResult {
-        self.run()
+        (self.work)()
     }
 }
 
 impl fmt::Debug for Lookup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Lookup")
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Disk => "a disk",
+            Self::Password(_) => "the check of a password",
+        })
     }
 }
 

@@ -15,11 +15,13 @@ mod delivery;
 pub mod handle;
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::engine::ids::{Endpoint, SessionId, StreamId};
+use crate::engine::limits::origin::Origin;
 
 /// The most bytes of jobs that wait for the writer.
 const MAX_BYTES: usize = 16 << 20;
@@ -29,6 +31,8 @@ const MAX_WRITES: usize = 4096;
 const MAX_READS: usize = 1024;
 /// The most jobs that wait for the hasher, each of up to a second.
 pub const MAX_HASHES: usize = 16;
+/// The most of them of one network, so that nobody else has to wait for all of them.
+const MAX_HASHES_OF_NETWORK: usize = 8;
 
 /// Who gets the result of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,6 +161,15 @@ pub struct Job {
 }
 
 impl Job {
+    fn new<T: Any + Send>(
+        lane: Lane,
+        owner: JobOwner,
+        work: impl FnOnce() -> Option<T> + Send + 'static,
+        counted: Counted,
+    ) -> Self {
+        Self { lane, owner, work: Box::new(move || work().map(JobResult::new)), counted }
+    }
+
     /// The threads that do it.
     pub fn lane(&self) -> Lane {
         self.lane
@@ -202,13 +215,23 @@ impl Load {
 struct Counted {
     load: Arc<Load>,
     bytes: usize,
+    /// What its network has wanted, of which it is a part, too.
+    of_network: Option<Arc<Load>>,
 }
 
 impl Counted {
     fn new(load: &Arc<Load>, bytes: usize) -> Self {
         load.jobs.fetch_add(1, Ordering::AcqRel);
         load.bytes.fetch_add(bytes, Ordering::AcqRel);
-        Self { load: Arc::clone(load), bytes }
+        Self { load: Arc::clone(load), bytes, of_network: None }
+    }
+
+    fn of_network(mut self, network: Option<Arc<Load>>) -> Self {
+        if let Some(load) = &network {
+            load.jobs.fetch_add(1, Ordering::AcqRel);
+        }
+        self.of_network = network;
+        self
     }
 }
 
@@ -216,6 +239,9 @@ impl Drop for Counted {
     fn drop(&mut self) {
         self.load.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
         self.load.jobs.fetch_sub(1, Ordering::AcqRel);
+        if let Some(load) = &self.of_network {
+            load.jobs.fetch_sub(1, Ordering::AcqRel);
+        }
     }
 }
 
@@ -226,6 +252,8 @@ pub struct Jobs {
     writes: Arc<Load>,
     reads: Arc<Load>,
     hashes: Arc<Load>,
+    /// The jobs of the hasher by network; at most as many as there are jobs.
+    of_networks: HashMap<Origin, Arc<Load>>,
 }
 
 impl Jobs {
@@ -272,34 +300,31 @@ impl Jobs {
         owner: JobOwner,
         work: impl FnOnce() -> Option<T> + Send + 'static,
     ) -> Result<(), QueueFull> {
-        let load = Arc::clone(&self.reads);
-        self.add_bounded(Lane::Readers, (&load, MAX_READS), owner, work)
+        if self.reads.jobs() >= MAX_READS {
+            return Err(QueueFull);
+        }
+        let counted = Counted::new(&self.reads, 0);
+        self.added.push(Job::new(Lane::Readers, owner, work, counted));
+        Ok(())
     }
 
-    /// Adds work for the hasher.
+    /// Adds work for the hasher, which a client of this network wants; none if clients of many networks may look alike.
     pub fn hash<T: Any + Send>(
         &mut self,
         owner: JobOwner,
+        network: Option<Origin>,
         work: impl FnOnce() -> Option<T> + Send + 'static,
     ) -> Result<(), QueueFull> {
-        let load = Arc::clone(&self.hashes);
-        self.add_bounded(Lane::Hasher, (&load, MAX_HASHES), owner, work)
-    }
-
-    /// Adds work to a lane that takes so many jobs.
-    fn add_bounded<T: Any + Send>(
-        &mut self,
-        lane: Lane,
-        (load, most): (&Arc<Load>, usize),
-        owner: JobOwner,
-        work: impl FnOnce() -> Option<T> + Send + 'static,
-    ) -> Result<(), QueueFull> {
-        if load.jobs() >= most {
+        self.of_networks.retain(|_, load| load.jobs() > 0);
+        let of_network = network.and_then(|network| self.of_networks.get(&network));
+        if self.hashes.jobs() >= MAX_HASHES
+            || of_network.is_some_and(|load| load.jobs() >= MAX_HASHES_OF_NETWORK)
+        {
             return Err(QueueFull);
         }
-        let counted = Counted::new(load, 0);
-        let work = Box::new(move || work().map(JobResult::new));
-        self.added.push(Job { lane, owner, work, counted });
+        let of_network = network.map(|network| Arc::clone(self.of_networks.entry(network).or_default()));
+        let counted = Counted::new(&self.hashes, 0).of_network(of_network);
+        self.added.push(Job::new(Lane::Hasher, owner, work, counted));
         Ok(())
     }
 
@@ -376,13 +401,25 @@ mod tests {
     #[test]
     fn the_hasher_takes_a_few_jobs_until_their_results_are_delivered() {
         let mut jobs = Jobs::default();
-        (0..MAX_HASHES).for_each(|_| assert_eq!(jobs.hash(OWNER, || Some(1)), Ok(())));
-        assert_eq!(jobs.hash(OWNER, || Some(1)), Err(QueueFull));
+        (0..MAX_HASHES).for_each(|_| assert_eq!(jobs.hash(OWNER, None, || Some(1)), Ok(())));
+        assert_eq!(jobs.hash(OWNER, None, || Some(1)), Err(QueueFull));
         assert!(jobs.added.iter().all(|job| job.lane() == Lane::Hasher));
         let results = jobs.run_all();
-        assert_eq!(jobs.hash(OWNER, || Some(1)), Err(QueueFull));
+        assert_eq!(jobs.hash(OWNER, None, || Some(1)), Err(QueueFull));
         drop(results);
-        assert_eq!(jobs.hash(OWNER, || Some(1)), Ok(()));
+        assert_eq!(jobs.hash(OWNER, None, || Some(1)), Ok(()));
+    }
+
+    #[test]
+    fn the_hasher_takes_half_of_its_jobs_from_one_network() {
+        let mut jobs = Jobs::default();
+        let [one, other] = [1, 2].map(|last| Some(Origin::V4([192, 0, 2, last])));
+        (0..MAX_HASHES_OF_NETWORK).for_each(|_| assert_eq!(jobs.hash(OWNER, one, || Some(1)), Ok(())));
+        assert_eq!(jobs.hash(OWNER, one, || Some(1)), Err(QueueFull));
+        assert_eq!(jobs.hash(OWNER, other, || Some(1)), Ok(()));
+        drop(jobs.run_all());
+        assert_eq!(jobs.hash(OWNER, one, || Some(1)), Ok(()));
+        assert_eq!(jobs.of_networks.len(), 1, "others are forgotten");
     }
 
     #[test]

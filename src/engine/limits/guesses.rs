@@ -71,6 +71,12 @@ impl Guesses {
         None
     }
 
+    /// Whether an origin may guess as often as it likes: it has shown a right one, is a trusted proxy, or this machine.
+    pub fn exempts(&mut self, (peer, trusted): (Peer, bool), purpose: Purpose, now: Instant) -> bool {
+        let origin = Origin::of(peer).filter(|_| !trusted);
+        origin.is_none_or(|origin| self.is_exempt(origin, purpose, now))
+    }
+
     /// Counts a wrong one. Returns how many its origin has shown lately.
     pub fn note_wrong(&mut self, (peer, trusted): (Peer, bool), purpose: Purpose, now: Instant) -> u32 {
         let Some(origin) = Origin::of(peer).filter(|_| !trusted) else { return 1 };
@@ -293,6 +299,7 @@ mod tests {
         for own in [peer("127.0.0.1"), peer("::1"), Peer::Unix] {
             fail(&mut guesses, own, 100, now);
             assert_eq!(guesses.admit_try((own, false), Purpose::Publish, now), None);
+            assert!(guesses.exempts((own, false), Purpose::Play, now));
         }
         (0..100).for_each(|_| assert_eq!(guesses.note_wrong((numbered(1), true), Purpose::Publish, now), 1));
         assert_eq!(guesses.admit_try((numbered(1), true), Purpose::Publish, now), None);
@@ -302,7 +309,9 @@ mod tests {
     fn an_address_that_has_shown_a_right_key_within_a_day_is_exempt() {
         let (mut guesses, now, peer) = (Guesses::default(), Instant::now(), peer("192.0.2.7"));
         fail(&mut guesses, peer, 20, now);
+        assert!(!guesses.exempts((peer, false), Purpose::Publish, now));
         guesses.note_right(peer, Purpose::Publish, now);
+        assert!(guesses.exempts((peer, false), Purpose::Publish, now));
         assert_eq!(guesses.admit_try((peer, false), Purpose::Publish, now), None);
         fail(&mut guesses, peer, 20, now);
         assert_eq!(guesses.admit_try((peer, false), Purpose::Publish, now + SECOND), None);

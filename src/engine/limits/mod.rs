@@ -2,7 +2,7 @@
 //! users.
 //!
 //! `admission` lets connections and clients in by the counts of `connections`, and counts `refusals`; `budgets` counts
-//! memory and `relief` frees it; `guesses` slows down who shows wrong keys; `descriptors` divides the numbers of file descriptors.
+//! memory and `relief` frees it; `guesses` slows down who shows wrong keys, by `tries`; `descriptors` divides the numbers of file descriptors.
 
 pub(in crate::engine) mod admission;
 pub(in crate::engine) mod budgets;
@@ -12,3 +12,4 @@ pub(in crate::engine) mod guesses;
 pub(in crate::engine) mod origin;
 pub(in crate::engine) mod refusals;
 pub(in crate::engine) mod relief;
+pub(in crate::engine) mod tries;

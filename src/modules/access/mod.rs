@@ -15,7 +15,6 @@ mod shown;
 mod signatures;
 #[cfg(test)]
 mod test_scope;
-mod tries;
 mod users;
 mod views;
 
@@ -26,9 +25,10 @@ use std::time::UNIX_EPOCH;
 use crate::auth::secret::Hasher;
 use crate::auth::{adobe, query};
 use crate::conf::{self, Directive, Faults};
+use crate::engine::files::users::Claim as UserClaim;
 use crate::engine::{
     AppId, ByApp, Client, Config, Ctx, Gate, JobResult, Module, Peer, Probe, Refusal, Reply, Request,
-    RequestKind, SessionId, Verdict,
+    RequestKind, SessionId, Try, Verdict,
 };
 
 use action::Action;
@@ -37,7 +37,6 @@ use outcome::Outcome;
 use settings::{Credentials, Settings};
 use shown::Shown;
 use signatures::Claim;
-use tries::Try;
 use users::{Checks, Encoders, MODULE, Purpose};
 
 #[derive(Default)]
@@ -186,7 +185,7 @@ impl Access {
             Encoders::Pass => Verdict::Continue,
             Encoders::Ask(refusal) => Verdict::Deny(refusal),
             Encoders::Judge(claim) => {
-                if let Some(refusal) = Try::of(cx, request).and_then(|tried| tried.refusal(cx)) {
+                if let Some(refusal) = Try::of(cx, request).and_then(|tried| slowed(cx, &tried)) {
                     return Verdict::Deny(refusal);
                 }
                 let purpose = Purpose::Response(adobe::failed());
@@ -215,7 +214,7 @@ impl Access {
         let shown = self.take_shown(cx, credentials, request);
         let Some(tried) = Try::of(cx, request) else { return Verdict::Continue };
         if credentials.are_tried(&shown, &request.name)
-            && let Some(refusal) = tried.refusal(cx)
+            && let Some(refusal) = slowed(cx, &tried)
         {
             return Verdict::Deny(refusal);
         }
@@ -235,7 +234,7 @@ impl Access {
                     tried.note_wrong(cx, what);
                 }
                 rename(request, shown_name);
-                let claim = (users::Claim::Password { user, password }, Purpose::Arguments);
+                let claim = (UserClaim::Password { user, password }, Purpose::Arguments);
                 return self.checks.begin(
                     cx,
                     request,
@@ -302,6 +301,12 @@ impl Access {
             (by_key, by_signature) => by_key.or(by_signature),
         }
     }
+}
+
+/// The refusal of a try before it is looked at, if its address has been wrong too often. To be asked once for each.
+fn slowed(cx: &mut Ctx, tried: &Try) -> Option<Refusal> {
+    let seconds = tried.wait(cx)?.as_secs_f32().ceil();
+    Some(Refusal::of_client(format!("too many wrong keys from your address; try again in {seconds} s")))
 }
 
 /// Gives the stream of a request another name, if there is one.

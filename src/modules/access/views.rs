@@ -6,16 +6,16 @@
 use std::time::UNIX_EPOCH;
 
 use crate::auth::query;
-use crate::engine::{Ctx, Refusal, RefusalKind, Request, Verdict, View};
+use crate::engine::files::users::Claim as UserClaim;
+use crate::engine::{Ctx, Refusal, RefusalKind, Request, Try, Verdict, View};
 
-use super::Access;
 use super::action::Action;
 use super::outcome::Outcome;
 use super::settings::Settings;
 use super::shown::Shown;
 use super::signatures::Claim;
-use super::tries::Try;
-use super::users::{self, Purpose};
+use super::users::Purpose;
+use super::{Access, slowed};
 
 impl Access {
     /// Decides about a viewer.
@@ -29,7 +29,7 @@ impl Access {
         request.args = query::without(&request.args, &credentials.arguments());
         let Some(tried) = Try::of(cx, request) else { return Verdict::Continue };
         if credentials.is_shown(&shown)
-            && let Some(refusal) = tried.refusal(cx)
+            && let Some(refusal) = slowed(cx, &tried)
         {
             // The viewer may be right the next time.
             return Verdict::Deny(Refusal { kind: RefusalKind::Request, ..refusal });
@@ -44,7 +44,7 @@ impl Access {
             tried.note_wrong(cx, what);
         }
         if let (Some(file), Some((user, password))) = (&credentials.users, shown.user) {
-            let claim = (users::Claim::Password { user, password }, Purpose::Arguments);
+            let claim = (UserClaim::Password { user, password }, Purpose::Arguments);
             let directive = Action::Play.user_directive();
             return self.checks.begin(cx, request, (file, directive), claim, &settings.hasher);
         }

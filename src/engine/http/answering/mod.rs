@@ -6,11 +6,11 @@ pub(in crate::engine) mod pending;
 use crate::engine::Engine;
 use crate::engine::http::answer::{Compose, Composed, HttpReply};
 use crate::engine::http::answering::pending::Pending;
-use crate::engine::http::lookup::{Findings, Lookup};
+use crate::engine::http::lookup::{Findings, Lookup, Subject};
 use crate::engine::http::progress::Progress;
 use crate::engine::http::request::HttpRequest;
 use crate::engine::ids::SessionId;
-use crate::engine::jobs::{JobOwner, JobResult};
+use crate::engine::jobs::JobResult;
 use crate::engine::session::Session;
 use crate::http::response::RETRY_AFTER;
 
@@ -18,10 +18,11 @@ use crate::http::response::RETRY_AFTER;
 const MAX_LOOKUPS: usize = 64;
 
 impl Engine {
-    /// Has a request wait until a reader has done a lookup; then the modules are asked again.
+    /// Has a request wait until a thread has done a lookup; then the modules are asked again.
     pub(in crate::engine) fn wait_for(&mut self, request: HttpRequest, progress: Progress, lookup: Lookup) {
+        let subject = lookup.subject();
         if request.findings.len() >= MAX_LOOKUPS || !self.look_up(request.session, lookup) {
-            let reply = refusal(&request);
+            let reply = refusal(&request, subject);
             return self.reply_to(request, progress, reply);
         }
         self.hold(Pending::new(request, progress, None));
@@ -58,7 +59,7 @@ impl Engine {
         self.begin_lookups();
     }
 
-    /// Continues with a request for which a reader has done a lookup.
+    /// Continues with a request for which a thread has done a lookup.
     pub(in crate::engine) fn resume_pending(&mut self, id: SessionId, result: JobResult) {
         self.pending.finish_lookup(id);
         if self.cx.sessions.get(id).is_some_and(Session::is_answering) {
@@ -127,25 +128,26 @@ impl Engine {
     }
 
     fn look_up_or_refuse(&mut self, id: SessionId, lookup: Lookup) {
+        let subject = lookup.subject();
         if self.look_up(id, lookup) {
             return;
         }
         self.pending.finish_lookup(id);
         if let Some(Pending { request, progress, .. }) = self.unhold(id) {
-            let reply = refusal(&request);
+            let reply = refusal(&request, subject);
             self.reply_to(request, progress, reply);
         }
     }
 
-    /// Has a reader do a lookup; false if too many wait.
+    /// Has a thread do a lookup; false if too many wait.
     fn look_up(&mut self, id: SessionId, lookup: Lookup) -> bool {
-        self.cx.jobs.read(JobOwner::Request(id), move || Some(lookup.run())).is_ok()
+        lookup.begin(id, &mut self.cx.jobs).is_ok()
     }
 }
 
-/// The answer if too many requests wait for a disk.
-fn refusal(request: &HttpRequest) -> HttpReply {
+/// The answer if too many requests wait for the same.
+fn refusal(request: &HttpRequest, subject: Subject) -> HttpReply {
     let (id, path) = (request.session, request.head.path.escape_debug());
-    log::warn!("{id} {path}: refused, since too many requests wait for a disk");
+    log::warn!("{id} {path}: refused, since too many requests wait for {subject}");
     HttpReply::error(503).with("Retry-After", RETRY_AFTER)
 }

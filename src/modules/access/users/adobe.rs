@@ -4,9 +4,8 @@ use std::time::UNIX_EPOCH;
 
 use crate::auth::adobe::{self, Challenger, Step};
 use crate::auth::secret::Hasher;
+use crate::engine::files::users::Claim;
 use crate::engine::{Ctx, Peer, Refusal};
-
-use super::file::Claim;
 
 /// How a connect continues.
 pub enum Encoders {

@@ -3,21 +3,19 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use crate::modules::access::tries::Try;
-
 use crate::auth::secret::Hasher;
-use crate::engine::{Ctx, Failed, JobOwner, JobResult, Refusal, Reply, Request, SessionId, Ticket, Verdict};
+use crate::engine::files::users::{self, Claim, Unjudged};
+use crate::engine::{
+    Ctx, Failed, JobOwner, JobResult, Refusal, Reply, Request, SessionId, Ticket, Try, Verdict,
+};
 
-use super::file::{Claim, UserFile};
+use super::file::UserFile;
 
 /// The module that the jobs are of.
 pub const MODULE: &str = "access";
 
 /// How long a request waits for the result: as many as may wait before it take a second each at most.
 const WAIT: Duration = Duration::from_secs(20);
-
-/// The most checks of one network at a time, so that nobody else has to wait for all of them.
-const MOST_OF_NETWORK: usize = 8;
 
 /// What is told if the password is not verified for want of time.
 const BUSY: &str = "too many passwords are being checked; try again";
@@ -53,7 +51,7 @@ pub enum Purpose {
 }
 
 /// The result of a job.
-type Checked = Result<bool, String>;
+type Checked = Result<bool, Unjudged>;
 
 impl Checks {
     /// Has a claim judged, while the request waits.
@@ -66,15 +64,11 @@ impl Checks {
         hasher: &Hasher,
     ) -> Verdict {
         let Some(tried) = Try::of(cx, request) else { return Verdict::Continue };
-        let network = tried.network();
-        let of_network = self.waiting.values().filter(|check| check.tried.network() == network);
-        if network.is_some() && of_network.count() >= MOST_OF_NETWORK {
-            return Verdict::Deny(Refusal::of_request(BUSY));
-        }
         self.last += 1;
-        let (file, hasher) = (file.clone(), hasher.clone());
-        let work = move || Some(Checked::from(file.judge(&claim, &hasher)));
-        if cx.jobs.hash(JobOwner::Module { name: MODULE, token: self.last }, work).is_err() {
+        let (path, hasher) = (file.path.clone(), hasher.clone());
+        let work = move || Some(Checked::from(users::judge(&path, &claim, &hasher)));
+        let owner = JobOwner::Module { name: MODULE, token: self.last };
+        if cx.jobs.hash(owner, tried.network(), work).is_err() {
             return Verdict::Deny(Refusal::of_request(BUSY));
         }
         self.waiting.insert(self.last, Check { ticket: request.ticket, purpose, directive, tried });
@@ -87,7 +81,7 @@ impl Checks {
         let Check { ticket, purpose, directive, tried } = check;
         let checked = result.take::<Checked>().unwrap_or_else(|result| {
             let failed = result.take::<Failed>().map(|Failed(error)| error.to_string());
-            Err(failed.unwrap_or_default())
+            Err(Unjudged::Unusable(failed.unwrap_or_default()))
         });
         let session = ticket.session;
         let reply = match checked {

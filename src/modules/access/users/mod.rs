@@ -8,5 +8,5 @@ mod probe;
 
 pub use adobe::Encoders;
 pub use checks::{Checks, MODULE, Purpose, timed_out};
-pub use file::{Claim, UserFile, UserLine};
+pub use file::{UserFile, UserLine};
 pub use probe::check as probe;

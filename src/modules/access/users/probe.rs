@@ -1,15 +1,13 @@
-//! Warnings about files of users: whether they can be read, and by whom else, and what is wrong with their lines.
+//! Warnings about files of users, and about passwords in them that are not kept as Adobe's authentication needs them.
 
 use std::collections::BTreeSet;
 
 use crate::conf::Node;
-use crate::engine::{Config, Probe, is_readable_by_all};
+use crate::engine::files::users::{self, MOST_NAMED};
+use crate::engine::{Config, Probe};
 use crate::modules::access::action::Action;
 
 use super::file::{UserFile, UserLine};
-
-/// The most lines of a file that are named.
-const MOST: usize = 10;
 
 /// Warns of the files of a configuration.
 pub fn check(config: &Config<'_>, probe: &mut Probe) {
@@ -27,34 +25,17 @@ pub fn check(config: &Config<'_>, probe: &mut Probe) {
 }
 
 fn check_file(node: &Node, file: &UserFile, probe: &mut Probe) {
-    let (name, path) = (&node.name, file.path.display());
-    if let Err(why) = probe.account().judge_reading(&file.path) {
-        return probe.warn(node, format!("{name} {path}: {why}"));
+    let Some(users) = users::probe(node, &file.path, probe).filter(|_| file.adobe) else { return };
+    let hashed = users.hashed().map(|(line, user, format)| format!("{user:?} (line {line}, {format})"));
+    let hashed: Vec<_> = hashed.collect();
+    if hashed.is_empty() {
+        return;
     }
-    if is_readable_by_all(&file.path) {
-        probe.warn(node, format!("{path} can be read by every user of this machine: chmod o-r"));
+    let (some, more) = (hashed.iter().take(MOST_NAMED), hashed.len().saturating_sub(MOST_NAMED));
+    let mut list = some.map(String::as_str).collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        list = format!("{list} and {more} more");
     }
-    let users = match file.users() {
-        Ok(users) => users,
-        Err(why) => return probe.warn(node, format!("{name} {path}: {why}")),
-    };
-    for (line, error) in users.faults().iter().take(MOST) {
-        probe.warn(node, format!("{path}:{line}: {error}"));
-    }
-    if users.faults().len() > MOST {
-        probe.warn(node, format!("{path}: {} more lines cannot be used", users.faults().len() - MOST));
-    }
-    if file.adobe {
-        let hashed = users.hashed().map(|(line, user, format)| format!("{user:?} (line {line}, {format})"));
-        let hashed: Vec<_> = hashed.collect();
-        if !hashed.is_empty() {
-            let (some, more) = (hashed.iter().take(MOST), hashed.len().saturating_sub(MOST));
-            let mut list = some.map(String::as_str).collect::<Vec<_>>().join(", ");
-            if more > 0 {
-                list = format!("{list} and {more} more");
-            }
-            let why = "adobe needs the password itself, {PLAIN}PASSWORD; not for it are";
-            probe.warn(node, format!("{path}: {why} {list}"));
-        }
-    }
+    let why = "adobe needs the password itself, {PLAIN}PASSWORD; not for it are";
+    probe.warn(node, format!("{}: {why} {list}", file.path.display()));
 }

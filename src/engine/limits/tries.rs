@@ -1,20 +1,29 @@
-//! Guessing is slow: a try is counted by the address of its client, and has to wait if too many were wrong.
+//! Tries: what clients show to be judged, whatever it is and whichever protocol they speak. A try is counted by the address
+//! of its client, and has to wait if too many were wrong.
 //!
-//! Whatever is wrong, a key, a signature or a password, has one log line, by which programs may block the address.
+//! What was wrong has one form of log line, by which programs may block the address.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::auth::mask;
-use crate::engine::{Ctx, Origin, Peer, Purpose, Refusal, Request, RequestKind, SessionId};
+use crate::engine::ctx::Ctx;
+use crate::engine::http::request::HttpRequest;
+use crate::engine::ids::SessionId;
+use crate::engine::limits::guesses::Purpose;
+use crate::engine::limits::origin::Origin;
+use crate::engine::peer::Peer;
+use crate::engine::request::{Request, RequestKind};
 
 /// What a client shows in a request, to be judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Try {
     session: SessionId,
     peer: Peer,
     /// Whether many clients may be behind the address.
     is_trusted: bool,
     purpose: Purpose,
-    /// "connect live", and of the name of a stream, which may be a key, only the beginning.
+    /// "connect live", and of the name of a stream, which may be a key, only the beginning; or "get /path".
     what: String,
 }
 
@@ -41,17 +50,33 @@ impl Try {
         Some(Self { session, peer, is_trusted, purpose, what })
     }
 
+    /// The try of an HTTP request. Whatever its method, the log has "get", so that programs find the line.
+    pub fn of_http(request: &HttpRequest) -> Self {
+        Self {
+            session: request.session,
+            peer: request.peer,
+            is_trusted: request.is_of_proxy(),
+            purpose: Purpose::Play,
+            what: format!("get {}", request.head.path.escape_debug()),
+        }
+    }
+
     /// The network of its client, as it is counted; none for this machine and for a proxy.
     pub fn network(&self) -> Option<Origin> {
         Origin::of(self.peer).filter(|_| !self.is_trusted)
     }
 
-    /// The refusal of a try before it is looked at, if its address has been wrong too often. To be asked once for each.
-    pub fn refusal(&self, cx: &mut Ctx) -> Option<Refusal> {
+    /// The time that it has to wait before it is looked at, if its address has been wrong too often. To be asked once for
+    /// each.
+    pub fn wait(&self, cx: &mut Ctx) -> Option<Duration> {
         let wait = cx.guesses.admit_try((self.peer, self.is_trusted), self.purpose, cx.now.instant)?;
         cx.refusals.slowed += 1;
-        let seconds = wait.as_secs_f32().ceil();
-        Some(Refusal::of_client(format!("too many wrong keys from your address; try again in {seconds} s")))
+        Some(wait)
+    }
+
+    /// Whether its address may guess as often as it likes.
+    pub fn is_exempt(&self, cx: &mut Ctx) -> bool {
+        cx.guesses.exempts((self.peer, self.is_trusted), self.purpose, cx.now.instant)
     }
 
     /// Counts what was right.
