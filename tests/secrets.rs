@@ -237,11 +237,16 @@ fn the_filter_in_the_documents_finds_the_line_of_each_wrong_key_and_no_other() {
     // fail2ban cuts off the time, and puts an address in place of the word.
     let filter = Regex::new(&filter.replace("<ADDR>", "(?P<address>[0-9A-Fa-f.:]+)")).unwrap();
     let keys = format!("publish_key {CAM_KEY} cam; play_key {PLAY_KEY}; publish_secret {PUBLISH_SECRET};");
-    let server = Server::live(&keys);
+    let server = Server::start(&format!(
+        "rtmp {{ server {{ listen 127.0.0.1:0; application live {{ live on; {keys} }} }} }}
+         http {{ server {{ listen 127.0.0.1:0; auth_basic x; auth_basic_user_file FOLDER/millstream.conf; }} }}"
+    ));
     for wrong in ["cam?key=a", "a-guess", "cam?sig=1&expires=2"] {
         Client::try_publish(server.rtmp(), "live", wrong).err().unwrap();
     }
     Client::try_play(server.rtmp(), "live", "cam?key=a").err().unwrap();
+    let mut browser = Connection::open(server.http());
+    assert_eq!(browser.request("OPTIONS", "/a%20b?x", "Authorization: Basic YW5uOng=\r\n").status, 401);
     Client::try_publish(server.rtmp(), "live", "cam").err().unwrap();
     Client::try_publish(server.rtmp(), "live", CAM_KEY).unwrap();
     server.wait_log("publish live/cam");
@@ -258,6 +263,7 @@ fn the_filter_in_the_documents_finds_the_line_of_each_wrong_key_and_no_other() {
             "wrong stream key for publish live/\"a-gu...\" (7 characters); 1 wrong one from this address",
             "wrong signature for publish live/\"cam\"; 1 wrong one from this address",
             "wrong key for play live/\"cam\"; 1 wrong one from this address",
+            "wrong user or password for get /a b; 1 wrong one from this address",
         ]
     );
     assert!(found.iter().all(|(address, _)| address == "127.0.0.1"));

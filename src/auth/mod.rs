@@ -4,6 +4,7 @@
 //! locations; files, clocks and randomness are theirs. A secret of the configuration is never shown.
 
 pub mod adobe;
+pub mod basic;
 pub mod mask;
 pub mod password;
 pub mod query;

@@ -185,8 +185,8 @@ pub trait Module: Any {
     }
 
     /// An HTTP request has come to a location, before any module is asked for an answer. The first module that does
-    /// not continue decides.
-    fn on_http_location(&mut self, _cx: &mut Ctx, _request: &HttpRequest) -> Route {
+    /// not continue decides. Who the user is may be written into the request.
+    fn on_http_location(&mut self, _cx: &mut Ctx, _request: &mut HttpRequest) -> Route {
         Route::Continue
     }
 

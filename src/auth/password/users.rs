@@ -105,6 +105,11 @@ impl Users {
         &self.faults
     }
 
+    /// Whether there is no user whose line can be used.
+    pub fn is_empty(&self) -> bool {
+        self.users.iter().all(|user| user.hash.is_err())
+    }
+
     /// Users whose passwords are kept as hashes, from which no challenge can be answered: line, name and format.
     pub fn hashed(&self) -> impl Iterator<Item = (usize, &str, Format)> {
         let usable = self.users.iter().filter_map(|user| Some((user, user.hash.as_ref().ok()?)));

@@ -129,10 +129,15 @@ const GROUPS: &[Group] = &[
         "proxy_*", "fastcgi_*", "uwsgi_*", "scgi_*", "grpc_*", "memcached_*", "upstream", "mirror", "mirror_*",
         "perl", "perl_*", "js_*", "content_by_lua*", "access_by_lua*", "rewrite_by_lua*",
     ] },
-    Group { contexts: HTTP, treatment: Treatment::Refused("it asks nobody who may read; allow and deny go by address, and a proxy in front can ask"), names: &[
-        "auth_basic", "auth_basic_*", "auth_request", "auth_request_*", "auth_jwt", "auth_jwt_*", "satisfy",
-        "limit_except", "valid_referers",
-    ] },
+    Group { contexts: HTTP, treatment: Treatment::Refused(
+        "it asks no other server who may read: use auth_basic; secure_link for links to files; or, for HLS, hls_sessions and on_play in the application"
+    ), names: &["auth_request", "auth_request_*", "auth_jwt", "auth_jwt_*"] },
+    Group { contexts: HTTP, treatment: Treatment::Refused(
+        "it decides by none of that who may read; allow, deny, auth_basic and secure_link do"
+    ), names: &["limit_except", "valid_referers"] },
+    Group { contexts: HTTP, treatment: Treatment::Differs(
+        "an address that has shown too many wrong passwords has to wait"
+    ), names: &["auth_delay"] },
     Group { contexts: HTTP, treatment: Treatment::Refused("it counts no requests; max_connections_per_address limits the connections of a client, and limit_rate the rate of a response"), names: &[
         "limit_req", "limit_req_*", "limit_conn", "limit_conn_*",
     ] },

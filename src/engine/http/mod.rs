@@ -138,7 +138,10 @@ impl Engine {
 
     fn lead(&mut self, mut request: HttpRequest, mut progress: Progress, found: Option<Route>) {
         match self.find_answer(&mut request, &mut progress, found) {
-            Some(Answer::Reply(reply)) => self.deliver(request, reply, progress.forced),
+            Some(Answer::Reply(reply)) => {
+                let reply = progress.finish(reply);
+                self.deliver(request, reply, progress.forced);
+            }
             Some(Answer::Later(composer)) => self.begin_composing(request, progress, composer),
             Some(Answer::Wait(lookup)) => self.wait_for(request, progress, lookup),
             Some(Answer::View(file)) => self.view(request, progress, file),
@@ -239,6 +242,7 @@ impl Ctx {
             method: request.method.clone(),
             head: request,
             internal: false,
+            user: None,
             findings: Findings::default(),
             admission: Admission::Unasked,
         })

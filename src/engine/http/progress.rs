@@ -1,5 +1,7 @@
 //! The progress of an HTTP request on its way to an answer, so that the way can be left and continued.
 
+use crate::engine::http::answer::HttpReply;
+
 /// The most internal redirects of one request; more are a circle.
 pub(in crate::engine) const MAX_REDIRECTS: usize = 10;
 
@@ -15,7 +17,12 @@ pub(in crate::engine) struct Progress {
     pub to_error_page: bool,
     /// The status of the answer if that would be a success, in place of its own.
     pub forced: Option<u16>,
+    /// The demand for a password of the error that has led to an error page.
+    challenge: Option<String>,
 }
+
+/// The field with a demand for a password (RFC 9110, section 11.6.1).
+const CHALLENGE: &str = "WWW-Authenticate";
 
 /// What all modules are asked, in this order.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +41,19 @@ impl Progress {
     pub fn redirect(&mut self, question: Question) {
         (self.question, self.module) = (question, 0);
         self.redirects += 1;
+    }
+
+    /// An error gets another answer, which keeps the demand for a password, as in nginx: without it no browser asks.
+    pub fn replace(&mut self, error: &HttpReply) {
+        self.challenge = error.head.get(CHALLENGE).map(str::to_owned);
+    }
+
+    /// The answer with what it keeps of the error that it replaces.
+    pub fn finish(&mut self, reply: HttpReply) -> HttpReply {
+        match self.challenge.take() {
+            Some(challenge) if reply.head.get(CHALLENGE).is_none() => reply.with(CHALLENGE, challenge),
+            _ => reply,
+        }
     }
 
     /// Whether it has not been redirected too often.

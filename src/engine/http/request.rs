@@ -1,7 +1,7 @@
 //! An HTTP request on its way through the modules: its head, its server and its location.
 //!
-//! Modules read it and decide by [`Route`](crate::engine::Route); only the engine changes it, at internal redirects. A
-//! request of RTMP is [`Request`](crate::engine::Request).
+//! Modules read it and decide by [`Route`](crate::engine::Route), and at its location they may say who the user is; all
+//! else is changed by the engine, at internal redirects. A request of RTMP is [`Request`](crate::engine::Request).
 
 use std::rc::Rc;
 
@@ -45,6 +45,8 @@ pub struct HttpRequest {
     pub head: http::Request,
     /// Whether an internal redirect has led to the present place.
     pub internal: bool,
+    /// The user, who has shown the right password for the location.
+    pub user: Option<String>,
     /// What lookups have found for it so far.
     pub findings: Findings,
     /// Whether the file of HLS that it asks for may be sent.
@@ -85,6 +87,7 @@ mod tests {
                 method: head.method.clone(),
                 head,
                 internal: false,
+                user: None,
                 findings: Findings::default(),
                 admission: Admission::Unasked,
             }

@@ -28,6 +28,7 @@ impl Engine {
                 if status >= 300
                     && let Some(better) = better.find(|route| !matches!(route, Route::Continue))
                 {
+                    progress.replace(reply);
                     progress.to_error_page = matches!(better, Route::Redirect(_));
                     route = better;
                 }

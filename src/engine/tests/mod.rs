@@ -20,6 +20,7 @@ mod names;
 mod notices;
 mod pace;
 mod panics;
+mod passwords;
 mod play;
 mod play_answer;
 mod proxy;

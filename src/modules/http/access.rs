@@ -1,16 +1,31 @@
-//! `allow` and `deny`: the addresses that may ask.
+//! `allow` and `deny`: the addresses that may ask; and `satisfy`, which says whether a password does as well.
 
 use crate::conf::{Node, Scope};
-use crate::engine::{HttpRequest, Network};
+use crate::engine::{Network, Peer};
 
 /// The rules of a location, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rules(Vec<(Rule, Network)>);
 
+/// What a rule says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rule {
+pub enum Rule {
     Allow,
     Deny,
+}
+
+/// `satisfy`: what a client needs where both, its address and a password, are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Satisfy {
+    All,
+    /// An address that a rule allows, or a password.
+    Any,
+}
+
+impl Satisfy {
+    pub fn read(scope: &Scope<'_>) -> Self {
+        if scope.text("satisfy") == "any" { Self::Any } else { Self::All }
+    }
 }
 
 impl Rules {
@@ -23,10 +38,9 @@ impl Rules {
         Self(scope.all_of(&["allow", "deny"]).into_iter().map(rule).collect())
     }
 
-    /// True if a request may pass: the first rule that fits its address decides; without one it may.
-    pub fn admit(&self, request: &HttpRequest) -> bool {
-        let rule = self.0.iter().find(|(_, network)| network.contains(request.peer));
-        rule.is_none_or(|(rule, _)| *rule == Rule::Allow)
+    /// The first rule that fits an address, which decides; without one the client may pass.
+    pub fn of(&self, peer: Peer) -> Option<Rule> {
+        self.0.iter().find(|(_, network)| network.contains(peer)).map(|(rule, _)| *rule)
     }
 }
 

@@ -6,6 +6,7 @@ use crate::conf::{Acts, Context, Directive, Label, Repeat, Takes};
 use super::access;
 use super::access_log::{LogFormat, LogPath};
 use super::added::{AddedHeader, Expires};
+use super::auth::login::{self, Realm};
 use super::error_page::ErrorPage;
 use super::rewrite::{PathTemplate, Return};
 use super::template::{Template, When};
@@ -219,6 +220,37 @@ pub const DIRECTIVES: &[Directive] = &[
         repeat: Repeat::Many,
         acts: Acts::AtOnce,
         doc: "Denies access from an address or a network, with status 403.",
+    },
+    Directive {
+        name: "auth_basic",
+        contexts: Context::LOCATIONS,
+        takes: Takes::Custom { syntax: "realm|off", parse: |args| Custom::of(Realm::parse(args)) },
+        default: "off",
+        repeat: Repeat::Once,
+        acts: Acts::AtOnce,
+        doc: "Asks clients for a user and a password of auth_basic_user_file, with status 401; browsers show the realm. \
+              A right password is remembered for 60 s. Wrong ones are counted, and an address that has shown too many gets \
+              429. At most 16 passwords wait to be checked; more get 503. Answers of return are given before.",
+    },
+    Directive {
+        name: "auth_basic_user_file",
+        contexts: Context::LOCATIONS,
+        takes: Takes::Custom { syntax: "path", parse: |args| Custom::of(login::parse_file(args)) },
+        default: "",
+        repeat: Repeat::Once,
+        acts: Acts::AtOnce,
+        doc: "The file with the users and passwords of auth_basic, in the formats of publish_user_file. It is read for each \
+              password that is checked, so a change needs no reload.",
+    },
+    Directive {
+        name: "satisfy",
+        contexts: Context::LOCATIONS,
+        takes: Takes::OneOf(&["all", "any"]),
+        default: "all",
+        repeat: Repeat::Once,
+        acts: Acts::AtOnce,
+        doc: "What a client needs where there are allow or deny and auth_basic: all, an address that may ask and a password; \
+              or any, an address that an allow matches or a password.",
     },
     Directive {
         name: "secure_link",

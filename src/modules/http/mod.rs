@@ -7,6 +7,7 @@
 mod access;
 mod access_log;
 mod added;
+mod auth;
 mod directives;
 mod error_page;
 mod files;
@@ -28,7 +29,9 @@ use crate::engine::{
 };
 use crate::http::{Request, ResponseHead};
 
+use access::{Rule, Satisfy};
 use access_log::{DELAY, LogFormat, Logs};
+use auth::Logins;
 use files::sources::Sources;
 use files::volumes::Volumes;
 use files::{hls_probe, link_probe};
@@ -40,13 +43,26 @@ pub struct Http {
     locations: ByLocation<Settings>,
     logs: Logs,
     volumes: Volumes,
+    logins: Logins,
 }
 
 impl Http {
     fn at<'a>(&'a self, request: &'a HttpRequest) -> Option<(&'a Settings, TemplateValues<'a>)> {
         let settings = self.locations.get(request.location)?;
-        let server_name = &settings.server_name;
-        Some((settings, TemplateValues { request, server_name, done: None, link: settings.link() }))
+        Some((settings, settings.view(request)))
+    }
+
+    /// Decides by its address and its password whether a request may pass, in nginx's order. Returns its user if a password
+    /// was asked for.
+    fn admit(&mut self, cx: &mut Ctx, request: &HttpRequest) -> Result<Option<String>, Route> {
+        let Some(settings) = self.locations.get(request.location) else { return Ok(None) };
+        match (settings.rules.of(request.peer), settings.satisfy, &settings.login) {
+            (Some(Rule::Deny), Satisfy::All, _) | (Some(Rule::Deny), Satisfy::Any, None) => {
+                Err(Route::Reply(HttpReply::error(403)))
+            }
+            (Some(Rule::Allow), Satisfy::Any, _) | (_, _, None) => Ok(None),
+            (_, _, Some(login)) => self.logins.admit(cx, login, &settings.view(request)).map(Some),
+        }
     }
 }
 
@@ -76,12 +92,14 @@ impl Module for Http {
             locations.extend(faults.keep(Settings::read(location, logs)));
         }
         self.locations = config.locations.iter().map(|location| location.id).zip(locations).collect();
+        self.logins = faults.keep_or_default(Logins::new(config.locations.first()));
         faults.into_result(())
     }
 
     fn adopt(&mut self, cx: &mut Ctx, next: Box<dyn Any>) {
         let Ok(next) = next.downcast::<Self>() else { return };
-        let Self { mut locations, logs, volumes } = *next;
+        // What was right a moment ago stays so, whatever the next one has.
+        let Self { mut locations, logs, volumes, logins: _ } = *next;
         // Readers find them out again, since disks may have been mounted.
         self.volumes = volumes;
         self.logs.adopt(logs, locations.values_mut().flat_map(|settings| &mut settings.logs), &mut cx.jobs);
@@ -118,6 +136,7 @@ impl Module for Http {
         link_probe::probe(config, self.locations.values(), probe);
         hls_probe::probe(config, probe);
         secure_link::probe(config, probe);
+        auth::probe::probe(config, self.locations.values(), probe);
     }
 
     fn on_http_server(&mut self, _cx: &mut Ctx, request: &HttpRequest) -> Route {
@@ -125,7 +144,7 @@ impl Module for Http {
         settings.rewrite.route(&view, || settings.mime(&request.head.path))
     }
 
-    fn on_http_location(&mut self, cx: &mut Ctx, request: &HttpRequest) -> Route {
+    fn on_http_location(&mut self, cx: &mut Ctx, request: &mut HttpRequest) -> Route {
         self.volumes.learn(&request.findings);
         let Some((settings, view)) = self.at(request) else { return Route::Continue };
         if settings.internal && !request.internal {
@@ -135,9 +154,12 @@ impl Module for Http {
             Route::Continue => {}
             decided => return decided,
         }
-        if !settings.rules.admit(request) {
-            return Route::Reply(HttpReply::error(403));
+        match self.admit(cx, request) {
+            Ok(None) => {}
+            Ok(user) => request.user = user,
+            Err(decided) => return decided,
         }
+        let Some((settings, view)) = self.at(request) else { return Route::Continue };
         let Some(try_files) = &settings.try_files else { return Route::Continue };
         let sources = Sources::new(cx, &self.volumes, request);
         let route = files::serve_first(try_files, settings, &view, &sources);
@@ -167,6 +189,9 @@ impl Module for Http {
                 // The disk may have been too slow for a file: then the engine has answered.
                 files::set_defaults(settings, &request.head, &request.head.path, head);
             }
+            if request.user.is_some() {
+                files::make_private(head);
+            }
             added::apply(head, settings.added_for(&request.head), settings.expires, &view);
             forbid_caches(cx, &request.admission, head);
         }
@@ -177,7 +202,7 @@ impl Module for Http {
         let is_logged =
             self.locations.get(request.location).is_some_and(|settings| !settings.logs.is_empty());
         if !is_logged {
-            (request.head, request.captures) = (Request::unreadable(), Vec::new());
+            (request.head, request.captures, request.user) = (Request::unreadable(), Vec::new(), None);
         }
     }
 

@@ -1,18 +1,19 @@
 //! The settings of a location, as plain values.
 
 use crate::conf::{self, Node, Scope};
-use crate::engine::Location;
+use crate::engine::{HttpRequest, Location};
 use crate::http::{Request, mime, response};
 
-use super::access::Rules;
+use super::access::{Rules, Satisfy};
 use super::access_log::AccessLog;
 use super::added::{AddedHeader, Expires};
+use super::auth::login::Login;
 use super::error_page::ErrorPages;
 use super::files::autoindex::{ListFormat, Listing, Sizes, Times};
 use super::files::folder::LocationFolder;
 use super::rewrite::Rewrite;
 use super::secure_link::SecureLink;
-use super::template::LinkValues;
+use super::template::{LinkValues, TemplateValues};
 use super::try_files::TryFiles;
 
 #[derive(Debug, Clone)]
@@ -32,6 +33,9 @@ pub struct Settings {
     pub secure_link: Option<SecureLink>,
     /// Its `allow` and `deny`.
     pub rules: Rules,
+    pub satisfy: Satisfy,
+    /// Its `auth_basic`.
+    pub login: Option<Login>,
     /// Only internal redirects lead here.
     pub internal: bool,
     pub try_files: Option<TryFiles>,
@@ -57,6 +61,8 @@ impl Settings {
             rewrite: Rewrite::read(scope, &mut faults),
             secure_link: SecureLink::read(scope, &mut faults),
             rules: Rules::read(scope),
+            satisfy: Satisfy::read(scope),
+            login: Login::read(scope, &mut faults),
             internal: scope.own("internal").next().is_some(),
             try_files: scope.own("try_files").next().map(Node::custom),
             error_pages: ErrorPages::read(scope),
@@ -64,6 +70,11 @@ impl Settings {
             server_name: scope.text("server_name"),
         };
         faults.into_result(settings)
+    }
+
+    /// What texts are filled in from for a request here.
+    pub fn view<'a>(&'a self, request: &'a HttpRequest) -> TemplateValues<'a> {
+        TemplateValues { request, server_name: &self.server_name, done: None, link: self.link() }
     }
 
     /// What `$secure_link` is filled in from.
@@ -171,6 +182,14 @@ mod tests {
                 "f:3: \"allow\" takes address|network|all: \"10.0.0.0/33\" is not an address",
             ),
             ("add_header X $nope;", "f:3: \"add_header\" takes name value [always]: variable \"$nope\""),
+            (
+                "location /a { auth_basic x; }",
+                "f:3: \"auth_basic\" asks for a password, and there is no \"auth_basic_user_file\"",
+            ),
+            ("auth_basic a b;", "f:3: \"auth_basic\" takes realm|off: one text, in quotes"),
+            ("auth_basic $nope;", "f:3: \"auth_basic\" takes realm|off: variable \"$nope\""),
+            ("auth_basic_user_file /a/$host;", "f:3: \"auth_basic_user_file\" takes path: variables are"),
+            ("satisfy both;", "f:3: \"satisfy\" takes all or any"),
             ("expires soon;", "f:3: \"expires\" takes [modified] time|@time|epoch|max|off: \"soon\" is"),
             ("if ($host = x) {\n return 404; }", "f:3: the only `if` known is"),
             ("if ($request_method = POST) {\n proxy_pass x; }", "f:4: \"proxy_pass\" in an `if`"),
@@ -182,6 +201,28 @@ mod tests {
             let found = settings(block).map(|_| ()).unwrap_err();
             assert!(found.starts_with(message), "{found}");
         }
+    }
+
+    #[test]
+    fn realm_and_file_are_inherited_each_for_itself() {
+        let login = |block: &str| {
+            let settings = settings(block).unwrap();
+            settings.login.map(|login| (login.realm.source().to_owned(), login.file.display().to_string()))
+        };
+        let both = "auth_basic outer; auth_basic_user_file /outer;";
+        let of = |realm: &str, file: &str| Some((realm.to_owned(), file.to_owned()));
+        assert_eq!(login(&format!("{both} location /a {{ }}")), of("outer", "/outer"));
+        assert_eq!(login(&format!("{both} location /a {{ auth_basic inner; }}")), of("inner", "/outer"));
+        assert_eq!(
+            login(&format!("{both} location /a {{ auth_basic_user_file /inner; }}")),
+            of("outer", "/inner")
+        );
+        assert_eq!(login(&format!("{both} location /a {{ auth_basic off; }}")), None);
+        assert_eq!(login("auth_basic_user_file /outer;"), None);
+        assert_eq!(
+            login("auth_basic off; location /a { auth_basic OFF; auth_basic_user_file /a; }"),
+            of("OFF", "/a")
+        );
     }
 
     #[test]

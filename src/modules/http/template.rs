@@ -209,7 +209,7 @@ fn variable(name: &str, when: When) -> Option<Variable> {
     if let Some(value) = of_answer(name) {
         return Some(Variable::Done(value));
     }
-    let foreign = ["remote_user", "gzip_ratio", "request_body", "https"].contains(&name);
+    let foreign = ["gzip_ratio", "request_body", "https"].contains(&name);
     let foreign = foreign || ["upstream_", "ssl_"].iter().any(|start| name.starts_with(start));
     foreign.then_some(Variable::Nothing)
 }
@@ -242,6 +242,7 @@ fn of_request(name: &str) -> Option<fn(TemplateValues<'_>) -> Cow<'_, str>> {
             LinkValues::Expires(end) => end.into(),
             LinkValues::None => "".into(),
         },
+        "remote_user" => |view| view.request.user.as_deref().unwrap_or_default().into(),
         "server_protocol" => |view| format!("HTTP/1.{}", view.request.head.version_minor).into(),
         "scheme" => |_| "http".into(),
         "remote_addr" => |view| view.request.peer.host().into(),

@@ -301,5 +301,13 @@ pub fn set_defaults(settings: &Settings, request: &Request, path: &str, head: &m
     }
 }
 
+/// Has no shared cache keep a fragment that was sent to who has shown a password. The standard says so anyway, but the
+/// cache of nginx does not look at Authorization. What the configuration sets stays as it is, as in nginx.
+pub fn make_private(head: &mut ResponseHead) {
+    let own =
+        head.headers.iter_mut().filter(|(name, value)| name == "Cache-Control" && value == FRAGMENT_CACHE);
+    own.for_each(|(_, value)| *value = format!("private, {FRAGMENT_CACHE}"));
+}
+
 #[cfg(test)]
 mod tests;
