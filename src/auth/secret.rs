@@ -37,6 +37,11 @@ impl Hasher {
 }
 
 impl Digest {
+    /// The first 128 bits.
+    pub fn short(self) -> u128 {
+        self.0.iter().take(16).fold(0, |number, byte| number << 8 | u128::from(*byte))
+    }
+
     /// In hexadecimal: for what is derived from a text that is no secret, and may be shown.
     pub fn to_hex(self) -> String {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()

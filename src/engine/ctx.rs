@@ -201,7 +201,7 @@ impl Ctx {
             streams: Streams::new(&budgets.frames),
             awaited: Awaited::default(),
             apps: config.applications.iter().map(|app| (app.id, AppFacts::new(app))).collect(),
-            viewing: Viewing::new(&config.applications),
+            viewing: Viewing::new(&config.applications, seed),
             memory: MemoryFiles::default(),
             jobs: Jobs::default(),
             descriptors: Descriptors::default(),

@@ -91,10 +91,11 @@ pub use stream::warnings::{Warning, Warnings};
 pub use stream::{Stream, StreamFacts, Streams};
 pub use timers::TimerId;
 pub use viewing::Viewing;
+pub use viewing::admission::Admission;
 pub use viewing::files::{HlsFile, HlsFileKind, HlsFiles};
 pub use viewing::lists::HlsLists;
 pub use viewing::marks::{Marker, Marks};
-pub use viewing::view::{Admission, View, ViewerId};
+pub use viewing::view::{View, ViewerId};
 pub use viewing::viewers::Viewers;
 pub use work::Action;
 

@@ -34,7 +34,7 @@ use crate::engine::ids::SessionId;
 use crate::engine::now::Now;
 use crate::engine::session::log_limits::DetectedProtocol;
 use crate::engine::session::{Life, STEP_DEADLINE};
-use crate::engine::viewing::view::Admission;
+use crate::engine::viewing::admission::Admission;
 use crate::http::{HttpError, Method, Request, conditional, response};
 
 /// The most heads and bodies that wait for one client; it is held until they have been sent.

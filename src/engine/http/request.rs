@@ -11,7 +11,7 @@ use crate::engine::http::lookup::Findings;
 use crate::engine::ids::{LocationId, SessionId};
 use crate::engine::now::Now;
 use crate::engine::peer::Peer;
-use crate::engine::viewing::view::Admission;
+use crate::engine::viewing::admission::Admission;
 use crate::http;
 
 /// An HTTP request with all that is known of it.

@@ -14,11 +14,14 @@ use crate::engine::ids::AppId;
 use crate::engine::limits::origin::Origin;
 use crate::engine::peer::Peer;
 use crate::engine::request::{Refusal, RefusalKind, Request, RequestKind};
+use crate::engine::timers::Timer;
+use crate::engine::viewing::admission::Admission;
 use crate::engine::viewing::files::{HlsFile, HlsFileKind};
 use crate::engine::viewing::guard::Guard;
-use crate::engine::viewing::identity::{ViewerKey, ViewerKeys, carried};
-use crate::engine::viewing::view::{Admission, View, ViewerId};
+use crate::engine::viewing::identity::{MAX_FIELD, ViewerKey, ViewerKeys, carried, start_of};
+use crate::engine::viewing::view::{View, ViewerId};
 use crate::engine::viewing::viewers::Known;
+use crate::http::path;
 use crate::http::response::RETRY_AFTER;
 
 /// The status for a viewer that may not watch, and for one that cannot watch now.
@@ -79,7 +82,7 @@ impl Engine {
         let id = ViewerId(self.cx.sessions.next_serial());
         let (session, app, name) = (request.session, file.app, file.base().to_owned());
         let args = carried(&request.head.query);
-        let view = View::of(&request, file, id);
+        let view = view_of(&request, file, id);
         request.admission = Admission::Admitted(view.file.clone());
         self.cx.viewing.viewers.suspend(keys);
         self.hold(Pending::asking(request, progress, keys));
@@ -176,6 +179,15 @@ impl Engine {
 }
 
 impl Ctx {
+    /// Sets the timer for the next check of a viewer.
+    pub(in crate::engine) fn schedule_viewers(&mut self) {
+        let Some(next) = self.viewing.viewers.next_check() else { return };
+        if self.viewing.timer.is_none_or(|at| next < at) {
+            self.viewing.timer = Some(next);
+            self.timers.add(next, Timer::Viewers);
+        }
+    }
+
     /// Counts the viewer of an application without gates that has got a playlist.
     pub(in crate::engine) fn count_viewer(&mut self, request: &HttpRequest, status: u16) {
         let Admission::Admitted(file) = &request.admission else { return };
@@ -217,5 +229,19 @@ impl Ctx {
         let check = now + self.viewing.quiet(file.app, &file.name);
         self.viewing.viewers.begin((key, id), (file.app, &file.name), origin, (now, check));
         self.schedule_viewers();
+    }
+}
+
+/// The request of a viewer.
+fn view_of(request: &HttpRequest, file: HlsFile, id: ViewerId) -> View {
+    let field = |name| request.head.headers.get(name).map_or("", |text| start_of(text, MAX_FIELD));
+    View {
+        id,
+        file,
+        peer: request.peer,
+        is_proxy: request.is_of_proxy(),
+        user_agent: field("user-agent").to_owned(),
+        referer: field("referer").to_owned(),
+        url: format!("http://{}{}", field("host"), start_of(&path::encode(&request.head.path), MAX_FIELD)),
     }
 }

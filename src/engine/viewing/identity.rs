@@ -1,11 +1,9 @@
 //! Who a viewer is. HLS has no connections: a viewer is known again by what it shows.
 
-use std::hash::{BuildHasher, RandomState};
-
+use crate::auth::secret::Hasher;
 use crate::auth::{query, signature};
 use crate::engine::config::features::LinkScope;
 use crate::engine::http::request::HttpRequest;
-use crate::engine::ids::AppId;
 use crate::engine::viewing::files::HlsFile;
 
 /// The most bytes of a header field that count.
@@ -13,7 +11,7 @@ pub(in crate::engine) const MAX_FIELD: usize = 1024;
 
 /// A viewer of a stream, as a digest under a key that is made at each start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(in crate::engine) struct ViewerKey(u64, u64);
+pub(in crate::engine) struct ViewerKey(u128);
 
 /// The two entries that a viewer may have in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,37 +34,20 @@ pub(in crate::engine) enum Shows {
 }
 
 /// Makes the digests.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::engine) struct Identities {
-    /// Two, as each has 64 bits.
-    keys: [RandomState; 2],
-}
-
-/// What a digest is made from.
-#[derive(Hash)]
-struct Identity<'a> {
-    app: AppId,
-    name: &'a str,
-    shown: &'a str,
-    place: &'a Place<'a>,
-}
-
-/// Where a viewer is.
-#[derive(Hash)]
-enum Place<'a> {
-    /// Anywhere: its signature is its own.
-    Anywhere,
-    /// In this session of a player, which names it in each request (X-Playback-Session-Id).
-    Playback(&'a str),
-    /// At this address, with this program; for a link that is for one address, with any program.
-    At(String, &'a str),
+    hasher: Hasher,
 }
 
 impl Identities {
-    /// Bytes that nobody else knows.
-    pub fn secret(&self) -> [u8; 16] {
-        let [one, other] = &self.keys;
-        (u128::from(one.hash_one(0)) << 64 | u128::from(other.hash_one(0))).to_be_bytes()
+    /// Those of a run of the server, whose `seed` nobody else knows.
+    pub fn new(seed: u64) -> Self {
+        Self { hasher: Hasher::from_secret(&format!("viewers {seed}")) }
+    }
+
+    /// A text that nobody else knows.
+    pub fn secret(&self) -> String {
+        self.hasher.digest("tokens").to_hex()
     }
 
     /// The viewer that makes a request for a file.
@@ -84,22 +65,28 @@ impl Identities {
         let [_, sig] = signature::ARGUMENTS;
         let field = |name| request.head.headers.get(name).map(|text| start_of(text, MAX_FIELD));
         let has_link = shows != Shows::Nothing && query::value(&shown, sig).is_some();
-        let place = if has_link && links == LinkScope::OneAddress {
-            Place::At(request.peer.host(), "")
-        } else if has_link {
-            Place::Anywhere
-        } else if let Some(session) = field("x-playback-session-id") {
-            Place::Playback(session)
-        } else {
-            Place::At(request.peer.host(), field("user-agent").unwrap_or_default())
+        // A link for one address is good there with any program, and any other link is its viewer's own.
+        let address = request.peer.host();
+        let place = match (has_link, links, field("x-playback-session-id")) {
+            (true, LinkScope::OneAddress, _) => ["of", &address, ""],
+            (true, LinkScope::Anywhere, _) => ["anywhere", "", ""],
+            (false, _, Some(session)) => ["in", session, ""],
+            (false, _, None) => ["at", &address, field("user-agent").unwrap_or_default()],
         };
-        let key = |name| self.digest(&Identity { app: file.app, name, shown: &shown, place: &place });
-        ViewerKeys { base: key(file.base()), own: key(&file.name) }
+        let key = |name: &str| self.key(&file.app.0.to_string(), name, &shown, place);
+        let base = key(file.base());
+        ViewerKeys { base, own: if file.base() == file.name { base } else { key(&file.name) } }
     }
 
-    fn digest(&self, identity: &Identity<'_>) -> ViewerKey {
-        let [one, other] = &self.keys;
-        ViewerKey(one.hash_one(identity), other.hash_one(identity))
+    fn key(&self, app: &str, name: &str, shown: &str, [kind, place, program]: [&str; 3]) -> ViewerKey {
+        let mut text = String::with_capacity(256);
+        for part in [app, name, shown, kind, place, program] {
+            // With its length, so that no two identities are one text.
+            text.push_str(&part.len().to_string());
+            text.push(' ');
+            text.push_str(part);
+        }
+        ViewerKey(self.hasher.digest(&text).short())
     }
 }
 

@@ -5,6 +5,7 @@
 //! of a request to its admission; `marks` puts
 //! tokens into playlists, and `lists` knows what is listed. The files themselves are sent by the module `http`.
 
+pub(in crate::engine) mod admission;
 pub(in crate::engine) mod files;
 pub(in crate::engine) mod gate;
 pub(in crate::engine) mod guard;
@@ -20,9 +21,7 @@ use std::time::{Duration, Instant};
 use crate::auth::segment_token::SegmentSigner;
 use crate::engine::config::Application;
 use crate::engine::config::by_id::ByApp;
-use crate::engine::ctx::Ctx;
 use crate::engine::ids::AppId;
-use crate::engine::timers::Timer;
 use crate::engine::viewing::files::{HlsFile, HlsFileKind, HlsFiles};
 use crate::engine::viewing::guard::Guard;
 use crate::engine::viewing::identity::{Identities, carried};
@@ -54,13 +53,13 @@ pub struct Viewing {
 
 impl Viewing {
     /// The files of these applications, and nobody who watches.
-    pub(in crate::engine) fn new(applications: &[Application<'_>]) -> Self {
-        let identities = Identities::default();
+    pub(in crate::engine) fn new(applications: &[Application<'_>], seed: u64) -> Self {
+        let identities = Identities::new(seed);
         Self {
             files: HlsFiles::new(applications),
             lists: HlsLists::default(),
             signers: ByApp::default(),
-            stand_in: SegmentSigner::new(&identities.secret()),
+            stand_in: SegmentSigner::new(identities.secret().as_bytes()),
             viewers: Viewers::default(),
             identities,
             guards: applications.iter().map(|app| (app.id, Guard::of(app))).collect(),
@@ -150,15 +149,4 @@ impl Viewing {
 fn quiet(guards: &ByApp<Guard>, lists: &HlsLists, (app, name): (AppId, &str)) -> Duration {
     let fragment = guards.get(app).map_or(Duration::ZERO, |guard| guard.fragment);
     lists.target(app, name).unwrap_or_default().max(fragment).saturating_mul(QUIET_TARGETS)
-}
-
-impl Ctx {
-    /// Sets the timer for the next check of a viewer.
-    pub(in crate::engine) fn schedule_viewers(&mut self) {
-        let Some(next) = self.viewing.viewers.next_check() else { return };
-        if self.viewing.timer.is_none_or(|at| next < at) {
-            self.viewing.timer = Some(next);
-            self.timers.add(next, Timer::Viewers);
-        }
-    }
 }

@@ -33,7 +33,10 @@ const USUAL: usize = 1024;
 #[derive(Debug, Default)]
 pub struct Viewers {
     table: HashMap<ViewerKey, Viewer>,
-    checks: BinaryHeap<Reverse<(Instant, ViewerKey)>>,
+    checks: BinaryHeap<Reverse<(Tick, ViewerKey)>>,
+    clock: Clock,
+    /// The addresses of viewers, where those of one address are limited.
+    origins: HashMap<ViewerKey, Origin>,
     streams: Slab<Watched>,
     by_name: HashMap<(AppId, Box<str>), u32>,
     by_app: HashMap<AppId, usize>,
@@ -52,9 +55,30 @@ struct Viewer {
     /// The stream whose playlist it has asked for last.
     stream: u32,
     /// When that was.
-    seen: Instant,
-    /// Its address, where the viewers of one address are limited.
-    origin: Option<Origin>,
+    seen: Tick,
+}
+
+/// A time in tenths of a second since the first viewer: with few bytes, as there may be many viewers.
+type Tick = u32;
+
+/// The length of a tick in milliseconds.
+const TICK: u128 = 100;
+
+/// Counts ticks.
+#[derive(Debug, Default)]
+struct Clock(Option<Instant>);
+
+impl Clock {
+    /// The tick that has begun at a time.
+    fn tick(&mut self, at: Instant) -> Tick {
+        let start = *self.0.get_or_insert(at);
+        Tick::try_from(at.saturating_duration_since(start).as_millis() / TICK).unwrap_or(Tick::MAX)
+    }
+
+    /// The time at which a tick begins.
+    fn time(&self, tick: Tick) -> Option<Instant> {
+        Some(self.0? + Duration::from_millis(u64::from(tick) * TICK as u64))
+    }
 }
 
 /// A stream that is watched.
@@ -129,7 +153,7 @@ impl Viewers {
     pub(in crate::engine) fn touch(&mut self, key: ViewerKey, (app, name): (AppId, &str), now: Instant) {
         let stream = self.stream(app, name);
         let Some(viewer) = self.table.get_mut(&key) else { return self.leave_stream(stream) };
-        viewer.seen = now;
+        viewer.seen = self.clock.tick(now);
         let before = std::mem::replace(&mut viewer.stream, stream);
         self.leave_stream(before);
     }
@@ -143,22 +167,23 @@ impl Viewers {
         (now, check): (Instant, Instant),
     ) {
         let stream = self.stream(app, name);
-        let viewer = Viewer { id, stream, seen: now, origin };
+        let viewer = Viewer { id, stream, seen: self.clock.tick(now) };
         if let Some(before) = self.table.insert(key, viewer) {
             debug_assert!(false, "a viewer begins once");
             self.leave_stream(before.stream);
             return;
         }
-        self.checks.push(Reverse((check, key)));
+        self.checks.push(Reverse((self.clock.tick(check) + 1, key)));
         *self.by_app.entry(app).or_default() += 1;
         if let Some(origin) = origin {
+            self.origins.insert(key, origin);
             *self.by_origin.entry((app, origin)).or_default() += 1;
         }
     }
 
     /// When the next check is due.
     pub(in crate::engine) fn next_check(&self) -> Option<Instant> {
-        self.checks.peek().map(|Reverse((at, _))| *at)
+        self.checks.peek().and_then(|Reverse((tick, _))| self.clock.time(*tick))
     }
 
     /// Takes the next check that is due: ends the viewer, whose number is returned, if it has been quiet for the time
@@ -172,8 +197,11 @@ impl Viewers {
         let Reverse((_, key)) = self.checks.pop()?;
         let Some(viewer) = self.table.get(&key).copied() else { return Some(None) };
         let stream = self.streams.get(viewer.stream as usize);
-        let until = stream.map_or(now, |stream| viewer.seen + quiet(stream.app, &stream.name));
-        if until > now {
+        let quiet = stream.map_or(Duration::ZERO, |stream| quiet(stream.app, &stream.name));
+        let ticks = Tick::try_from(quiet.as_millis() / TICK).unwrap_or(Tick::MAX);
+        // One more, as the last tick may have just begun.
+        let until = viewer.seen.saturating_add(ticks).saturating_add(1);
+        if until > self.clock.tick(now) {
             self.checks.push(Reverse((until, key)));
             return Some(None);
         }
@@ -195,7 +223,7 @@ impl Viewers {
         self.leave_stream(viewer.stream);
         if let Some(app) = app {
             uncount(&mut self.by_app, &app);
-            if let Some(origin) = viewer.origin {
+            if let Some(origin) = self.origins.remove(&key) {
                 uncount(&mut self.by_origin, &(app, origin));
             }
         }
