@@ -53,7 +53,7 @@ pub struct Timers {
     last: u64,
     /// Sessions that wait behind the answer to a `play`. Bounded by what clients may request.
     pub(in crate::engine) answer_waits: Waits,
-    /// Sessions whose answer is held back by its limited rate, each once.
+    /// Sessions whose answer is throttled, each once.
     pub(in crate::engine) throttled: Waits,
 }
 

@@ -72,9 +72,9 @@ impl SendSettings {
         let length = head + body;
         let rate = self.rate_limit(body, within);
         let at_min_rate = length.checked_div(self.min_rate).map_or(NEVER, Duration::from_secs);
-        // The time in which the server itself holds back the answer is none of the client's.
-        let own = rate.map_or(Duration::ZERO, |limit| limit.time(length));
-        let whole = self.pause.saturating_add(at_min_rate).saturating_add(own);
+        // The time in which the answer is throttled is none of the client's.
+        let throttled = rate.map_or(Duration::ZERO, |limit| limit.time(length));
+        let whole = self.pause.saturating_add(at_min_rate).saturating_add(throttled);
         SendLimits { pause: self.pause, whole: whole.min(within.unwrap_or(NEVER)), rate }
     }
 
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_in_which_the_server_holds_back_is_not_that_of_the_client() {
+    fn the_time_in_which_an_answer_is_throttled_is_not_that_of_the_client() {
         let whole = |settings: SendSettings, body| settings.limits((0, body), None).whole.as_secs();
         assert_eq!(whole(SETTINGS, 1_000_000), 60 + 1000 + 100);
         assert_eq!(whole(SendSettings { rate: 10, ..SETTINGS }, 1_000_000), 60 + 1000 + 100_000);

@@ -181,7 +181,7 @@ pub struct Session {
     pub opened: Instant,
     /// When bytes were last received.
     pub last_input: Instant,
-    /// When bytes were last sent, or the queue was last empty; or until when the server holds bytes back, so that its
+    /// When bytes were last sent, or the queue was last empty; or the end of the wait of a throttled answer, so that its
     /// deadlines run from then on.
     pub last_output: Instant,
     /// Bytes received.

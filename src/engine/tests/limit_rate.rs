@@ -141,7 +141,7 @@ fn a_client_that_takes_nothing_is_not_waited_for_in_the_rate_and_is_hung_up_on()
 }
 
 #[test]
-fn what_the_server_holds_back_does_not_count_for_the_clients_deadlines() {
+fn the_time_in_which_an_answer_is_throttled_does_not_count_for_the_clients_deadlines() {
     // Less than the client has to take, and waits that are longer than it may pause.
     let mut world = world("limit_rate 1000; send_timeout 500ms; send_min_rate 10k;");
     let id = ask(&mut world, &["GET /a.ts"]);
