@@ -210,3 +210,45 @@ fn waiting_frames_can_be_dropped_but_for_headers_and_a_partly_sent_one() {
         assert!(sent > 0 || messages.len() == 4, "no picture is left of a queue that has not begun");
     }
 }
+
+#[test]
+fn of_a_throttled_answer_no_more_is_sent_than_may_be() {
+    for most in 1..=12 {
+        let mut queue = OutQueue::new(128, LIMITS);
+        ["head", "body", "next"].iter().for_each(|text| queue.push_bytes(text.as_bytes().into()));
+        let mut sent = Vec::new();
+        while !queue.is_empty() {
+            let taken = queue.write_at_most(most, |outgoing| {
+                let Outgoing::Slices { slices, file_follows: false } = outgoing else {
+                    panic!("{outgoing:?}")
+                };
+                let piece: Vec<u8> = slices.iter().flat_map(|slice| slice.to_vec()).collect();
+                sent.extend_from_slice(&piece);
+                Ok::<_, ()>(piece.len())
+            });
+            assert!(taken.is_ok_and(|count| (1..=most as usize).contains(&count)));
+        }
+        assert_eq!(sent, b"headbodynext", "{most}");
+    }
+}
+
+#[test]
+fn a_head_is_told_of_its_file_if_that_may_follow() {
+    let file = || Body::File { file: Arc::new(OpenFile::open("/dev/null".as_ref())), offset: 0, length: 10 };
+    for (most, follows) in [(3, false), (4, false), (5, true)] {
+        let mut queue = OutQueue::new(128, LIMITS);
+        queue.push_bytes(b"head".as_slice().into());
+        queue.push_body(file());
+        let told = |outgoing: Outgoing<'_>| match outgoing {
+            Outgoing::Slices { file_follows, .. } => Err(file_follows),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(queue.write_at_most(most, told), Err(follows), "{most}");
+        queue.advance(4);
+        let told = |outgoing: Outgoing<'_>| match outgoing {
+            Outgoing::File { part, most } => Err((part.left, most)),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(queue.write_at_most(7, told), Err((10, 7)));
+    }
+}
