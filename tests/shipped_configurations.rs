@@ -14,7 +14,7 @@ use millstream::{modules, net};
 
 use crate::common::http::{Connection, get};
 use crate::common::player::{Client, relay};
-use crate::common::{Folder, Server, media, wait};
+use crate::common::{Folder, Server, media, run, wait};
 
 /// Every configuration in the repository.
 fn configurations() -> Vec<PathBuf> {
@@ -38,8 +38,8 @@ fn every_configuration_in_the_repository_is_good() {
 }
 
 /// Examples of who may publish: each has a test of its own, below or in callbacks_guide.rs.
-const FOR_SOME: [&str; 4] =
-    ["keys.conf", "private-publish-public-hls.conf", "behind-proxy.conf", "callbacks.conf"];
+const FOR_SOME: [&str; 5] =
+    ["keys.conf", "private-publish-public-hls.conf", "behind-proxy.conf", "callbacks.conf", "viewers.conf"];
 
 fn is_for_some(file: &Path) -> bool {
     FOR_SOME.iter().any(|name| file.ends_with(name))
@@ -133,6 +133,36 @@ fn with_the_example_of_private_publishing_the_key_publishes_and_everybody_watche
     wait("the playlist", || get(http, "/hls/cam.m3u8").status == 200);
     let page = get(http, "/streams.json").text();
     assert!(page.contains("\"cam\"") && !page.contains("CHANGE-ME"), "{page}");
+    assert!(!server.log().contains("CHANGE-ME"), "{}", server.log());
+}
+
+/// The target of the link that the program of the recipe "A paid live stream" makes.
+fn link_of_the_recipe() -> String {
+    let recipes =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/recipes.md")).unwrap();
+    let (_, rest) = recipes.split_once("\n    secret=CHANGE-ME-2\n").unwrap();
+    let program = rest.lines().map_while(|line| line.strip_prefix("    "));
+    let program = ["secret=CHANGE-ME-2"].into_iter().chain(program).collect::<Vec<_>>().join("\n");
+    let output = run(Command::new("sh").args(["-c", &program]));
+    let link = String::from_utf8(output.stdout).unwrap();
+    link.trim().strip_prefix("http://tv.example").unwrap().to_owned()
+}
+
+#[test]
+fn with_the_example_of_viewers_the_link_of_the_recipe_opens_hls_and_nothing_else_does() {
+    let server = start(Folder::new(), "viewers.conf");
+    let (rtmp, http) = (server.rtmp(), server.http());
+    assert!(is_refused(rtmp, "cam"));
+    let mut publisher = Client::publish(rtmp, "cam?key=CHANGE-ME-1");
+    publisher.send_all(&media::video_only(0, 5000));
+    let link = link_of_the_recipe();
+    wait("the playlist", || get(http, &link).status == 200);
+    let playlist = get(http, &link).text();
+    let fragment = playlist.lines().find(|line| line.starts_with("cam-")).unwrap();
+    assert_eq!(get(http, &format!("/hls/{fragment}")).status, 200, "{fragment}");
+    for closed in ["/hls/cam.m3u8", "/hls/cam-0.ts", &link.replace("/cam.", "/other."), &format!("{link}0")] {
+        assert_eq!(get(http, closed).status, 403, "{closed}");
+    }
     assert!(!server.log().contains("CHANGE-ME"), "{}", server.log());
 }
 
