@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use millstream::conf::{Scope, Tree, check};
 use millstream::engine::{self, Engine};
@@ -138,8 +139,7 @@ fn with_the_example_of_private_publishing_the_key_publishes_and_everybody_watche
 
 /// The target of the link that the program of the recipe "A paid live stream" makes.
 fn link_of_the_recipe() -> String {
-    let recipes =
-        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/recipes.md")).unwrap();
+    let recipes = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/recipes.md")).unwrap();
     let (_, rest) = recipes.split_once("\n    secret=CHANGE-ME-2\n").unwrap();
     let program = rest.lines().map_while(|line| line.strip_prefix("    "));
     let program = ["secret=CHANGE-ME-2"].into_iter().chain(program).collect::<Vec<_>>().join("\n");
