@@ -244,7 +244,7 @@ impl Ctx {
             internal: false,
             user: None,
             findings: Findings::default(),
-            admission: Admission::Unasked,
+            admission: Admission::default(),
         })
     }
 

@@ -49,7 +49,7 @@ pub struct HttpRequest {
     pub user: Option<String>,
     /// What lookups have found for it so far.
     pub findings: Findings,
-    /// Whether the file of HLS that it asks for may be sent.
+    /// The files of HLS that may be sent.
     pub admission: Admission,
 }
 
@@ -89,7 +89,7 @@ mod tests {
                 internal: false,
                 user: None,
                 findings: Findings::default(),
-                admission: Admission::Unasked,
+                admission: Admission::default(),
             }
         }
     }

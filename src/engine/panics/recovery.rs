@@ -75,6 +75,7 @@ impl Engine {
 
     /// Frees a session whose end has panicked, with what is left of its roles.
     pub(in crate::engine) fn free_after_panic(&mut self, id: SessionId) {
+        self.drop_pending(id);
         let session = self.cx.sessions.get(id);
         let roles: Vec<_> = session.into_iter().flat_map(|session| session.roles.iter()).copied().collect();
         for role in roles {

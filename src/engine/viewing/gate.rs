@@ -15,7 +15,6 @@ use crate::engine::limits::origin::Origin;
 use crate::engine::peer::Peer;
 use crate::engine::request::{Refusal, RefusalKind, Request, RequestKind};
 use crate::engine::timers::Timer;
-use crate::engine::viewing::admission::Admission;
 use crate::engine::viewing::files::{HlsFile, HlsFileKind};
 use crate::engine::viewing::guard::Guard;
 use crate::engine::viewing::identity::{MAX_FIELD, ViewerKey, ViewerKeys, carried, start_of};
@@ -78,12 +77,11 @@ impl Engine {
     }
 
     /// Asks the gates about a viewer that is not known, while its request is held.
-    fn ask(&mut self, mut request: HttpRequest, progress: Progress, keys: ViewerKeys, file: HlsFile) {
+    fn ask(&mut self, request: HttpRequest, progress: Progress, keys: ViewerKeys, file: HlsFile) {
         let id = ViewerId(self.cx.sessions.next_serial());
         let (session, app, name) = (request.session, file.app, file.base().to_owned());
         let args = carried(&request.head.query);
         let view = view_of(&request, file, id);
-        request.admission = Admission::Admitted(view.file.clone());
         self.cx.viewing.viewers.suspend(keys);
         self.hold(Pending::asking(request, progress, keys));
         self.submit(Request::new(session, app, (name, args), RequestKind::View(Box::new(view))));
@@ -102,7 +100,7 @@ impl Engine {
             self.each_module(|module, cx| module.on_view_start(cx, view.id, request));
             self.continue_waiting(keys);
         }
-        self.route(pending.request, pending.progress);
+        self.admit(pending.request, pending.progress, view.file.clone());
     }
 
     /// A viewer's request is refused.
@@ -136,14 +134,17 @@ impl Engine {
 
     /// Continues with a request for a file that may be sent.
     fn admit(&mut self, mut request: HttpRequest, progress: Progress, file: HlsFile) {
-        request.admission = Admission::Admitted(file);
-        self.route(request, progress);
+        if request.admission.admit(file) {
+            self.route(request, progress);
+        } else {
+            self.turn_away(request, progress, FORBIDDEN);
+        }
     }
 
     /// Answers a request of a viewer that gets nothing. No cache may keep that for others.
     fn turn_away(&mut self, mut request: HttpRequest, progress: Progress, status: u16) {
         self.cx.refusals.viewers += 1;
-        request.admission = Admission::TurnedAway;
+        request.admission.turn_away();
         let mut reply = HttpReply::error(status).with("Cache-Control", "no-store");
         if status == UNAVAILABLE {
             reply = reply.with("Retry-After", RETRY_AFTER);
@@ -190,10 +191,10 @@ impl Ctx {
 
     /// Counts the viewer of an application without gates that has got a playlist.
     pub(in crate::engine) fn count_viewer(&mut self, request: &HttpRequest, status: u16) {
-        let Admission::Admitted(file) = &request.admission else { return };
+        let is_playlist = |file: &&HlsFile| file.kind == HlsFileKind::Playlist;
+        let Some(file) = request.admission.files().iter().rev().find(is_playlist) else { return };
         let guard = self.viewing.guard(file.app);
-        let has_got_it = status < 300 || status == NOT_MODIFIED;
-        if file.kind != HlsFileKind::Playlist || guard.asks() || !has_got_it {
+        if guard.asks() || status >= 300 && status != NOT_MODIFIED {
             return;
         }
         let keys = self.viewing.identities.of(request, file, (guard.shows(), guard.links));

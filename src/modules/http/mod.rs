@@ -184,7 +184,7 @@ impl Module for Http {
 
     fn on_http_reply(&mut self, cx: &mut Ctx, request: &HttpRequest, head: &mut ResponseHead) {
         if let Some((settings, view)) = self.at(request) {
-            let is_turned_away = request.admission == Admission::TurnedAway;
+            let is_turned_away = request.admission.is_turned_away();
             if settings.folder.is_some() && (head.status >= 500 || is_turned_away) {
                 // The disk may have been too slow for a file: then the engine has answered.
                 files::set_defaults(settings, &request.head, &request.head.path, head);
@@ -240,10 +240,10 @@ impl Module for Http {
 
 /// Has no cache keep what is for one viewer, whatever the configuration says.
 fn forbid_caches(cx: &Ctx, admission: &Admission, head: &mut ResponseHead) {
-    let control = match admission {
-        Admission::Admitted(file) if cx.viewing.is_marked(file) => "private, no-store",
-        Admission::TurnedAway => "no-store",
-        Admission::Admitted(_) | Admission::Unasked => return,
+    let control = match () {
+        () if admission.is_turned_away() => "no-store",
+        () if admission.files().iter().any(|file| cx.viewing.is_marked(file)) => "private, no-store",
+        () => return,
     };
     let is_of_caches =
         |name: &str| ["cache-control", "expires"].iter().any(|other| name.eq_ignore_ascii_case(other));

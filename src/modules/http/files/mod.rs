@@ -16,7 +16,7 @@ use std::time::UNIX_EPOCH;
 
 use nix::errno::Errno;
 
-use crate::engine::{Answer, Body, HttpReply, Lookup, Redirect, Route};
+use crate::engine::{Answer, Body, HttpReply, Redirect, Route};
 use crate::http::conditional::{self, Outcome};
 use crate::http::range::{self, Selection};
 use crate::http::{Method, Request, ResponseHead, mime, path};
@@ -76,7 +76,7 @@ pub fn serve_first(
         match exists(settings, view, sources, &path) {
             Ok(false) => continue,
             Ok(true) => {}
-            Err(lookup) => return Route::Wait(lookup),
+            Err(unknown) => return unknown,
         }
         // As in nginx, the slash only says what is looked for: a request for a folder without one is
         // redirected to it, so that links in its page are those of the folder.
@@ -92,16 +92,20 @@ pub fn serve_first(
     }
 }
 
-/// True if there is a file at `path`, or a folder if it ends with a slash. An error if a reader has to look.
+/// True if there is a file at `path`, or a folder if it ends with a slash. An error if a reader has to look, or if it is
+/// a file of HLS and it is not known yet whether the client may know.
 fn exists(
     settings: &Settings,
     view: &TemplateValues<'_>,
     sources: &Sources<'_>,
     path: &str,
-) -> Result<bool, Lookup> {
+) -> Result<bool, Route> {
     let located = settings.folder.as_ref().and_then(|folder| folder.locate(view, path));
     let Some((base, rest)) = located else { return Ok(false) };
     let is_folder = path.ends_with('/');
+    if let Some(file) = sources.undecided(base, &rest).filter(|_| !is_folder) {
+        return Err(Route::View(file));
+    }
     if !is_folder && sources.find_in_memory(base, &rest).is_some() {
         return Ok(true);
     }
@@ -109,7 +113,7 @@ fn exists(
         Ok(Found::File(_)) => Ok(!is_folder),
         Ok(Found::Folder(_)) => Ok(is_folder),
         Err(Miss::Failed(_)) => Ok(false),
-        Err(Miss::Unknown(lookup)) => Err(lookup),
+        Err(Miss::Unknown(lookup)) => Err(Route::Wait(lookup)),
     }
 }
 
@@ -211,18 +215,20 @@ fn send_or_ask(
     name: &str,
     (settings, request, sources): (&Settings, &Request, &Sources<'_>),
 ) -> Answer {
-    let behind_links = || match &found {
+    let behind_links = match &found {
         Source::Memory(_) => None,
-        Source::Disk(file) => sources.undecided_behind_links(file),
+        Source::Disk(file) => sources.hls_file_behind_links(file),
     };
-    if let Some(file) = sources.undecided(base, path).or_else(behind_links) {
-        return Answer::View(file);
+    let hls_files = [sources.hls_file(base, path), behind_links];
+    if let Some(file) = hls_files.iter().flatten().find(|file| sources.is_undecided(file)) {
+        return Answer::View(file.clone());
     }
     let content = match found {
         Source::Memory(content) => content,
         Source::Disk(file) => file.content(),
     };
-    match sources.marks(&request.query) {
+    let marks = hls_files.iter().flatten().find_map(|file| sources.marks(file, &request.query));
+    match marks {
         Some(marks) => marked::send(marks, content, (base, path), (settings.mime(name), sources)),
         None => Answer::Reply(send(content, name, settings, (request, sources))),
     }

@@ -85,29 +85,34 @@ impl<'a> Sources<'a> {
         }
     }
 
-    /// The file of HLS at a path below `base` if it is not known yet whether it may be sent.
-    pub fn undecided(&self, base: &Path, path: &str) -> Option<HlsFile> {
-        let Hls { viewing, admission } = self.hls.filter(|hls| !hls.viewing.files.is_empty())?;
-        let file = viewing.file(&base.join(path.trim_start_matches('/')))?;
-        let is_open = file.kind != HlsFileKind::Playlist && !viewing.is_guarded(file.app);
-        let is_admitted = matches!(admission, Admission::Admitted(admitted) if *admitted == file);
-        (!is_open && !is_admitted).then_some(file)
+    /// The file of HLS at a path below `base`.
+    pub fn hls_file(&self, base: &Path, path: &str) -> Option<HlsFile> {
+        let Hls { viewing, .. } = self.hls.filter(|hls| !hls.viewing.files.is_empty())?;
+        viewing.file(&base.join(path.trim_start_matches('/')))
     }
 
-    /// The same for a file that has been opened, by the path that it really has: there may be links in that of the base.
-    pub fn undecided_behind_links(&self, file: &DiskFile) -> Option<HlsFile> {
+    /// The file of HLS that has been opened, by the path that it really has: there may be links in that of the base.
+    pub fn hls_file_behind_links(&self, file: &DiskFile) -> Option<HlsFile> {
         self.hls.filter(|hls| hls.viewing.files.has_guarded())?;
         let real = read_link(format!("/proc/self/fd/{}", file.file.file.as_raw_fd())).ok()?;
-        self.undecided(&real, "")
+        self.hls_file(&real, "")
     }
 
-    /// What has to be added to the playlist that is sent; none for any other file, and for one that all may have.
-    pub fn marks(&self, query: &str) -> Option<Marks> {
-        let Hls { viewing, admission } = self.hls?;
-        match admission {
-            Admission::Admitted(file) => viewing.marks(file, query),
-            Admission::Unasked | Admission::TurnedAway => None,
-        }
+    /// Whether it is not known yet if a file may be sent.
+    pub fn is_undecided(&self, file: &HlsFile) -> bool {
+        let Some(Hls { viewing, admission }) = self.hls else { return false };
+        let is_open = file.kind != HlsFileKind::Playlist && !viewing.is_guarded(file.app);
+        !is_open && !admission.admits(file)
+    }
+
+    /// The file of HLS at a path below `base` if it is not known yet whether it may be sent.
+    pub fn undecided(&self, base: &Path, path: &str) -> Option<HlsFile> {
+        self.hls_file(base, path).filter(|file| self.is_undecided(file))
+    }
+
+    /// What has to be added to a playlist; none for any other file, and for one that all may have.
+    pub fn marks(&self, file: &HlsFile, query: &str) -> Option<Marks> {
+        self.hls.and_then(|hls| hls.viewing.marks(file, query))
     }
 
     /// The whole text of a playlist, which may have to be waited for; none if it is too long or cannot be read.
