@@ -13,15 +13,17 @@ pub mod buffers;
 pub mod chain;
 mod delivery;
 pub mod handle;
+mod load;
 
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::engine::ids::{Endpoint, SessionId, StreamId};
 use crate::engine::limits::origin::Origin;
+
+use load::{Counted, Load};
 
 /// The most bytes of jobs that wait for the writer.
 const MAX_BYTES: usize = 16 << 20;
@@ -190,58 +192,6 @@ impl Job {
 impl fmt::Debug for Job {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Job").field("lane", &self.lane).field("owner", &self.owner).finish_non_exhaustive()
-    }
-}
-
-/// The jobs of a lane that are not done yet, and their bytes.
-#[derive(Debug, Default)]
-struct Load {
-    jobs: AtomicUsize,
-    bytes: AtomicUsize,
-}
-
-impl Load {
-    fn jobs(&self) -> usize {
-        self.jobs.load(Ordering::Acquire)
-    }
-
-    fn bytes(&self) -> usize {
-        self.bytes.load(Ordering::Acquire)
-    }
-}
-
-/// A job's part of the load, which ends with the job.
-#[derive(Debug)]
-struct Counted {
-    load: Arc<Load>,
-    bytes: usize,
-    /// What its network has wanted, of which it is a part, too.
-    of_network: Option<Arc<Load>>,
-}
-
-impl Counted {
-    fn new(load: &Arc<Load>, bytes: usize) -> Self {
-        load.jobs.fetch_add(1, Ordering::AcqRel);
-        load.bytes.fetch_add(bytes, Ordering::AcqRel);
-        Self { load: Arc::clone(load), bytes, of_network: None }
-    }
-
-    fn of_network(mut self, network: Option<Arc<Load>>) -> Self {
-        if let Some(load) = &network {
-            load.jobs.fetch_add(1, Ordering::AcqRel);
-        }
-        self.of_network = network;
-        self
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.load.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
-        self.load.jobs.fetch_sub(1, Ordering::AcqRel);
-        if let Some(load) = &self.of_network {
-            load.jobs.fetch_sub(1, Ordering::AcqRel);
-        }
     }
 }
 
