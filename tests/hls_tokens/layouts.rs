@@ -122,6 +122,26 @@ fn no_token_goes_to_another_host_and_a_path_of_this_one_gets_one() {
 }
 
 #[test]
+fn a_playlist_with_tokens_has_the_headers_of_any_other_however_long_it_is() {
+    let server = Server::live(HLS);
+    for count in [1, 1000] {
+        let entries: String = (0..count).map(|number| format!("#EXTINF:1.0,\nold-{number}.ts\n")).collect();
+        server.folder.write("hls/old.m3u8", format!("#EXTM3U\n#EXT-X-TARGETDURATION:1\n{entries}"));
+        let reply = get(server.http(), &format!("/hls/old.m3u8?{}", link("old")));
+        assert_eq!((reply.status, uris(&reply.text()).len()), (200, count));
+        assert!(uris(&reply.text()).iter().all(|uri| is_token(uri.split_once('?').expect("a token").1)));
+        for (name, value) in [
+            ("content-type", "application/vnd.apple.mpegurl"),
+            ("access-control-allow-origin", "*"),
+            ("x-content-type-options", "nosniff"),
+            ("cache-control", "private, no-store"),
+        ] {
+            assert_eq!(reply.header(name), value, "{name} of {count} entries");
+        }
+    }
+}
+
+#[test]
 fn without_credentials_in_the_configuration_playlists_are_the_files_on_the_disk() {
     let open = HLS.replace("play_secret links-are-made-with-this;", "");
     let server = Server::live(&format!("{open} hls_keys on; hls_variant _low;"));

@@ -18,19 +18,18 @@ struct MarkedList {
     head: ResponseHead,
 }
 
-/// Sends a playlist with its tokens.
+/// Sends a playlist with its tokens, behind this head.
 pub fn send(
     marks: Marks,
     content: Content,
     (base, path): (&Path, &str),
-    (mime, sources): (&str, &Sources<'_>),
+    (head, sources): (ResponseHead, &Sources<'_>),
 ) -> Answer {
     let text = match sources.text(content, (base, path)) {
         Ok(text) => text,
         Err(Miss::Unknown(lookup)) => return Answer::Wait(lookup),
         Err(Miss::Failed(errno)) => return Answer::Reply(failure(path, errno)),
     };
-    let head = ResponseHead::new(200).with("Content-Type", mime).with("Accept-Ranges", "none");
     let mut list = MarkedList { marker: Some(Marker::new(marks, text)), head };
     match list.mark() {
         Some(reply) => Answer::Reply(reply),

@@ -229,9 +229,17 @@ fn send_or_ask(
     };
     let marks = hls_files.iter().flatten().find_map(|file| sources.marks(file, &request.query));
     match marks {
-        Some(marks) => marked::send(marks, content, (base, path), (settings.mime(name), sources)),
+        Some(marks) => {
+            marked::send(marks, content, (base, path), (marked_head(settings, request, name), sources))
+        }
         None => Answer::Reply(send(content, name, settings, (request, sources))),
     }
+}
+
+/// The head of a playlist that is sent with tokens; it may be sent later than the default headers are added to others.
+fn marked_head(settings: &Settings, request: &Request, name: &str) -> ResponseHead {
+    let head = ResponseHead::new(200).with("Content-Type", settings.mime(name)).with("Accept-Ranges", "none");
+    with_defaults(settings, request, &request.path, head)
 }
 
 /// A file, a part of it, or that there is no need to send it.
