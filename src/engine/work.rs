@@ -63,6 +63,8 @@ pub(super) struct Work {
     pub returned: VecDeque<Returned>,
     /// Answers to suspended requests.
     pub answers: VecDeque<(Ticket, Reply)>,
+    /// HTTP sessions whose requests have waited for the decision about their viewer.
+    pub decided: VecDeque<SessionId>,
     /// Sessions that end as their application or server is gone since a reload.
     pub gone: VecDeque<SessionId>,
     /// Publishers that modules have dismissed.
@@ -106,6 +108,7 @@ pub(super) enum Task {
     Deliver(FinishedJob),
     Return(Box<Returned>),
     Answer(Ticket, Reply),
+    Decide(SessionId),
     EndGone(SessionId),
     Dismiss(Endpoint),
     Complete(Endpoint),
@@ -142,7 +145,8 @@ impl Work {
         if let Some((ticket, reply)) = self.answers.pop_front() {
             return Some(Task::Answer(ticket, reply));
         }
-        None.or_else(|| self.gone.pop_front().map(Task::EndGone))
+        None.or_else(|| self.decided.pop_front().map(Task::Decide))
+            .or_else(|| self.gone.pop_front().map(Task::EndGone))
             .or_else(|| self.dismissed.pop_front().map(Task::Dismiss))
             .or_else(|| self.finished.pop_front().map(Task::Complete))
             .or_else(|| self.ending.pop_front().map(Task::End))
@@ -173,6 +177,7 @@ impl Work {
             && self.results.is_empty()
             && self.returned.is_empty()
             && self.answers.is_empty()
+            && self.decided.is_empty()
             && self.gone.is_empty()
             && self.dismissed.is_empty()
             && self.finished.is_empty()

@@ -46,8 +46,10 @@ pub struct Guards {
 /// Where a link may be used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum LinkScope {
-    /// Anywhere.
+    /// There are no links.
     #[default]
+    Nowhere,
+    /// Anywhere.
     Anywhere,
     /// At the address that is signed in it.
     OneAddress,

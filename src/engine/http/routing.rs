@@ -94,6 +94,7 @@ fn locate(request: &mut HttpRequest) {
 /// Redirects a request internally. To an error page it goes without its conditions and ranges.
 fn redirect(request: &mut HttpRequest, target: Target, error_page: bool) {
     request.internal = true;
+    request.admission.redirect();
     if error_page {
         request.head.headers.remove(&["range", "if-range", "if-match", "if-none-match"]);
         request.head.headers.remove(&["if-modified-since", "if-unmodified-since"]);

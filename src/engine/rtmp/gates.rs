@@ -24,7 +24,7 @@ use crate::rtmp::command::{Connect, PLAY_REFUSED, PUBLISH_REFUSED, PUBLISH_UNAUT
 /// What the client is told whose name is taken.
 const TAKEN: &str = "already publishing: another encoder has this name; stop it, or use another name";
 
-/// The most requests that are suspended at a time.
+/// The most requests that are suspended at a time. Those of viewers may be half of them.
 pub(in crate::engine) const MAX_SUSPENDED: usize = 1024;
 
 impl Ctx {
@@ -130,7 +130,9 @@ impl Engine {
     }
 
     fn suspend(&mut self, suspended: Suspended) {
-        if self.cx.suspended >= MAX_SUSPENDED {
+        let is_view = matches!(suspended.request.kind, RequestKind::View(_));
+        let viewers = if is_view { self.cx.viewing.viewers.undecided() } else { 0 };
+        if self.cx.suspended >= MAX_SUSPENDED || viewers > MAX_SUSPENDED / 2 {
             let refusal = Refusal::of_request("too many requests wait for answers already; try again soon");
             return self.refuse(&suspended.request, &refusal);
         }

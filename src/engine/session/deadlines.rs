@@ -261,15 +261,20 @@ fn ping_due(session: &Session, state: &RtmpState, (next, now): (Instant, Instant
     }
 }
 
+/// The result for a client of HTTP. A request that is suspended behind an answer that is still being sent has its own time.
 fn http_due(session: &Session, state: &HttpState, now: Instant) -> Due {
+    match (http_due_of_client(session, state, now), &session.suspended) {
+        (Due::Later(at), Some(suspended)) => Due::Later(at.min(suspended.until)),
+        (due, _) => due,
+    }
+}
+
+fn http_due_of_client(session: &Session, state: &HttpState, now: Instant) -> Due {
     if session.is_answering() && session.out.is_empty() {
         // One that has only closed its sending side may still want the answer, but not after so long a time.
         return match session.hung_up.filter(|&since| now >= since + STEP_DEADLINE) {
             Some(_) => Due::Close(CLIENT_LEFT),
-            None => {
-                let at = now + STEP_DEADLINE;
-                Due::Later(session.suspended.as_ref().map_or(at, |suspended| suspended.until.min(at)))
-            }
+            None => Due::Later(now + STEP_DEADLINE),
         };
     }
     let sending = state.send_deadlines(session.last_output).filter(|_| !session.out.is_empty());

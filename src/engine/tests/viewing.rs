@@ -124,7 +124,8 @@ fn a_segment_is_sent_to_who_shows_its_token_or_a_key() {
         (format!("/hls/cam-8.ts?t={token}"), "403"),
         (format!("/hls/cam-8.ts?t={}", SegmentSigner::new(b"other").token("live/cam", "8.ts")), "403"),
         ("/hls/cam-7.ts?t=".into(), "403"),
-        ("/hls/cam-7.ts?t=x&key=secret-of-all".into(), "403"),
+        ("/hls/cam-7.ts?t=x&key=secret-of-all".into(), "200"),
+        ("/hls/cam-7.ts?t=x&key=other".into(), "403"),
         ("/hls/cam-7.ts?key=secret-of-all".into(), "200"),
         ("/hls/cam-07.ts?t=x".into(), "403"),
     ] {
@@ -233,4 +234,82 @@ fn what_is_watched_is_watched_on_over_a_reload() {
     assert_eq!(status(&mut world, "/hls/dog.m3u8?key=another-secret"), "200");
     world.reload(&config(""));
     assert!(get(&mut world, "/hls/dog.m3u8").contains("\ncam-7.ts\n"), "without keys there are no tokens");
+}
+
+#[test]
+fn a_signature_that_nobody_asks_for_makes_nobody_known_elsewhere() {
+    let mut world = world("play_key secret-of-all;");
+    for (agent, count) in [("a", 1), ("b", 2)] {
+        let fields = format!("User-Agent: {agent}\r\n");
+        get_with(&mut world, "/hls/cam.m3u8?key=secret-of-all&expires=1&sig=x", &fields);
+        assert_eq!(viewers(&world, "cam"), count);
+    }
+}
+
+#[test]
+fn who_watches_an_open_application_has_to_show_a_key_once_it_is_guarded() {
+    let mut world = world("");
+    assert_eq!(status(&mut world, "/hls/cam.m3u8"), "200");
+    world.reload(&config("play_key secret-of-all;"));
+    assert_eq!(status(&mut world, "/hls/cam.m3u8"), "403");
+}
+
+#[test]
+fn files_of_before_a_reload_are_guarded_as_they_were() {
+    let mut world = world("play_key secret-of-all;");
+    for settings in [
+        config("play_key secret-of-all;").replace("hls_path /x/hls;", "hls_path /x/new;"),
+        config("play_key secret-of-all; hls_nested on;"),
+        config("play_key secret-of-all;").replace("live on; hls on; hls_memory on;", "live on; hls off;"),
+    ] {
+        world.reload(&settings);
+        for path in ["/hls/cam.m3u8", "/hls/cam-7.ts"] {
+            assert_eq!(status(&mut world, path), "403", "{path} with {settings}");
+        }
+    }
+}
+
+#[test]
+fn viewers_with_other_times_to_be_quiet_do_not_multiply_the_checks() {
+    let mut world = world("");
+    world.reload(
+        &config("").replace("hls_fragment 2s; hls_path /x/open;", "hls_fragment 4s; hls_path /x/open;"),
+    );
+    for round in 0..50 {
+        get_with(&mut world, "/hls/cam.m3u8", &format!("User-Agent: a{round}\r\n"));
+        get_with(&mut world, "/open/cam.m3u8", &format!("User-Agent: b{round}\r\n"));
+        world.pass(3);
+    }
+    world.pass(30);
+    assert!(world.engine.cx.viewing.viewers.is_empty());
+    let mut expired = 0;
+    get(&mut world, "/hls/cam.m3u8");
+    for _ in 0..200 {
+        world.now = Now { instant: world.now.instant + Duration::from_millis(100), ..world.now };
+        while world.engine.expire(world.now) {
+            expired += 1;
+        }
+    }
+    assert!(expired < 5, "{expired} timers");
+}
+
+#[test]
+fn a_playlist_of_try_files_and_an_error_page_are_guarded_too() {
+    let mut world = world("play_key secret-of-all;");
+    let idioms = "location / { root /x; } location /try { root /x; try_files /hls/none.m3u8 /hls/cam.m3u8 =404; }
+        location /page { root /x; error_page 404 /hls/cam.m3u8; }
+        location /args { root /x; error_page 404 /hls/cam.m3u8$is_args$args; }
+        location /off { root /x; error_page 404 =200 /open/cam.m3u8; } location /no { root /x; error_page 403 =200 /open/cam.m3u8; }";
+    world.reload(&config("play_key secret-of-all;").replace("location / { root /x; }", idioms));
+    for (path, expected, text) in [
+        ("/try", "403", "Forbidden"),
+        ("/try?key=secret-of-all", "200", "cam-7.ts?t="),
+        ("/page/none", "403", "Forbidden"),
+        ("/page/none?key=secret-of-all", "403", "Forbidden"),
+        ("/args/none?key=secret-of-all", "404", "cam-7.ts?t="),
+        ("/off/none", "200", "cam-7.ts\n"),
+    ] {
+        let answer = get(&mut world, path);
+        assert!(answer.contains(text) && answer.contains(&format!(" {expected} ")), "{path}: {answer}");
+    }
 }

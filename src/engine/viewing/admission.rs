@@ -10,6 +10,7 @@ const MOST: usize = 8;
 pub struct Admission {
     files: Vec<HlsFile>,
     is_turned_away: bool,
+    is_private: bool,
 }
 
 impl Admission {
@@ -28,8 +29,14 @@ impl Admission {
         self.is_turned_away
     }
 
-    /// Admits one more file; false if there are too many.
-    pub(in crate::engine) fn admit(&mut self, file: HlsFile) -> bool {
+    /// Whether the answer is for one viewer alone.
+    pub fn is_private(&self) -> bool {
+        self.is_private
+    }
+
+    /// Admits one more file, which is sent with tokens if `is_marked`; false if there are too many.
+    pub(in crate::engine) fn admit(&mut self, file: HlsFile, is_marked: bool) -> bool {
+        self.is_private |= is_marked;
         let has_room = self.files.len() < MOST;
         if has_room {
             self.files.push(file);
@@ -39,6 +46,12 @@ impl Admission {
 
     /// Nothing may be sent.
     pub(in crate::engine) fn turn_away(&mut self) {
-        *self = Self { files: Vec::new(), is_turned_away: true };
+        self.files.clear();
+        self.is_turned_away = true;
+    }
+
+    /// The request continues at another place. What comes of it may still be for one viewer alone.
+    pub(in crate::engine) fn redirect(&mut self) {
+        self.files.clear();
     }
 }

@@ -52,6 +52,9 @@ pub struct HlsFiles {
     has_guarded: bool,
 }
 
+/// The most applications and earlier settings that are kept of a folder; a reload adds some if it changes them.
+const MOST_IN_FOLDER: usize = 64;
+
 /// What a folder has of an application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Folder {
@@ -61,6 +64,8 @@ struct Folder {
     /// The suffixes of variants (`hls_variant`).
     suffixes: Vec<String>,
     is_guarded: bool,
+    /// Whether it is of an earlier configuration.
+    is_former: bool,
 }
 
 /// The kinds of files in a folder.
@@ -81,7 +86,8 @@ impl HlsFiles {
             for (path, holds) in [(&hls.path, Holds::All), (&hls.key_path, Holds::Keys)] {
                 let (app_id, layout, suffixes) = (app.id, hls.layout, hls.suffixes.clone());
                 let is_guarded = app.features.guards_viewers();
-                let folder = Folder { app: app_id, layout, holds, suffixes, is_guarded };
+                let is_former = false;
+                let folder = Folder { app: app_id, layout, holds, suffixes, is_guarded, is_former };
                 files.has_guarded |= is_guarded;
                 if !path.is_empty() {
                     files.folders.entry(whole(Path::new(path))).or_default().push(folder);
@@ -91,17 +97,22 @@ impl HlsFiles {
         files
     }
 
-    /// Takes those of another configuration, and keeps those of applications that are gone. What is known of links stays
-    /// so.
-    pub(in crate::engine) fn adopt(&mut self, next: Self, is_gone: impl Fn(AppId) -> bool) {
+    /// Takes those of another configuration, and keeps the others: streams write to them until they are published again,
+    /// and files may be left there. What is known of links stays so.
+    pub(in crate::engine) fn adopt(&mut self, next: Self) {
         self.has_guarded |= next.has_guarded;
         let before = std::mem::replace(&mut self.folders, next.folders);
         for (path, folders) in before {
-            let gone: Vec<_> = folders.into_iter().filter(|folder| is_gone(folder.app)).collect();
-            if !gone.is_empty() {
-                self.folders.entry(path).or_default().extend(gone);
+            let all = self.folders.entry(path).or_default();
+            for before in folders.into_iter().filter(|folder| folder.is_guarded) {
+                let former = Folder { is_former: true, ..before.clone() };
+                let stays = all.contains(&Folder { is_former: false, ..before }) || all.contains(&former);
+                if !stays && all.len() < MOST_IN_FOLDER {
+                    all.push(former);
+                }
             }
         }
+        self.folders.retain(|_, folders| !folders.is_empty());
         for (known, other) in std::mem::take(&mut self.links) {
             self.add_path(&known, &other);
         }
@@ -144,9 +155,10 @@ impl HlsFiles {
         self.has_guarded
     }
 
-    /// The file of HLS that is at a path. If several applications have the folder, `is_preferred` chooses one of them by
-    /// application and name; without a choice a guarded one goes before the others.
+    /// The file of HLS that is at a path. If several applications have the folder, a guarded one goes before the others,
+    /// and then the one that `is_preferred` chooses by application and name.
     pub fn find(&self, path: &Path, is_preferred: impl Fn(AppId, &str) -> bool) -> Option<HlsFile> {
+        Extension::split(path.file_name()?.to_str()?)?;
         let path = whole(path);
         let parent = path.parent()?;
         let name = path.file_name()?.to_str()?;
@@ -156,11 +168,18 @@ impl HlsFiles {
         let nested = outer.into_iter().flat_map(|(outer, inner)| {
             of(outer).filter_map(move |folder| Some((folder, folder.nested_file(inner, name)?)))
         });
-        let found: Vec<(&Folder, HlsFile)> = own.chain(nested).collect();
-        let preferred = found.iter().position(|(_, file)| is_preferred(file.app, &file.name));
-        let guarded = || found.iter().position(|(folder, _)| folder.is_guarded);
-        let chosen = preferred.or_else(guarded).unwrap_or_default();
-        found.into_iter().nth(chosen).map(|(_, file)| file)
+        let mut found: Vec<(&Folder, HlsFile)> = own.chain(nested).collect();
+        // A file that one application may have made is no leftover of another one, or of earlier settings.
+        let rank = |(folder, file): &(&Folder, HlsFile)| (file.kind == HlsFileKind::Other, folder.is_former);
+        let first = found.iter().map(rank).min()?;
+        found.retain(|one| rank(one) == first);
+        let is_known = |(_, file): &&(&Folder, HlsFile)| is_preferred(file.app, &file.name);
+        let is_guarded = |(folder, _): &&(&Folder, HlsFile)| folder.is_guarded;
+        let guarded = || found.iter().filter(is_guarded);
+        // Where a guarded application has a part, the file is guarded, whoever publishes.
+        let chosen = guarded().find(is_known).or_else(|| guarded().next());
+        let chosen = chosen.or_else(|| found.iter().find(is_known)).or_else(|| found.first());
+        chosen.map(|(_, file)| file.clone())
     }
 }
 
@@ -171,7 +190,8 @@ impl Folder {
         match (self.layout, extension) {
             // The master playlist.
             (HlsLayout::Nested, Extension::Playlist) => self.file(stem, HlsFileKind::Playlist, extension),
-            (HlsLayout::Nested, _) => None,
+            // Left from the other layout.
+            (HlsLayout::Nested, _) => self.file(stem, HlsFileKind::Other, extension),
             (HlsLayout::Flat, Extension::Playlist) => self.file(stem, HlsFileKind::Playlist, extension),
             (HlsLayout::Flat, _) => {
                 let (stream, id) = stem.rsplit_once('-').unwrap_or((stem, ""));
@@ -246,4 +266,117 @@ fn number(digits: &str) -> Option<u64> {
 /// The absolute path, without dots and doubled slashes.
 fn whole(path: &Path) -> PathBuf {
     absolute(path).unwrap_or_else(|_| path.to_owned()).components().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(app: usize, layout: HlsLayout) -> Folder {
+        let suffixes = vec!["_low".to_owned(), "_very_low".to_owned()];
+        Folder { app: AppId(app), layout, holds: Holds::All, suffixes, is_guarded: false, is_former: false }
+    }
+
+    fn files(folders: Vec<(&str, Folder)>) -> HlsFiles {
+        let mut files = HlsFiles::default();
+        for (path, folder) in folders {
+            files.has_guarded |= folder.is_guarded;
+            files.folders.entry(path.into()).or_default().push(folder);
+        }
+        files
+    }
+
+    /// Application, name, base and kind of the file at a path.
+    fn at(files: &HlsFiles, path: &str) -> Option<(usize, String, String, HlsFileKind)> {
+        let file = files.find(Path::new(path), |_, _| false)?;
+        Some((file.app.0, file.name.clone(), file.base().to_owned(), file.kind))
+    }
+
+    fn found(name: &str, base: &str, kind: HlsFileKind) -> Option<(usize, String, String, HlsFileKind)> {
+        Some((0, name.to_owned(), base.to_owned(), kind))
+    }
+
+    #[test]
+    fn files_of_both_layouts_are_found_by_their_names() {
+        use HlsFileKind::{Key, Other, Playlist, Segment};
+        let flat = files(vec![("/hls", folder(0, HlsLayout::Flat))]);
+        for (path, expected) in [
+            ("/hls/cam.m3u8", found("cam", "cam", Playlist)),
+            ("/hls/cam_low.m3u8", found("cam_low", "cam", Playlist)),
+            ("/hls/a_very_low.m3u8", found("a_very_low", "a", Playlist)),
+            ("/hls/_low.m3u8", found("_low", "_low", Playlist)),
+            ("/hls/cam-12.ts", found("cam", "cam", Segment(12))),
+            ("/hls/cam_low-3.key", found("cam_low", "cam", Key(3))),
+            ("/hls/a-b-0.ts", found("a-b", "a-b", Segment(0))),
+            ("/hls//./cam-12.ts", found("cam", "cam", Segment(12))),
+            ("/hls/cam-012.ts", found("cam-012", "cam-012", Other)),
+            ("/hls/cam.ts", found("cam", "cam", Other)),
+            ("/hls/cam-1.TS", found("cam", "cam", Segment(1))),
+            ("/hls/cam-1.t\u{17f}", found("cam", "cam", Other)),
+            ("/hls/cam.html", None),
+            ("/hls/.ts", None),
+            ("/hls/cam/1.ts", None),
+            ("/other/cam.m3u8", None),
+        ] {
+            assert_eq!(at(&flat, path), expected, "{path}");
+        }
+        let nested = files(vec![("/hls", folder(0, HlsLayout::Nested))]);
+        for (path, expected) in [
+            ("/hls/cam.m3u8", found("cam", "cam", Playlist)),
+            ("/hls/cam_low/index.m3u8", found("cam_low", "cam", Playlist)),
+            ("/hls/cam/12.ts", found("cam", "cam", Segment(12))),
+            ("/hls/cam/0.key", found("cam", "cam", Key(0))),
+            ("/hls/cam/other.m3u8", found("cam", "cam", Other)),
+            ("/hls/cam-12.ts", found("cam-12", "cam-12", Other)),
+            ("/hls/cam/sub/12.ts", None),
+        ] {
+            assert_eq!(at(&nested, path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_folder_of_keys_has_keys_only() {
+        let keys = Folder { holds: Holds::Keys, ..folder(0, HlsLayout::Flat) };
+        let files = files(vec![("/keys", keys)]);
+        assert_eq!(at(&files, "/keys/cam-1.key"), found("cam", "cam", HlsFileKind::Key(1)));
+        assert_eq!(at(&files, "/keys/cam-1.ts"), None);
+        assert_eq!(at(&files, "/keys/cam.m3u8"), None);
+    }
+
+    #[test]
+    fn in_a_shared_folder_a_file_is_the_guarded_applications() {
+        let open = || folder(0, HlsLayout::Flat);
+        let guarded = |app| Folder { is_guarded: true, ..folder(app, HlsLayout::Flat) };
+        let app = |files: &HlsFiles, known: usize| {
+            files.find(Path::new("/hls/cam.m3u8"), |app, _| app.0 == known).map(|file| file.app.0)
+        };
+        let shared = files(vec![("/hls", open()), ("/hls", guarded(1)), ("/hls", guarded(2))]);
+        assert_eq!((app(&shared, 0), app(&shared, 1), app(&shared, 2)), (Some(1), Some(1), Some(2)));
+        // A stream of the outer application has the name of the inner folder.
+        let nested = folder(0, HlsLayout::Nested);
+        let enclosing = files(vec![("/hls", nested), ("/hls/live", guarded(1))]);
+        let file = enclosing.find(Path::new("/hls/live/cam-1.ts"), |app, _| app.0 == 0).unwrap();
+        assert_eq!((file.app.0, file.kind), (1, HlsFileKind::Segment(1)));
+        let guarding = Folder { is_guarded: true, ..folder(1, HlsLayout::Nested) };
+        let enclosed = files(vec![("/hls", guarding), ("/hls/free", open())]);
+        assert_eq!(at(&enclosed, "/hls/free/x-1.ts"), found("x", "x", HlsFileKind::Segment(1)));
+    }
+
+    #[test]
+    fn a_folder_that_a_reload_changes_is_guarded_on_and_another_application_may_have_it() {
+        let guarded = |app, layout| Folder { is_guarded: true, ..folder(app, layout) };
+        let mut all =
+            files(vec![("/hls", guarded(0, HlsLayout::Nested)), ("/old", guarded(0, HlsLayout::Flat))]);
+        all.add_path(Path::new("/old"), Path::new("/link"));
+        all.adopt(files(vec![("/hls", guarded(0, HlsLayout::Flat)), ("/new", folder(1, HlsLayout::Flat))]));
+        for path in ["/hls/cam-1.ts", "/hls/cam/1.ts", "/old/cam-1.ts", "/link/cam-1.ts"] {
+            assert_eq!(at(&all, path), found("cam", "cam", HlsFileKind::Segment(1)), "{path}");
+        }
+        all.adopt(files(vec![("/old", folder(1, HlsLayout::Flat))]));
+        assert_eq!(at(&all, "/old/cam-1.ts").map(|file| file.0), Some(1));
+        assert_eq!(at(&all, "/hls/cam/1.ts").map(|file| file.0), Some(0));
+        all.release(AppId(0));
+        assert_eq!(at(&all, "/hls/cam/1.ts"), None);
+        assert!(all.has_guarded());
+    }
 }

@@ -5,19 +5,17 @@
 
 use crate::auth::{query, segment_token};
 use crate::engine::Engine;
-use crate::engine::ctx::Ctx;
 use crate::engine::http::answer::HttpReply;
 use crate::engine::http::answering::pending::Pending;
+use crate::engine::http::lookup::Findings;
 use crate::engine::http::progress::Progress;
 use crate::engine::http::request::HttpRequest;
-use crate::engine::ids::AppId;
-use crate::engine::limits::origin::Origin;
-use crate::engine::peer::Peer;
+use crate::engine::ids::SessionId;
 use crate::engine::request::{Refusal, RefusalKind, Request, RequestKind};
-use crate::engine::timers::Timer;
+use crate::engine::session::Session;
 use crate::engine::viewing::files::{HlsFile, HlsFileKind};
-use crate::engine::viewing::guard::Guard;
-use crate::engine::viewing::identity::{MAX_FIELD, ViewerKey, ViewerKeys, carried, start_of};
+use crate::engine::viewing::guard::{Guard, Shows};
+use crate::engine::viewing::identity::{MAX_FIELD, ViewerKeys, carried, start_of};
 use crate::engine::viewing::view::{View, ViewerId};
 use crate::engine::viewing::viewers::Known;
 use crate::http::path;
@@ -27,9 +25,6 @@ use crate::http::response::RETRY_AFTER;
 const FORBIDDEN: u16 = 403;
 const UNAVAILABLE: u16 = 503;
 
-/// The status for a playlist that the viewer has already.
-const NOT_MODIFIED: u16 = 304;
-
 impl Engine {
     /// Decides about a request for a file of HLS. It continues when it is admitted.
     pub(in crate::engine) fn view(&mut self, request: HttpRequest, progress: Progress, file: HlsFile) {
@@ -38,21 +33,24 @@ impl Engine {
             if !guard.is_guarded {
                 return self.admit(request, progress, file);
             }
-            if let Some(token) = query::value(&request.head.query, segment_token::ARGUMENT) {
-                return if self.cx.viewing.is_right_token(&file, &token, self.cx.now.instant) {
-                    self.admit(request, progress, file);
-                } else {
-                    log::debug!("{}: a wrong or old token for {}", request.session, file.name);
-                    self.turn_away(request, progress, FORBIDDEN);
-                };
+            if let Some(token) = query::value(&request.head.query, segment_token::ARGUMENT)
+                && self.cx.viewing.is_right_token(&file, &token, self.cx.now.instant)
+            {
+                return self.admit(request, progress, file);
+            }
+            // Who shows neither is told the same as who shows a wrong or old token.
+            if !shows_credentials(&request, &guard) {
+                log::debug!("{} {}: no right token", request.session, file.name.escape_debug());
+                return self.turn_away(request, progress, FORBIDDEN);
             }
         }
         let now = self.cx.now.instant;
-        let keys = self.cx.viewing.identities.of(&request, &file, (guard.shows(), guard.links));
+        let keys = self.cx.viewing.identities.of(&request, &file, &guard);
         if !guard.asks() {
             // It is counted when it has got the playlist.
             let is_new = self.cx.viewing.viewers.find(keys, now) == Known::New;
-            return if is_new && guard.is_limited() && !self.cx.has_room_for(&request, &file, &guard) {
+            let client = (request.peer, request.is_of_proxy());
+            return if is_new && guard.is_limited() && self.cx.refuses_more(file.app, client) {
                 self.turn_away(request, progress, UNAVAILABLE);
             } else {
                 self.admit(request, progress, file);
@@ -66,13 +64,13 @@ impl Engine {
             }
             Known::Refused => self.turn_away(request, progress, FORBIDDEN),
             Known::Undecided if viewers.wait(keys, request.session) => {
-                self.hold(Pending::new(request, progress, None));
+                self.hold(Pending::new(without_findings(request), progress, None));
             }
             Known::Undecided => self.turn_away(request, progress, UNAVAILABLE),
-            Known::New if self.cx.has_room_for(&request, &file, &guard) => {
-                self.ask(request, progress, keys, file);
+            Known::New if self.cx.refuses_more(file.app, (request.peer, request.is_of_proxy())) => {
+                self.turn_away(request, progress, UNAVAILABLE);
             }
-            Known::New => self.turn_away(request, progress, UNAVAILABLE),
+            Known::New => self.ask(request, progress, keys, file),
         }
     }
 
@@ -83,7 +81,7 @@ impl Engine {
         let args = carried(&request.head.query);
         let view = view_of(&request, file, id);
         self.cx.viewing.viewers.suspend(keys);
-        self.hold(Pending::asking(request, progress, keys));
+        self.hold(Pending::asking(without_findings(request), progress, keys));
         self.submit(Request::new(session, app, (name, args), RequestKind::View(Box::new(view))));
     }
 
@@ -91,14 +89,24 @@ impl Engine {
     pub(in crate::engine) fn grant_view(&mut self, request: &Request) {
         let RequestKind::View(view) = &request.kind else { return };
         let Some(pending) = self.unhold(request.session) else { return self.call_refused(request) };
+        let client = (view.peer, view.is_proxy);
         if let Some(keys) = pending.asks {
+            self.continue_waiting(keys);
+            // Others may have begun meanwhile.
+            if self.cx.refuses_more(request.app, client) {
+                self.turn_away(pending.request, pending.progress, UNAVAILABLE);
+                return self.call_refused(request);
+            }
             // A module names the variant if what is shown opens no other.
             let key = if request.name == view.file.name { keys.own } else { keys.base };
-            let origin = self.cx.counted_origin(request.app, (view.peer, view.is_proxy));
-            self.cx.begin_viewer((key, view.id), &view.file, origin);
-            log::info!("{} view {} from {}", request.session, self.label_of(view), view.peer.host());
-            self.each_module(|module, cx| module.on_view_start(cx, view.id, request));
-            self.continue_waiting(keys);
+            // While the server drains nobody would notice its end. By another request it may have begun since a reload.
+            if !self.cx.draining && self.cx.begin_viewer((key, view.id), &view.file, client) {
+                let (label, host, number) = (self.label_of(view), view.peer.host(), view.id.serial());
+                log::info!("{} view {label} from {host} (viewer {number})", request.session);
+                self.each_module(|module, cx| module.on_view_start(cx, view.id, request));
+            } else {
+                self.call_refused(request);
+            }
         }
         self.admit(pending.request, pending.progress, view.file.clone());
     }
@@ -123,18 +131,25 @@ impl Engine {
         self.turn_away(pending.request, pending.progress, status);
     }
 
-    /// Continues with the requests of a viewer that have waited for the decision about it.
+    /// Has the requests of a viewer continue that have waited for the decision about it, each in a step of its own.
     pub(in crate::engine) fn continue_waiting(&mut self, keys: ViewerKeys) {
-        for session in self.cx.viewing.viewers.decided(keys) {
-            if let Some(pending) = self.unhold(session) {
-                self.route(pending.request, pending.progress);
-            }
+        self.cx.work.decided.extend(self.cx.viewing.viewers.decided(keys));
+    }
+
+    /// Continues with such a request.
+    pub(in crate::engine) fn continue_request(&mut self, id: SessionId) {
+        if !self.cx.sessions.get(id).is_some_and(Session::is_answering) {
+            return;
+        }
+        if let Some(pending) = self.unhold(id) {
+            self.route(pending.request, pending.progress);
         }
     }
 
     /// Continues with a request for a file that may be sent.
     fn admit(&mut self, mut request: HttpRequest, progress: Progress, file: HlsFile) {
-        if request.admission.admit(file) {
+        let is_marked = self.cx.viewing.is_marked(&file);
+        if request.admission.admit(file, is_marked) {
             self.route(request, progress);
         } else {
             self.turn_away(request, progress, FORBIDDEN);
@@ -155,82 +170,21 @@ impl Engine {
     fn label_of(&self, view: &View) -> String {
         format!("{}/{}", self.app_name(view.file.app), view.file.name.escape_debug())
     }
+}
 
-    /// The timer for viewers has expired: those that have been quiet end.
-    pub(in crate::engine) fn check_viewers(&mut self) {
-        /// The most viewers that are checked in one step.
-        const MOST: usize = 256;
-        self.cx.viewing.timer = None;
-        for _ in 0..MOST {
-            match self.cx.viewing.check(self.cx.now.instant) {
-                Some(Some(viewer)) => _ = self.each_module(|module, cx| module.on_view_end(cx, viewer)),
-                Some(None) => {}
-                None => break,
-            }
-        }
-        self.cx.schedule_viewers();
-    }
-
-    /// Ends all viewers, as the server stops.
-    pub(in crate::engine) fn end_viewers(&mut self) {
-        while let Some(viewer) = self.cx.viewing.viewers.end_any() {
-            self.each_module(|module, cx| module.on_view_end(cx, viewer));
-        }
+/// Whether a request shows what may open an application.
+fn shows_credentials(request: &HttpRequest, guard: &Guard) -> bool {
+    let query = &request.head.query;
+    match guard.shows() {
+        Shows::Nothing => false,
+        Shows::Credentials => !query::only(query, &query::CREDENTIALS).is_empty(),
+        Shows::Query => !query::without(&carried(query), &[segment_token::ARGUMENT]).is_empty(),
     }
 }
 
-impl Ctx {
-    /// Sets the timer for the next check of a viewer.
-    pub(in crate::engine) fn schedule_viewers(&mut self) {
-        let Some(next) = self.viewing.viewers.next_check() else { return };
-        if self.viewing.timer.is_none_or(|at| next < at) {
-            self.viewing.timer = Some(next);
-            self.timers.add(next, Timer::Viewers);
-        }
-    }
-
-    /// Counts the viewer of an application without gates that has got a playlist.
-    pub(in crate::engine) fn count_viewer(&mut self, request: &HttpRequest, status: u16) {
-        let is_playlist = |file: &&HlsFile| file.kind == HlsFileKind::Playlist;
-        let Some(file) = request.admission.files().iter().rev().find(is_playlist) else { return };
-        let guard = self.viewing.guard(file.app);
-        if guard.asks() || status >= 300 && status != NOT_MODIFIED {
-            return;
-        }
-        let keys = self.viewing.identities.of(request, file, (guard.shows(), guard.links));
-        let now = self.now.instant;
-        if let Known::Watching(key) = self.viewing.viewers.find(keys, now) {
-            self.viewing.viewers.touch(key, (file.app, &file.name), now);
-        } else if !self.viewing.viewers.is_full() {
-            let id = ViewerId(self.sessions.next_serial());
-            let origin = self.counted_origin(file.app, (request.peer, request.is_of_proxy()));
-            self.begin_viewer((keys.base, id), file, origin);
-        }
-    }
-
-    /// Whether one more viewer may begin.
-    fn has_room_for(&self, request: &HttpRequest, file: &HlsFile, guard: &Guard) -> bool {
-        let viewers = &self.viewing.viewers;
-        let origin = || self.counted_origin(file.app, (request.peer, request.is_of_proxy()));
-        let of_address = || origin().map_or(0, |origin| viewers.of_origin(file.app, origin));
-        !viewers.is_full()
-            && guard.most.is_none_or(|most| viewers.of_app(file.app) < most)
-            && guard.most_per_address.is_none_or(|most| of_address() < most)
-    }
-
-    /// The origin for which a viewer counts, where those of an origin are limited.
-    fn counted_origin(&self, app: AppId, (peer, is_proxy): (Peer, bool)) -> Option<Origin> {
-        self.viewing.guard(app).most_per_address?;
-        Origin::of(peer).filter(|_| !is_proxy)
-    }
-
-    /// A viewer begins.
-    fn begin_viewer(&mut self, (key, id): (ViewerKey, ViewerId), file: &HlsFile, origin: Option<Origin>) {
-        let now = self.now.instant;
-        let check = now + self.viewing.quiet(file.app, &file.name);
-        self.viewing.viewers.begin((key, id), (file.app, &file.name), origin, (now, check));
-        self.schedule_viewers();
-    }
+/// A request that will wait: what has been found for it may have open files.
+fn without_findings(request: HttpRequest) -> HttpRequest {
+    HttpRequest { findings: Findings::default(), ..request }
 }
 
 /// The request of a viewer.

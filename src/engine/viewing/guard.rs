@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use crate::engine::config::Application;
 use crate::engine::config::features::LinkScope;
-use crate::engine::viewing::identity::Shows;
 
 /// What an application asks of its viewers, and how many it takes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,9 +25,24 @@ pub(in crate::engine) struct Guard {
     pub fragment: Duration,
 }
 
+/// What is looked at to know a viewer again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum Shows {
+    /// Nothing: the application is open to all.
+    Nothing,
+    /// The credentials in the query.
+    Credentials,
+    /// All of the query, by which a backend decides.
+    Query,
+}
+
 impl Guard {
     pub fn of(app: &Application<'_>) -> Self {
-        let Some(hls) = &app.features.hls else { return Self::default() };
+        // Where HLS has been turned off, files of before are guarded as they were.
+        let Some(hls) = &app.features.hls else {
+            let (name, is_guarded) = (app.name.as_str().into(), app.features.guards.play);
+            return Self { app: name, is_guarded, links: app.features.play_links, ..Self::default() };
+        };
         Self {
             app: app.name.as_str().into(),
             is_guarded: app.features.guards_viewers(),

@@ -5,6 +5,7 @@ use crate::auth::{query, signature};
 use crate::engine::config::features::LinkScope;
 use crate::engine::http::request::HttpRequest;
 use crate::engine::viewing::files::HlsFile;
+use crate::engine::viewing::guard::{Guard, Shows};
 
 /// The most bytes of a header field that count.
 pub(in crate::engine) const MAX_FIELD: usize = 1024;
@@ -20,17 +21,6 @@ pub(in crate::engine) struct ViewerKeys {
     pub base: ViewerKey,
     /// For the stream alone that it asks for.
     pub own: ViewerKey,
-}
-
-/// What is looked at to know a viewer again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::engine) enum Shows {
-    /// Nothing: the application is open to all.
-    Nothing,
-    /// The credentials in the query.
-    Credentials,
-    /// All of the query, by which a backend decides.
-    Query,
 }
 
 /// Makes the digests.
@@ -51,12 +41,8 @@ impl Identities {
     }
 
     /// The viewer that makes a request for a file.
-    pub fn of(
-        &self,
-        request: &HttpRequest,
-        file: &HlsFile,
-        (shows, links): (Shows, LinkScope),
-    ) -> ViewerKeys {
+    pub fn of(&self, request: &HttpRequest, file: &HlsFile, guard: &Guard) -> ViewerKeys {
+        let shows = guard.shows();
         let shown = match shows {
             Shows::Nothing => String::new(),
             Shows::Credentials => query::only(&request.head.query, &query::CREDENTIALS),
@@ -64,23 +50,33 @@ impl Identities {
         };
         let [_, sig] = signature::ARGUMENTS;
         let field = |name| request.head.headers.get(name).map(|text| start_of(text, MAX_FIELD));
-        let has_link = shows != Shows::Nothing && query::value(&shown, sig).is_some();
-        // A link for one address is good there with any program, and any other link is its viewer's own.
-        let address = request.peer.host();
-        let place = match (has_link, links, field("x-playback-session-id")) {
-            (true, LinkScope::OneAddress, _) => ["of", &address, ""],
-            (true, LinkScope::Anywhere, _) => ["anywhere", "", ""],
-            (false, _, Some(session)) => ["in", session, ""],
-            (false, _, None) => ["at", &address, field("user-agent").unwrap_or_default()],
+        let has_link = query::value(&shown, sig).is_some();
+        let is_alone = !["key", "user"].iter().any(|name| query::value(&shown, name).is_some());
+        // A link for one address is good there with any program, and any other link is its viewer's own. A backend may
+        // decide by the address, too.
+        let links = if has_link && is_alone && shows == Shows::Credentials {
+            guard.links
+        } else {
+            LinkScope::Nowhere
         };
-        let key = |name: &str| self.key(&file.app.0.to_string(), name, &shown, place);
+        let address = request.peer.host();
+        let place = match (links, field("x-playback-session-id")) {
+            (LinkScope::OneAddress, _) => ["of", &address, ""],
+            (LinkScope::Anywhere, _) => ["anywhere", "", ""],
+            (LinkScope::Nowhere, Some(session)) if shows != Shows::Query => ["in", session, ""],
+            (LinkScope::Nowhere, Some(session)) => ["in", session, &address],
+            (LinkScope::Nowhere, None) => ["at", &address, field("user-agent").unwrap_or_default()],
+        };
+        // Who watches an open application shows nothing, and is somebody else once it is guarded.
+        let kind = format!("{shows:?} {}", file.app.0);
+        let key = |name: &str| self.key(&kind, name, &shown, place);
         let base = key(file.base());
         ViewerKeys { base, own: if file.base() == file.name { base } else { key(&file.name) } }
     }
 
-    fn key(&self, app: &str, name: &str, shown: &str, [kind, place, program]: [&str; 3]) -> ViewerKey {
+    fn key(&self, of: &str, name: &str, shown: &str, [kind, place, program]: [&str; 3]) -> ViewerKey {
         let mut text = String::with_capacity(256);
-        for part in [app, name, shown, kind, place, program] {
+        for part in [of, name, shown, kind, place, program] {
             // With its length, so that no two identities are one text.
             text.push_str(&part.len().to_string());
             text.push(' ');

@@ -297,6 +297,8 @@ mod tests {
         assert_eq!(lists.streams, MAX_STREAMS);
         assert!(lists.knows(AppId(0), "more3") && lists.target(APP, "7").is_none());
         lists.release(APP);
-        assert_eq!(lists.streams, 3 - usize::from(!lists.knows(AppId(0), "more")));
+        // Any may have made room for another.
+        let left = ["more", "more2", "more3"].iter().filter(|name| lists.knows(AppId(0), name)).count();
+        assert_eq!(lists.streams, left);
     }
 }

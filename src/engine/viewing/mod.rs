@@ -6,6 +6,7 @@
 //! tokens into playlists, and `lists` knows what is listed. The files themselves are sent by the module `http`.
 
 pub(in crate::engine) mod admission;
+pub(in crate::engine) mod counting;
 pub(in crate::engine) mod files;
 pub(in crate::engine) mod gate;
 pub(in crate::engine) mod guard;
@@ -27,8 +28,7 @@ use crate::engine::viewing::guard::Guard;
 use crate::engine::viewing::identity::{Identities, carried};
 use crate::engine::viewing::lists::HlsLists;
 use crate::engine::viewing::marks::Marks;
-use crate::engine::viewing::view::ViewerId;
-use crate::engine::viewing::viewers::Viewers;
+use crate::engine::viewing::viewers::{Ended, Viewers};
 
 /// A viewer that has asked for no playlist for so many target durations has left.
 const QUIET_TARGETS: u32 = 3;
@@ -49,6 +49,8 @@ pub struct Viewing {
     guards: ByApp<Guard>,
     /// When viewers are checked next.
     pub(in crate::engine) timer: Option<Instant>,
+    /// When it was logged last that a viewer is refused for a limit.
+    pub(in crate::engine) warned_at: Option<Instant>,
 }
 
 impl Viewing {
@@ -64,13 +66,13 @@ impl Viewing {
             identities,
             guards: applications.iter().map(|app| (app.id, Guard::of(app))).collect(),
             timer: None,
+            warned_at: None,
         }
     }
 
     /// Takes the settings of another configuration. Who watches continues.
     pub(in crate::engine) fn adopt(&mut self, next: Self) {
-        // What is gone is guarded as before until nothing uses it any more.
-        self.files.adopt(next.files, |app| next.guards.get(app).is_none());
+        self.files.adopt(next.files);
         self.guards.adopt(next.guards);
         self.viewers.forget_refusals();
     }
@@ -138,7 +140,7 @@ impl Viewing {
     }
 
     /// Takes the next check of a viewer that is due, see [`Viewers::check`].
-    fn check(&mut self, now: Instant) -> Option<Option<ViewerId>> {
+    fn check(&mut self, now: Instant) -> Option<Option<Ended>> {
         let (guards, lists) = (&self.guards, &self.lists);
         self.viewers.check(now, |app, name| quiet(guards, lists, (app, name)))
     }

@@ -14,7 +14,8 @@ use crate::engine::limits::origin::Origin;
 use crate::engine::viewing::identity::{ViewerKey, ViewerKeys};
 use crate::engine::viewing::view::ViewerId;
 
-/// The most viewers. Beyond it, new ones of open applications are not counted, and those of others are refused.
+/// The most viewers. Beyond it, new ones are refused; those of applications without gates are counted up to three
+/// quarters of it.
 pub(in crate::engine) const MAX_VIEWERS: usize = 65_536;
 
 /// How long a refusal is kept: so long a viewer is refused without being judged again.
@@ -89,6 +90,15 @@ struct Watched {
     viewers: u32,
 }
 
+/// A viewer that has left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::engine) struct Ended {
+    pub id: ViewerId,
+    /// The stream whose playlist it has asked for last.
+    pub app: AppId,
+    pub name: Box<str>,
+}
+
 /// What is known of a viewer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) enum Known {
@@ -134,6 +144,16 @@ impl Viewers {
         self.table.len() >= MAX_VIEWERS
     }
 
+    /// Whether the rest of the table is for applications with gates.
+    pub(in crate::engine) fn is_nearly_full(&self) -> bool {
+        self.table.len() >= MAX_VIEWERS / 4 * 3
+    }
+
+    /// The number of viewers that are being decided about.
+    pub(in crate::engine) fn undecided(&self) -> usize {
+        self.undecided.len()
+    }
+
     /// What is known of a viewer.
     pub(in crate::engine) fn find(&self, ViewerKeys { base, own }: ViewerKeys, now: Instant) -> Known {
         if self.table.contains_key(&base) {
@@ -158,27 +178,28 @@ impl Viewers {
         self.leave_stream(before);
     }
 
-    /// A viewer begins; it is checked at `check`.
+    /// A viewer begins, and is checked at `check`; false if it has begun already.
     pub(in crate::engine) fn begin(
         &mut self,
         (key, id): (ViewerKey, ViewerId),
         (app, name): (AppId, &str),
         origin: Option<Origin>,
         (now, check): (Instant, Instant),
-    ) {
+    ) -> bool {
         let stream = self.stream(app, name);
         let viewer = Viewer { id, stream, seen: self.clock.tick(now) };
-        if let Some(before) = self.table.insert(key, viewer) {
-            debug_assert!(false, "a viewer begins once");
-            self.leave_stream(before.stream);
-            return;
+        if self.table.contains_key(&key) {
+            self.leave_stream(stream);
+            return false;
         }
+        self.table.insert(key, viewer);
         self.checks.push(Reverse((self.clock.tick(check) + 1, key)));
         *self.by_app.entry(app).or_default() += 1;
         if let Some(origin) = origin {
             self.origins.insert(key, origin);
             *self.by_origin.entry((app, origin)).or_default() += 1;
         }
+        true
     }
 
     /// When the next check is due.
@@ -186,13 +207,13 @@ impl Viewers {
         self.checks.peek().and_then(|Reverse((tick, _))| self.clock.time(*tick))
     }
 
-    /// Takes the next check that is due: ends the viewer, whose number is returned, if it has been quiet for the time
-    /// that `quiet` tells of its stream; else it is checked later. None if no check is due.
+    /// Takes the next check that is due: ends the viewer, which is returned, if it has been quiet for the time that
+    /// `quiet` tells of its stream; else it is checked later. None if no check is due.
     pub(in crate::engine) fn check(
         &mut self,
         now: Instant,
         quiet: impl FnOnce(AppId, &str) -> Duration,
-    ) -> Option<Option<ViewerId>> {
+    ) -> Option<Option<Ended>> {
         self.next_check().filter(|at| *at <= now)?;
         let Reverse((_, key)) = self.checks.pop()?;
         let Some(viewer) = self.table.get(&key).copied() else { return Some(None) };
@@ -205,32 +226,33 @@ impl Viewers {
             self.checks.push(Reverse((until, key)));
             return Some(None);
         }
-        self.end(key);
-        Some(Some(viewer.id))
+        Some(self.end(key))
     }
 
     /// Ends one viewer, whichever; none if there is none.
-    pub(in crate::engine) fn end_any(&mut self) -> Option<ViewerId> {
-        let Reverse((_, key)) = self.checks.pop()?;
-        let id = self.table.get(&key).map(|viewer| viewer.id);
-        self.end(key);
-        id.or_else(|| self.end_any())
+    pub(in crate::engine) fn end_any(&mut self) -> Option<Ended> {
+        loop {
+            let Reverse((_, key)) = self.checks.pop()?;
+            if let Some(ended) = self.end(key) {
+                return Some(ended);
+            }
+        }
     }
 
-    fn end(&mut self, key: ViewerKey) {
-        let Some(viewer) = self.table.remove(&key) else { return };
-        let app = self.streams.get(viewer.stream as usize).map(|stream| stream.app);
+    fn end(&mut self, key: ViewerKey) -> Option<Ended> {
+        let viewer = self.table.remove(&key)?;
+        let stream = self.streams.get(viewer.stream as usize)?;
+        let ended = Ended { id: viewer.id, app: stream.app, name: stream.name.clone() };
         self.leave_stream(viewer.stream);
-        if let Some(app) = app {
-            uncount(&mut self.by_app, &app);
-            if let Some(origin) = self.origins.remove(&key) {
-                uncount(&mut self.by_origin, &(app, origin));
-            }
+        uncount(&mut self.by_app, &ended.app);
+        if let Some(origin) = self.origins.remove(&key) {
+            uncount(&mut self.by_origin, &(ended.app, origin));
         }
         if self.table.capacity() / 8 > self.table.len().max(USUAL) {
             self.table.shrink_to(USUAL);
             self.checks.shrink_to(USUAL);
         }
+        Some(ended)
     }
 
     /// A viewer is being decided about.

@@ -2,7 +2,7 @@
 
 use crate::auth::secret::Hasher;
 use crate::auth::signature;
-use crate::conf::{Error, Faults, Scope};
+use crate::conf::{Error, Faults, Node, Scope};
 use crate::engine::{Application, Config, Guards, LinkScope};
 
 use super::action::Action;
@@ -122,8 +122,13 @@ pub fn guards(scope: &Scope<'_>) -> Guards {
 /// Where the links of an application's players may be used: at one address, if one of its secrets says so.
 pub fn play_links(scope: &Scope<'_>) -> LinkScope {
     let nodes = scope.all(Action::Play.secret_directive());
-    let has_address = nodes.into_iter().any(|node| node.args.get(1).is_some_and(|word| word == "address"));
-    if has_address { LinkScope::OneAddress } else { LinkScope::Anywhere }
+    let words = |node: &Node| [0, 1].map(|at| node.args.get(at).map_or("", String::as_str).to_owned());
+    let secrets: Vec<_> = nodes.into_iter().map(words).filter(|[secret, _]| secret != "off").collect();
+    match secrets.as_slice() {
+        [] => LinkScope::Nowhere,
+        secrets if secrets.iter().any(|[_, word]| word == "address") => LinkScope::OneAddress,
+        _ => LinkScope::Anywhere,
+    }
 }
 
 /// A hasher under a random key.

@@ -182,7 +182,7 @@ impl Module for Http {
         settings.error_pages.route(&view, status)
     }
 
-    fn on_http_reply(&mut self, cx: &mut Ctx, request: &HttpRequest, head: &mut ResponseHead) {
+    fn on_http_reply(&mut self, _cx: &mut Ctx, request: &HttpRequest, head: &mut ResponseHead) {
         if let Some((settings, view)) = self.at(request) {
             let is_turned_away = request.admission.is_turned_away();
             if settings.folder.is_some() && (head.status >= 500 || is_turned_away) {
@@ -193,7 +193,7 @@ impl Module for Http {
                 files::make_private(head);
             }
             added::apply(head, settings.added_for(&request.head), settings.expires, &view);
-            forbid_caches(cx, &request.admission, head);
+            forbid_caches(&request.admission, head);
         }
     }
 
@@ -239,10 +239,10 @@ impl Module for Http {
 }
 
 /// Has no cache keep what is for one viewer, whatever the configuration says.
-fn forbid_caches(cx: &Ctx, admission: &Admission, head: &mut ResponseHead) {
+fn forbid_caches(admission: &Admission, head: &mut ResponseHead) {
     let control = match () {
         () if admission.is_turned_away() => "no-store",
-        () if admission.files().iter().any(|file| cx.viewing.is_marked(file)) => "private, no-store",
+        () if admission.is_private() => "private, no-store",
         () => return,
     };
     let is_of_caches =

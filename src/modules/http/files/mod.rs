@@ -216,8 +216,17 @@ fn send_or_ask(
     (settings, request, sources): (&Settings, &Request, &Sources<'_>),
 ) -> Answer {
     let behind_links = match &found {
-        Source::Memory(_) => None,
+        Source::Memory(_) => Ok(None),
         Source::Disk(file) => sources.hls_file_behind_links(file),
+    };
+    let behind_links = match behind_links {
+        Ok(file) => file,
+        Err(errno) => {
+            log::error!(
+                "{name}: whether it is a guarded file of HLS is not known, since /proc cannot be read: {errno}"
+            );
+            return Answer::Reply(HttpReply::error(403));
+        }
     };
     let hls_files = [sources.hls_file(base, path), behind_links];
     if let Some(file) = hls_files.iter().flatten().find(|file| sources.is_undecided(file)) {

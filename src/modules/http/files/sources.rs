@@ -1,8 +1,10 @@
 //! Where answers get files from: memory, the kernel's caches, and what readers have found for the request.
 
 use std::cell::Cell;
+use std::ffi::OsStr;
 use std::fs::read_link;
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -91,11 +93,16 @@ impl<'a> Sources<'a> {
         viewing.file(&base.join(path.trim_start_matches('/')))
     }
 
-    /// The file of HLS that has been opened, by the path that it really has: there may be links in that of the base.
-    pub fn hls_file_behind_links(&self, file: &DiskFile) -> Option<HlsFile> {
-        self.hls.filter(|hls| hls.viewing.files.has_guarded())?;
-        let real = read_link(format!("/proc/self/fd/{}", file.file.file.as_raw_fd())).ok()?;
-        self.hls_file(&real, "")
+    /// The file of HLS that has been opened, by the path that it really has: there may be links in that of the base. An
+    /// error if that path cannot be found out; only where an application is guarded.
+    pub fn hls_file_behind_links(&self, file: &DiskFile) -> Result<Option<HlsFile>, Errno> {
+        let Some(hls) = self.hls.filter(|hls| hls.viewing.files.has_guarded()) else { return Ok(None) };
+        let real = read_link(format!("/proc/self/fd/{}", file.file.file.as_raw_fd()));
+        let real = real.map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
+        // The kernel says so of a file that another one has replaced since it was opened.
+        let bytes = real.as_os_str().as_bytes();
+        let path = bytes.strip_suffix(b" (deleted)").unwrap_or(bytes);
+        Ok(hls.viewing.file(Path::new(OsStr::from_bytes(path))))
     }
 
     /// Whether it is not known yet if a file may be sent.
