@@ -128,7 +128,12 @@ fn a_hundred_viewers_behind_a_cache_cost_one_fetch_of_a_fragment_and_leave_nothi
     }
     let fragments = viewers[0].seen.clone();
     assert!(fragments.len() >= 5 && viewers.iter().all(|viewer| viewer.seen == fragments), "{fragments:?}");
-    // The origin has sent each fragment once, and each viewer's playlists to the viewer.
+    expect_fetched_once(&server, &viewers, &fragments);
+    expect_only_fragments(&folder, &viewers, fragments.len());
+}
+
+/// The origin has sent each fragment once, and each viewer's playlists to the viewer.
+fn expect_fetched_once(server: &Server, viewers: &[Viewer], fragments: &HashSet<String>) {
     let polls = || {
         let log = fs::read_to_string(server.folder.join("access.log")).unwrap_or_default();
         log.lines().filter(|line| line.ends_with(" 200")).map(str::to_owned).collect::<Vec<_>>()
@@ -145,24 +150,27 @@ fn a_hundred_viewers_behind_a_cache_cost_one_fetch_of_a_fragment_and_leave_nothi
             "{own}"
         );
     }
-    for uri in &fragments {
+    for uri in fragments {
         let path = format!("/hls/{}?", uri.split('?').next().unwrap());
         assert_eq!(log.iter().filter(|line| line.contains(&path)).count(), 1, "{uri}");
     }
     assert_eq!(log.len(), all, "nothing else was asked for");
-    for viewer in &viewers {
+    for viewer in viewers {
         let own = viewer.query.rsplit('=').next().unwrap();
         assert!(!log.iter().any(|line| line.contains(own)), "what {} shows is in the log", viewer.query);
     }
-    // The cache keeps fragments, and of viewers nothing.
+}
+
+/// The cache has so many fragments, and of viewers nothing.
+fn expect_only_fragments(folder: &Folder, viewers: &[Viewer], fragments: usize) {
     let cached = files_below(&folder.join("cache"));
     let kept: Vec<_> = cached.iter().filter(|(_, bytes)| contains(bytes, "\nKEY: ")).collect();
-    assert_eq!(kept.len(), fragments.len());
+    assert_eq!(kept.len(), fragments);
     for (name, bytes) in cached.iter().chain(&files_below(&folder.join("temp"))) {
         for word in ["sig=", "expires=", "key=", "key-of-some-viewers", "#EXTM3U", ".m3u8", "192.0.2."] {
             assert!(!contains(bytes, word), "{word} in {name}");
         }
-        for viewer in &viewers {
+        for viewer in viewers {
             assert!(
                 !contains(bytes, viewer.query.rsplit('=').next().unwrap()),
                 "what {} shows in {name}",

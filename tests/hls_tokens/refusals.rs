@@ -62,17 +62,7 @@ fn without_right_credentials_nothing_is_sent_and_nothing_told() {
     for query in ["".to_owned(), format!("?{}", token(first)), format!("?{of_other_key}")] {
         expect_refused(&mut connection, &format!("/hls/cam-0.key{query}"));
     }
-    // Other ways to ask for it.
-    for (method, fields) in [("HEAD", ""), ("GET", "Range: bytes=0-1\r\n"), ("GET", "If-None-Match: *\r\n")] {
-        for target in ["/hls/cam.m3u8", "/hls/cam-0.ts"] {
-            assert_eq!(connection.request(method, target, fields).status, 403, "{method} {target} {fields}");
-        }
-    }
-    for target in
-        ["/hls//cam.m3u8", "/hls/./cam.m3u8", "/hls/%63am.m3u8", "/hls/x/../cam.m3u8", "/hls/cam.M3U8"]
-    {
-        assert_ne!(connection.get(target).status, 200, "{target}");
-    }
+    expect_no_other_way(&mut connection);
     // With a token, and to who shows credentials, they are sent.
     for target in [first, key] {
         assert_eq!(connection.get(&format!("/hls/{target}")).status, 200, "{target}");
@@ -84,7 +74,25 @@ fn without_right_credentials_nothing_is_sent_and_nothing_told() {
     assert!(!log.contains(&token(first)), "{log}");
     server.wait_log(" view live/cam refused: ");
     server.wait_log("wrong signature for view live/cam");
-    // All are counted, and the tries among them.
+    expect_counted(&server, &mut connection);
+}
+
+/// Other ways to ask for the playlist or a fragment.
+fn expect_no_other_way(connection: &mut Connection) {
+    for (method, fields) in [("HEAD", ""), ("GET", "Range: bytes=0-1\r\n"), ("GET", "If-None-Match: *\r\n")] {
+        for target in ["/hls/cam.m3u8", "/hls/cam-0.ts"] {
+            assert_eq!(connection.request(method, target, fields).status, 403, "{method} {target} {fields}");
+        }
+    }
+    for target in
+        ["/hls//cam.m3u8", "/hls/./cam.m3u8", "/hls/%63am.m3u8", "/hls/x/../cam.m3u8", "/hls/cam.M3U8"]
+    {
+        assert_ne!(connection.get(target).status, 200, "{target}");
+    }
+}
+
+/// All refusals are counted, and the tries among them.
+fn expect_counted(server: &Server, connection: &mut Connection) {
     let counts = || get(server.http(), "/streams.json").text();
     let count = |name: &str| -> u64 {
         let text = counts();
@@ -94,7 +102,7 @@ fn without_right_credentials_nothing_is_sent_and_nothing_told() {
     for target in
         ["/hls/cam.m3u8", "/hls/nothing.m3u8?key=another", "/hls/cam-0.ts", "/hls/cam-0.key?t=AAAAAAAAAAAA"]
     {
-        expect_refused(&mut connection, target);
+        expect_refused(connection, target);
     }
     assert_eq!(count("viewers"), before + 4, "{}", counts());
     assert!(before >= 50 && count("wrong_keys") >= 4, "{}", counts());
