@@ -27,7 +27,7 @@ const VARIANTS: [&str; 2] = ["cam_low", "cam_high"];
 const BURST: Duration = Duration::from_secs(9);
 
 /// Pictures of which a player cannot have had most in its buffer.
-const MORE: u64 = 175;
+const MORE: u64 = 150;
 
 /// The limit of what takes ten seconds on a quiet machine.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -209,7 +209,7 @@ fn players_go_on_beyond_the_end_of_their_links_and_over_a_reconnect_and_a_restar
         lists.iter().all(|list| list.matches("#EXTINF").count() >= 3).then_some(())
     });
     // Each player has a link of its own, so that no other player keeps it alive.
-    let end = now() + 8 - SKEW;
+    let end = now() + 13 - SKEW;
     let mut programs = Vec::new();
     for (names, expires) in [(ENDING, end - 2), (LASTING, lasting + 1)] {
         for (name, kind, number) in [(names[0], "hls-js", 0), (names[1], "video", 1)] {
