@@ -242,18 +242,19 @@ fn a_reload_loses_neither_a_question_nor_an_end() {
 }
 
 #[test]
-fn viewers_that_wait_are_bounded() {
+fn viewers_that_wait_are_half_of_all_at_most() {
     let (mut backend, _publisher) = backend();
-    let viewers: Vec<_> = (0..1025)
+    let viewers: Vec<_> = (0..513)
         .map(|number| {
             let viewer = backend.open_viewer();
             backend.view(viewer, &format!("?n={number}"));
             viewer
         })
         .collect();
-    assert_eq!(backend.world.engine.cx.suspended, 1024);
+    assert_eq!(backend.world.engine.cx.suspended, 512);
+    assert_eq!(backend.statuses(viewers[512]), ["503"]);
     assert_eq!(backend.statuses(viewers[0]), [""; 0]);
-    (0..1024).for_each(|_| drop(backend.answer(YES)));
+    (0..512).for_each(|_| drop(backend.answer(YES)));
     assert_eq!(backend.world.engine.cx.suspended, 0);
-    assert_eq!(backend.statuses(viewers[1023]), ["200"]);
+    assert_eq!(backend.statuses(viewers[511]), ["200"]);
 }
