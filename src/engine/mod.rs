@@ -439,7 +439,9 @@ impl Engine {
             Task::Answer(ticket, reply) => {
                 self.contain_for(ticket.session, |engine| engine.resume_request(ticket, reply));
             }
-            Task::Decide(id) => self.contain_for(id, |engine| engine.continue_request(id)),
+            Task::Decide(id, status) => {
+                self.contain_for(id, |engine| engine.continue_request(id, status));
+            }
             Task::EndGone(id) => self.contain_for(id, |engine| engine.end_gone_session(id)),
             Task::Dismiss(publisher) => {
                 self.contain_for(publisher.session, |engine| engine.end_dismissed(publisher));

@@ -63,8 +63,9 @@ pub(super) struct Work {
     pub returned: VecDeque<Returned>,
     /// Answers to suspended requests.
     pub answers: VecDeque<(Ticket, Reply)>,
-    /// HTTP sessions whose requests have waited for the decision about their viewer.
-    pub decided: VecDeque<SessionId>,
+    /// HTTP sessions whose requests have waited for the decision about their viewer, each with its status if there is
+    /// none.
+    pub decided: VecDeque<(SessionId, Option<u16>)>,
     /// Sessions that end as their application or server is gone since a reload.
     pub gone: VecDeque<SessionId>,
     /// Publishers that modules have dismissed.
@@ -108,7 +109,7 @@ pub(super) enum Task {
     Deliver(FinishedJob),
     Return(Box<Returned>),
     Answer(Ticket, Reply),
-    Decide(SessionId),
+    Decide(SessionId, Option<u16>),
     EndGone(SessionId),
     Dismiss(Endpoint),
     Complete(Endpoint),
@@ -145,7 +146,7 @@ impl Work {
         if let Some((ticket, reply)) = self.answers.pop_front() {
             return Some(Task::Answer(ticket, reply));
         }
-        None.or_else(|| self.decided.pop_front().map(Task::Decide))
+        None.or_else(|| self.decided.pop_front().map(|(id, status)| Task::Decide(id, status)))
             .or_else(|| self.gone.pop_front().map(Task::EndGone))
             .or_else(|| self.dismissed.pop_front().map(Task::Dismiss))
             .or_else(|| self.finished.pop_front().map(Task::Complete))

@@ -13,6 +13,7 @@ use crate::engine::http::request::HttpRequest;
 use crate::engine::ids::SessionId;
 use crate::engine::request::{Refusal, RefusalKind, Request, RequestKind};
 use crate::engine::session::Session;
+use crate::engine::stream::name::StreamName;
 use crate::engine::viewing::files::{HlsFile, HlsFileKind};
 use crate::engine::viewing::guard::{Guard, Shows};
 use crate::engine::viewing::identity::{MAX_FIELD, ViewerKeys, carried, start_of};
@@ -43,6 +44,14 @@ impl Engine {
                 log::debug!("{} {}: no right token", request.session, file.name.escape_debug());
                 return self.turn_away(request, progress, FORBIDDEN);
             }
+        }
+        if StreamName::new(&file.name).is_err() {
+            // No stream has such a name, so nobody can watch it.
+            return if guard.is_guarded {
+                self.turn_away(request, progress, FORBIDDEN);
+            } else {
+                self.admit(request, progress, file);
+            };
         }
         let now = self.cx.now.instant;
         let keys = self.cx.viewing.identities.of(&request, &file, &guard);
@@ -91,7 +100,7 @@ impl Engine {
         let Some(pending) = self.unhold(request.session) else { return self.call_refused(request) };
         let client = (view.peer, view.is_proxy);
         if let Some(keys) = pending.asks {
-            self.continue_waiting(keys);
+            self.continue_waiting(keys, None);
             // Others may have begun meanwhile.
             if self.cx.refuses_more(request.app, client) {
                 self.turn_away(pending.request, pending.progress, UNAVAILABLE);
@@ -126,23 +135,28 @@ impl Engine {
             if refusal.kind == RefusalKind::Client {
                 self.cx.viewing.viewers.refuse(keys, self.cx.now.instant);
             }
-            self.continue_waiting(keys);
+            // What could not be decided once is not tried again for each of them.
+            self.continue_waiting(keys, Some(status).filter(|_| refusal.kind == RefusalKind::Request));
         }
         self.turn_away(pending.request, pending.progress, status);
     }
 
-    /// Has the requests of a viewer continue that have waited for the decision about it, each in a step of its own.
-    pub(in crate::engine) fn continue_waiting(&mut self, keys: ViewerKeys) {
-        self.cx.work.decided.extend(self.cx.viewing.viewers.decided(keys));
+    /// Has the requests of a viewer continue that have waited for the decision about it, each in a step of its own; or be
+    /// answered with this status.
+    pub(in crate::engine) fn continue_waiting(&mut self, keys: ViewerKeys, status: Option<u16>) {
+        let waiting = self.cx.viewing.viewers.decided(keys);
+        self.cx.work.decided.extend(waiting.into_iter().map(|session| (session, status)));
     }
 
     /// Continues with such a request.
-    pub(in crate::engine) fn continue_request(&mut self, id: SessionId) {
+    pub(in crate::engine) fn continue_request(&mut self, id: SessionId, status: Option<u16>) {
         if !self.cx.sessions.get(id).is_some_and(Session::is_answering) {
             return;
         }
-        if let Some(pending) = self.unhold(id) {
-            self.route(pending.request, pending.progress);
+        let Some(pending) = self.unhold(id) else { return };
+        match status {
+            None => self.route(pending.request, pending.progress),
+            Some(status) => self.turn_away(pending.request, pending.progress, status),
         }
     }
 
@@ -196,7 +210,8 @@ fn view_of(request: &HttpRequest, file: HlsFile, id: ViewerId) -> View {
         peer: request.peer,
         is_proxy: request.is_of_proxy(),
         user_agent: field("user-agent").to_owned(),
-        referer: field("referer").to_owned(),
+        // Its query may have a key.
+        referer: field("referer").split('?').next().unwrap_or_default().to_owned(),
         url: format!("http://{}{}", field("host"), start_of(&path::encode(&request.head.path), MAX_FIELD)),
     }
 }

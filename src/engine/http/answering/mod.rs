@@ -90,7 +90,7 @@ impl Engine {
         let Some(pending) = self.pending.remove(id) else { return };
         self.begin_lookups();
         if let Some(keys) = pending.asks {
-            self.continue_waiting(keys);
+            self.continue_waiting(keys, None);
         }
     }
 
