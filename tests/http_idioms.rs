@@ -235,7 +235,7 @@ fn a_directive_that_would_serve_something_else_is_an_error() {
         ("proxy_pass http://127.0.0.1:1;", "it forwards no requests"),
         ("rewrite ^/a /b;", "only ^ is known, for every path"),
         ("rewrite_log on;", "a request is answered at the path it asks for"),
-        ("limit_req zone=a;", "it does not throttle requests"),
+        ("limit_req zone=a;", "it counts no requests"),
         ("rtmp_stat all;", "not there yet: write \"page on;\" in the location"),
         ("try_files $document_root =404;", "variable \"$document_root\" is not known here"),
     ] {
