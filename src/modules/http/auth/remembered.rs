@@ -23,12 +23,13 @@ pub struct Remembered(HashMap<Digest, Entry>);
 struct Entry {
     until: Instant,
     /// The check that renews it. While it runs the old answer holds: of a thousand clients with one password, one waits.
+    /// Not for long, for the password may have been removed since then.
     renewal: Weak<()>,
 }
 
 impl Entry {
     fn holds(&self, now: Instant) -> bool {
-        now < self.until || self.renewal.strong_count() > 0
+        now < self.until || self.renewal.strong_count() > 0 && now < self.until + LASTS
     }
 }
 
@@ -86,6 +87,17 @@ mod tests {
         assert!(remembered.has(one, now + LASTS));
         remembered.remove(one);
         assert!(!remembered.has(one, now + LASTS));
+    }
+
+    #[test]
+    fn a_check_does_not_make_good_again_what_was_right_long_ago() {
+        let (mut remembered, now) = (Remembered::default(), Instant::now());
+        let one = Hasher::new(&[1; 64]).digest("one");
+        remembered.add(one, now);
+        let hour = Duration::from_secs(3600);
+        let _running = remembered.begin(one);
+        assert!(remembered.has(one, now + 2 * LASTS - Duration::from_millis(1)));
+        assert!(!remembered.has(one, now + 2 * LASTS) && !remembered.has(one, now + hour));
     }
 
     #[test]
