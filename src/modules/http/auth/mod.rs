@@ -64,8 +64,8 @@ impl Logins {
         let (Some(shown), Some(hasher)) = (shown(request), &self.hasher) else {
             return Err(challenge(login, view));
         };
+        let digest = remembered::digest_of(hasher, &login.file, &shown);
         let Credentials { user, password } = shown;
-        let digest = hasher.digest(&format!("{}\0{user}\0{password}", login.file.display()));
         if let Some(checked) = request.findings.find(|checked: &Checked| checked.digest == digest) {
             return match self.settle(cx, request.session, checked) {
                 Ok(true) => Ok(user),

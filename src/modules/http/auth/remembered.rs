@@ -1,11 +1,14 @@
 //! Users and passwords that were right a moment ago, so that a player which asks every two seconds costs one check a
 //! minute. Nothing wrong is remembered, and no password: only digests under a key that is made at each start.
+//! Their parts stand there with their lengths, as a user and a password may have any character.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use crate::auth::secret::Digest;
+use crate::auth::basic::Credentials;
+use crate::auth::secret::{Digest, Hasher};
 
 /// How long something right is remembered.
 const LASTS: Duration = Duration::from_secs(60);
@@ -31,6 +34,15 @@ impl Entry {
     fn holds(&self, now: Instant) -> bool {
         now < self.until || self.renewal.strong_count() > 0 && now < self.until + LASTS
     }
+}
+
+/// The digest of what is shown for a file of users.
+pub fn digest_of(hasher: &Hasher, file: &Path, Credentials { user, password }: &Credentials) -> Digest {
+    let mut text = String::new();
+    for part in [&*file.to_string_lossy(), user, password] {
+        text.push_str(&format!("{} {part}", part.len()));
+    }
+    hasher.digest(&text)
 }
 
 impl Remembered {
@@ -69,7 +81,6 @@ impl Remembered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::secret::Hasher;
 
     #[test]
     fn what_was_right_holds_for_a_minute_and_while_it_is_checked_again() {
@@ -98,6 +109,20 @@ mod tests {
         let _running = remembered.begin(one);
         assert!(remembered.has(one, now + 2 * LASTS - Duration::from_millis(1)));
         assert!(!remembered.has(one, now + 2 * LASTS) && !remembered.has(one, now + hour));
+    }
+
+    #[test]
+    fn no_two_users_and_passwords_have_one_digest() {
+        let hasher = Hasher::new(&[1; 64]);
+        let digest = |file: &str, user: &str, password: &str| {
+            let shown = Credentials { user: user.to_owned(), password: password.to_owned() };
+            digest_of(&hasher, Path::new(file), &shown)
+        };
+        assert_eq!(digest("/users", "a", "b"), digest("/users", "a", "b"));
+        let same = [("/users", "a\0b", "c"), ("/users", "a", "b\0c"), ("/users\0a", "b", "c")];
+        let digests = same.map(|(file, user, password)| digest(file, user, password));
+        assert!(digests[0] != digests[1] && digests[1] != digests[2] && digests[0] != digests[2]);
+        assert!(digest("/users", "a", "11 b") != digest("/users", "a1", "1 b"));
     }
 
     #[test]
