@@ -128,8 +128,8 @@ impl Module for Notify {
         self.notifier.end(cx, stream, (player, Activity::Play));
     }
 
-    fn on_view_start(&mut self, _cx: &mut Ctx, viewer: ViewerId, request: &Request) {
-        self.notifier.begin_view(viewer, request);
+    fn on_view_start(&mut self, cx: &mut Ctx, viewer: ViewerId, request: &Request) {
+        self.notifier.begin_view(cx, viewer, request);
     }
 
     fn on_view_end(&mut self, cx: &mut Ctx, viewer: ViewerId) {

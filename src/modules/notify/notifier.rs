@@ -5,13 +5,11 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::engine::{
-    AppId, ByApp, Call, CallKind, CallsFull, Client, Ctx, Destination, Endpoint, SessionId, ViewerId,
-};
+use crate::engine::{AppId, ByApp, Call, CallKind, CallsFull, Client, Ctx, Destination, Endpoint, SessionId};
 use crate::http::client::{Method, Request};
 
 use super::clients::publishers::Publishers;
-use super::clients::viewers::Viewer;
+use super::clients::viewers::Viewers;
 use super::clients::{Requested, Running};
 use super::event::{CallbackKind, Occasion};
 use super::facts::{ClientFacts, Protocol, ServerFacts};
@@ -39,8 +37,8 @@ pub struct Notifier {
     pub requests: HashMap<SessionId, Requested>,
     /// What clients do that is followed. Bounded by the roles of all sessions.
     pub running: HashMap<Endpoint, Running>,
-    /// The viewers of HLS whose end is told. Bounded by the engine's table of viewers.
-    pub viewers: HashMap<ViewerId, Viewer>,
+    /// The viewers of HLS whose end is told.
+    pub viewers: Viewers,
     /// The timers of `on_update`, by token.
     pub timers: HashMap<u64, Endpoint>,
     pub publishers: Publishers,

@@ -4,7 +4,7 @@
 use crate::engine::{AppId, Ctx, Peer, Request, RequestKind, View, ViewerId};
 
 use super::Asker;
-use super::viewers::{Texts, Viewer};
+use super::viewers::Texts;
 use crate::modules::notify::event::Activity;
 use crate::modules::notify::facts::{ClientFacts, Protocol};
 use crate::modules::notify::notifier::Notifier;
@@ -17,20 +17,23 @@ impl Notifier {
     }
 
     /// A viewer begins, whose request has been granted.
-    pub fn begin_view(&mut self, viewer: ViewerId, request: &Request) {
+    pub fn begin_view(&mut self, cx: &Ctx, viewer: ViewerId, request: &Request) {
         let RequestKind::View(view) = &request.kind else { return };
         if self.requests.get(&request.session).is_some_and(|requested| requested.asker == Asker::of(request))
         {
             self.requests.remove(&request.session);
         }
         if self.apps.get(request.app).is_some_and(Settings::follows_viewers) {
-            self.viewers.insert(viewer, Viewer::new(request, view));
+            let Request { app, name, args, .. } = request;
+            let View { user_agent, url, referer, .. } = &**view;
+            let texts = Texts { name, args, user_agent, url, referer };
+            self.viewers.begin(viewer, (*app, view.peer), texts, cx.now.instant);
         }
     }
 
     /// A viewer ends.
     pub fn end_view(&mut self, cx: &mut Ctx, id: ViewerId) {
-        let Some(viewer) = self.viewers.remove(&id) else { return };
+        let Some(viewer) = self.viewers.end(id) else { return };
         let Texts { name, args, user_agent, url, referer } = viewer.texts();
         let client = facts(cx, (viewer.app, id), viewer.peer, [user_agent, url, referer]);
         self.tell_done(cx, (viewer.app, Activity::Play), &client, (name, args));
