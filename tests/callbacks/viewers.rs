@@ -146,13 +146,16 @@ fn a_backend_that_does_not_answer_lets_no_viewer_in() {
 }
 
 #[test]
-fn a_redirect_is_a_yes_and_the_stream_is_the_one_that_was_asked_for() {
-    let backend = Backend::start(|request| match request.path() {
-        "/ask" => Answer::Location(302, "other".to_owned()),
+fn a_redirect_to_the_same_stream_is_a_yes_and_one_to_another_a_no() {
+    let backend = Backend::start(|request| match (request.path(), request.field("token")) {
+        ("/ask", "paid") => Answer::Location(302, "cam".to_owned()),
+        ("/ask", _) => Answer::Location(302, "preview".to_owned()),
         _ => Answer::Status(200),
     });
     let (server, _publishers) = server(&everything(&backend));
-    watch(&server, "");
+    assert_eq!(fetch(&server, "/hls/cam.m3u8?token=unpaid").status, 403);
+    server.wait_log("the backend names another stream, and viewers of HLS cannot be led to one");
+    watch(&server, "?token=paid");
     let requests = backend.wait_for(|requests| count(requests, "play_done") == 1);
     assert!(requests.iter().all(|request| request.field("name") == "cam"), "{requests:#?}");
 }

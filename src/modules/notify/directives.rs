@@ -36,7 +36,7 @@ pub const DIRECTIVES: &[Directive] = &[
     ),
     callback(
         "on_play",
-        "The same for who plays; with hls_sessions, for viewers of HLS, too, who get the stream that they have asked for.",
+        "The same for who plays; with hls_sessions, for viewers of HLS, too, who are refused if it names another stream.",
     ),
     callback("on_publish_done", "The URL that is told when a publish has ended."),
     callback(

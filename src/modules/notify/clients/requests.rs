@@ -12,7 +12,7 @@ use crate::engine::{
 };
 use crate::http::client::Response;
 
-use super::views::viewer_facts;
+use super::views::{about_viewer, viewer_facts};
 use super::{Asker, Progress, Requested};
 use crate::modules::notify::decision::Decision;
 use crate::modules::notify::event::{Activity, CallbackKind, Event, Occasion};
@@ -270,11 +270,12 @@ impl Notifier {
     }
 }
 
-/// The decision about a request. A viewer watches the file that it asks for, whatever name a backend gives.
+/// The decision about a request.
 fn decision(response: &Response, requested: &Requested, format: Format) -> Decision {
-    match (Decision::of(response, &requested.event, format), requested.asker) {
-        (Decision::Rename(_), Asker::Viewer(_)) => Decision::Yes,
-        (decision, _) => decision,
+    let decision = Decision::of(response, &requested.event, format);
+    match requested.asker {
+        Asker::Viewer(_) => about_viewer(decision, &requested.name),
+        Asker::Client | Asker::Endpoint(_) => decision,
     }
 }
 

@@ -5,6 +5,7 @@ use crate::engine::{AppId, Ctx, Peer, Request, RequestKind, View, ViewerId};
 
 use super::Asker;
 use super::viewers::Texts;
+use crate::modules::notify::decision::Decision;
 use crate::modules::notify::event::Activity;
 use crate::modules::notify::facts::{ClientFacts, Protocol};
 use crate::modules::notify::notifier::Notifier;
@@ -40,6 +41,18 @@ impl Notifier {
     }
 }
 
+/// The decision about a viewer of this stream. It gets the file that it asks for, so another name is a no: the backend may
+/// lead it from a stream that is paid for to a preview.
+pub fn about_viewer(decision: Decision, stream: &str) -> Decision {
+    match decision {
+        Decision::Rename(name) if name == stream => Decision::Yes,
+        Decision::Rename(_) => Decision::No(
+            "the backend names another stream, and viewers of HLS cannot be led to one".to_owned(),
+        ),
+        decision => decision,
+    }
+}
+
 /// What callbacks tell of a viewer.
 pub fn viewer_facts(cx: &Ctx, app: AppId, view: &View) -> ClientFacts {
     facts(cx, (app, view.id), view.peer, [&view.user_agent, &view.url, &view.referer])
@@ -61,5 +74,23 @@ fn facts(
         client_id: id.serial(),
         // Viewers have no swf_url and no arguments but those of the stream; only a connect tells when it began.
         ..ClientFacts::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_viewer_is_led_to_no_other_stream() {
+        let rename = |name: &str| Decision::Rename(name.to_owned());
+        let no = Decision::No("the backend answers 403".to_owned());
+        assert_eq!(about_viewer(Decision::Yes, "cam"), Decision::Yes);
+        assert_eq!(about_viewer(no.clone(), "cam"), no);
+        assert_eq!(about_viewer(rename("cam"), "cam"), Decision::Yes);
+        for other in ["preview", "cam_low", "Cam"] {
+            let decision = about_viewer(rename(other), "cam");
+            assert!(matches!(&decision, Decision::No(why) if !why.contains(other)), "{decision:?}");
+        }
     }
 }
