@@ -247,6 +247,14 @@ const STRANGE: &[(&str, &[&str])] = &[
             "c.conf:3: differs from nginx: the master playlist has the variants that are published, and not all of hls_variant",
         ],
     ),
+    (
+        "rtmp { server { listen 127.0.0.1:0; application a { live on; hls on; hls_path FOLDER/hls; hls_nested on; }
+         application b { live on; hls on;\nhls_path FOLDER/hls/b; on_play http://127.0.0.1:9/; hls_sessions on; }
+         application c { live on; hls on; hls_path FOLDER/hls/c; } } }
+         http { server { listen 127.0.0.1:0; root FOLDER; } }",
+        &["c.conf:3: warning: files in the hls_path of application \"b\" may be those of application \"a\" (c.conf:1), so the \
+           folder counts as guarded: viewers have to show what application \"b\" asks for"],
+    ),
 ];
 
 #[test]
@@ -406,6 +414,27 @@ fn secrets_of_tokens_that_others_may_find_and_urls_without_tokens_are_warned_of(
     let said = warnings("", &format!("{KEY} {urls}"));
     let keys = elsewhere("keys", "//keys.example.com/").replace(":4:", ":6:");
     assert_eq!(said, [elsewhere("fragments", "https://cdn.example.com/hls/"), keys]);
+}
+
+#[test]
+fn tokens_that_are_good_in_two_applications_are_warned_of() {
+    let warnings = |secret: &str, name: &str| {
+        let listen = "listen 127.0.0.1:0;";
+        let text = format!(
+            "rtmp {{ live on; hls on; hls_memory on; hls_sessions on; on_play http://127.0.0.1:9/; hls_token_secret {secret};
+             server {{ {listen} application b {{ hls_path /x/b; }}\napplication live {{ hls_path /x/a; }} }}
+             server {{ {listen}\napplication {name} {{ hls_path /x/c; }} }} }}
+             http {{ server {{ {listen} location /x {{ root /; }} }} }}"
+        );
+        let warnings = notices(&text);
+        let is_of_token = |line: &String| line.contains("hls_token_secret") && !line.contains("can be read");
+        warnings.into_iter().filter(is_of_token).collect::<Vec<_>>()
+    };
+    let expected = "c.conf:5: warning: application \"live\" has the name and the \"hls_token_secret\" of another one \
+                    (c.conf:3): who may watch a stream in one can fetch the fragments of the stream of the same name in the other";
+    assert_eq!(warnings("0123456789abcdef", "live"), [expected]);
+    assert_eq!(warnings("0123456789abcdef", "other"), [""; 0]);
+    assert_eq!(warnings("off", "live"), [""; 0]);
 }
 
 /// The warnings about an application with these directives.
