@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use crate::modules::hls::files::token_secret::TokenSecret;
+use crate::modules::hls::files::token_secret::{Kept, NAME, TokenSecret};
 use crate::modules::hls::settings::Storage;
 
 /// The secrets by the canonical paths of their folders. What is known stays until the server stops.
@@ -19,13 +19,7 @@ impl TokenSecrets {
             return;
         }
         let kept = match storage {
-            Storage::Disk => TokenSecret::read(root).unwrap_or_else(|error| {
-                log::warn!(
-                    "hls: the secret of tokens is another one until the server stops, and viewers have to open their \
-                     players again after that: {error}; remove this file"
-                );
-                None
-            }),
+            Storage::Disk => kept_in(root),
             Storage::Memory => None,
         };
         match kept.map_or_else(TokenSecret::random, Ok) {
@@ -48,12 +42,41 @@ impl TokenSecrets {
     }
 }
 
+/// The secret that an earlier run has kept. As a folder is examined once, so is what is wrong with it logged once.
+fn kept_in(root: &Path) -> Option<TokenSecret> {
+    let path = root.join(NAME);
+    match TokenSecret::read(root) {
+        Ok(Kept::Nothing) => None,
+        Ok(Kept::Secret(secret)) => Some(secret),
+        Ok(Kept::Exposed(secret)) => {
+            let path = path.display();
+            log::warn!(
+                "hls: {path} has the secret of tokens, and other users may read or write it: chmod 600 {path}"
+            );
+            Some(secret)
+        }
+        Ok(Kept::Broken) => {
+            log::warn!(
+                "hls: {} has no secret of tokens and is replaced: viewers have to open their players again",
+                path.display()
+            );
+            None
+        }
+        Err(error) => {
+            log::warn!(
+                "hls: the secret of tokens is another one until the server stops, and viewers have to open their \
+                 players again after that: {error}; remove this file"
+            );
+            None
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
 
     use super::*;
-    use crate::modules::hls::files::token_secret::NAME;
     use crate::test_folder::Folder;
 
     #[test]
