@@ -35,6 +35,9 @@ const MAX_READS: usize = 1024;
 pub const MAX_HASHES: usize = 16;
 /// The most of them of one network, so that nobody else has to wait for all of them.
 const MAX_HASHES_OF_NETWORK: usize = 8;
+/// The places beyond those, in all and of one network, which only publishers take: however many viewers and others show
+/// passwords, those of publishers are checked.
+const FOR_PUBLISHERS: (usize, usize) = (8, 4);
 
 /// Who gets the result of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -265,11 +268,32 @@ impl Jobs {
         network: Option<Origin>,
         work: impl FnOnce() -> Option<T> + Send + 'static,
     ) -> Result<(), QueueFull> {
+        self.hash_within((MAX_HASHES, MAX_HASHES_OF_NETWORK), owner, network, work)
+    }
+
+    /// The same for who wants to publish.
+    pub fn hash_for_publisher<T: Any + Send>(
+        &mut self,
+        owner: JobOwner,
+        network: Option<Origin>,
+        work: impl FnOnce() -> Option<T> + Send + 'static,
+    ) -> Result<(), QueueFull> {
+        let (more, more_of_network) = FOR_PUBLISHERS;
+        let limits = (MAX_HASHES + more, MAX_HASHES_OF_NETWORK + more_of_network);
+        self.hash_within(limits, owner, network, work)
+    }
+
+    /// The same up to so many jobs in all, and of the network.
+    fn hash_within<T: Any + Send>(
+        &mut self,
+        (most, most_of_network): (usize, usize),
+        owner: JobOwner,
+        network: Option<Origin>,
+        work: impl FnOnce() -> Option<T> + Send + 'static,
+    ) -> Result<(), QueueFull> {
         self.of_networks.retain(|_, load| load.jobs() > 0);
         let of_network = network.and_then(|network| self.of_networks.get(&network));
-        if self.hashes.jobs() >= MAX_HASHES
-            || of_network.is_some_and(|load| load.jobs() >= MAX_HASHES_OF_NETWORK)
-        {
+        if self.hashes.jobs() >= most || of_network.is_some_and(|load| load.jobs() >= most_of_network) {
             return Err(QueueFull);
         }
         let of_network = network.map(|network| Arc::clone(self.of_networks.entry(network).or_default()));
@@ -370,6 +394,23 @@ mod tests {
         drop(jobs.run_all());
         assert_eq!(jobs.hash(OWNER, one, || Some(1)), Ok(()));
         assert_eq!(jobs.of_networks.len(), 1, "others are forgotten");
+    }
+
+    #[test]
+    fn the_hasher_has_places_for_publishers_when_all_others_are_taken() {
+        let (mut jobs, one) = (Jobs::default(), Some(Origin::V4([192, 0, 2, 1])));
+        let (more, more_of_network) = FOR_PUBLISHERS;
+        let publish =
+            |jobs: &mut Jobs, network| jobs.hash_for_publisher(OWNER, network, || Some(1)) == Ok(());
+        (0..MAX_HASHES_OF_NETWORK).for_each(|_| assert_eq!(jobs.hash(OWNER, one, || Some(1)), Ok(())));
+        (0..more_of_network).for_each(|_| assert!(publish(&mut jobs, one)));
+        assert!(!publish(&mut jobs, one));
+        while jobs.hash(OWNER, None, || Some(1)).is_ok() {}
+        assert_eq!(jobs.added.len(), MAX_HASHES);
+        (0..more).for_each(|_| assert!(publish(&mut jobs, None)));
+        assert!(!publish(&mut jobs, None));
+        drop(jobs.run_all());
+        assert!(publish(&mut jobs, one));
     }
 
     #[test]

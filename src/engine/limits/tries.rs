@@ -3,6 +3,7 @@
 //!
 //! What was wrong has one form of log line, by which programs may block the address.
 
+use std::any::Any;
 use std::fmt;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use crate::auth::mask;
 use crate::engine::ctx::Ctx;
 use crate::engine::http::request::HttpRequest;
 use crate::engine::ids::SessionId;
+use crate::engine::jobs::{JobOwner, Jobs, QueueFull};
 use crate::engine::limits::guesses::Purpose;
 use crate::engine::limits::origin::Origin;
 use crate::engine::peer::Peer;
@@ -64,6 +66,19 @@ impl Try {
     /// The network of its client, as it is counted; none for this machine and for a proxy.
     pub fn network(&self) -> Option<Origin> {
         Origin::of(self.peer).filter(|_| !self.is_trusted)
+    }
+
+    /// Has a thread judge it. The error if too many wait for that.
+    pub fn judge<T: Any + Send>(
+        &self,
+        jobs: &mut Jobs,
+        owner: JobOwner,
+        work: impl FnOnce() -> Option<T> + Send + 'static,
+    ) -> Result<(), QueueFull> {
+        match self.purpose {
+            Purpose::Publish => jobs.hash_for_publisher(owner, self.network(), work),
+            Purpose::Play => jobs.hash(owner, self.network(), work),
+        }
     }
 
     /// The time that it has to wait before it is looked at, if its address has been wrong too often. To be asked once for

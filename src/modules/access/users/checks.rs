@@ -15,7 +15,7 @@ use super::file::UserFile;
 pub const MODULE: &str = "access";
 
 /// How long a request waits for the result: as many as may wait before it take a second each at most.
-const WAIT: Duration = Duration::from_secs(20);
+const WAIT: Duration = Duration::from_secs(28);
 
 /// What is told if the password is not verified for want of time.
 const BUSY: &str = "too many passwords are being checked; try again";
@@ -68,7 +68,7 @@ impl Checks {
         let (path, hasher) = (file.path.clone(), hasher.clone());
         let work = move || Some(Checked::from(users::judge(&path, &claim, &hasher)));
         let owner = JobOwner::Module { name: MODULE, token: self.last };
-        if cx.jobs.hash(owner, tried.network(), work).is_err() {
+        if tried.judge(&mut cx.jobs, owner, work).is_err() {
             return Verdict::Deny(Refusal::of_request(BUSY));
         }
         self.waiting.insert(self.last, Check { ticket: request.ticket, purpose, directive, tried });
