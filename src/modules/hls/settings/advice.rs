@@ -53,7 +53,8 @@ fn check_beside((application, app): Configured<'_, '_>, before: &[Configured<'_,
     }
     let is_guarded = features.guards_viewers();
     let mixes = |(other, of_other): &&Configured<'_, '_>| {
-        other.features.guards_viewers() != is_guarded && have_one_folder(folder_of(app), folder_of(of_other))
+        other.features.guards_viewers() != is_guarded
+            && have_one_folder(&folder_of(app), &folder_of(of_other))
     };
     if let Some((first, _)) = before.iter().find(mixes) {
         let guarded = if is_guarded { name } else { &first.name };
@@ -83,11 +84,11 @@ fn folder_of(app: &App) -> (PathBuf, Layout) {
 
 /// Whether files of streams may be those of either application: in the same folder, or if one has the folder of a stream of
 /// the other.
-fn have_one_folder(one: (PathBuf, Layout), other: (PathBuf, Layout)) -> bool {
+fn have_one_folder(one: &(PathBuf, Layout), other: &(PathBuf, Layout)) -> bool {
     let is_in = |inner: &Path, (outer, layout): &(PathBuf, Layout)| {
         *layout == Layout::Nested && inner.parent() == Some(outer)
     };
-    one.0 == other.0 || is_in(&one.0, &other) || is_in(&other.0, &one)
+    one.0 == other.0 || is_in(&one.0, other) || is_in(&other.0, one)
 }
 
 /// Whether a token of one is good in the other.
@@ -163,8 +164,8 @@ mod tests {
             (&flat, &folder("/hls/a", Layout::Nested), false),
             (&flat, &folder("/hls2", Layout::Flat), false),
         ] {
-            assert_eq!(have_one_folder(one.clone(), other.clone()), expected, "{one:?} {other:?}");
-            assert_eq!(have_one_folder(other.clone(), one.clone()), expected, "{other:?} {one:?}");
+            assert_eq!(have_one_folder(one, other), expected, "{one:?} {other:?}");
+            assert_eq!(have_one_folder(other, one), expected, "{other:?} {one:?}");
         }
     }
 
