@@ -20,6 +20,13 @@ impl Hasher {
         Self(Hmac::new(key.into()))
     }
 
+    /// A hasher with a random key, or the reason for which there is none.
+    pub fn random() -> Result<Self, String> {
+        let mut key = [0; 64];
+        getrandom::fill(&mut key).map_err(|error| format!("no random bytes: {error}"))?;
+        Ok(Self::new(&key))
+    }
+
     /// A hasher whose key is derived from a text that nobody else knows.
     pub fn from_secret(text: &str) -> Self {
         let Digest(derived) = Self::new(&[0; 64]).digest(text);
@@ -70,6 +77,8 @@ mod tests {
         assert_eq!(one.digest("secret"), one.digest("secret"));
         assert_ne!(one.digest("secret"), one.digest("secret "));
         assert_ne!(one.digest("secret"), other.digest("secret"));
+        let random = || Hasher::random().unwrap();
+        assert_ne!(random().digest("secret"), random().digest("secret"));
     }
 
     #[test]

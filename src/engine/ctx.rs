@@ -233,12 +233,18 @@ impl Ctx {
 
     /// The surroundings of sinks, and of what works on their files.
     pub fn outlet(&mut self) -> Outlet<'_> {
-        Outlet {
+        self.streams_and_outlet().1
+    }
+
+    /// The streams, the surroundings of their sinks, and how panics of sinks are handled.
+    pub fn streams_and_outlet(&mut self) -> (&mut Streams, Outlet<'_>, &Panics) {
+        let outlet = Outlet {
             now: self.now,
             memory: &mut self.memory,
             jobs: &mut self.jobs,
             lists: &mut self.viewing.lists,
-        }
+        };
+        (&mut self.streams, outlet, &self.panics)
     }
 
     /// Whether the server accepts nothing new and finishes what it has: another process may have its streams already.

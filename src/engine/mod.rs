@@ -94,7 +94,7 @@ pub use viewing::Viewing;
 pub use viewing::admission::Admission;
 pub use viewing::files::{HlsFile, HlsFileKind, HlsFiles};
 pub use viewing::lists::HlsLists;
-pub use viewing::marks::{Marker, Marks};
+pub use viewing::marks::{Marker, Marks, leads_elsewhere};
 pub use viewing::view::{View, ViewerId};
 pub use viewing::viewers::Viewers;
 pub use work::Action;

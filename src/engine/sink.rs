@@ -35,6 +35,13 @@ pub struct Outlet<'a> {
     pub lists: &'a mut HlsLists,
 }
 
+impl Outlet<'_> {
+    /// The same at another time.
+    pub fn at(&mut self, now: Now) -> Outlet<'_> {
+        Outlet { now, memory: self.memory, jobs: self.jobs, lists: self.lists }
+    }
+}
+
 /// An output of one stream, such as a set of HLS fragments.
 ///
 /// An error ends the sink with one log line; the publisher stays. A sink is finished before it is dropped, or abandoned

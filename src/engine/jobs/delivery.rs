@@ -2,7 +2,6 @@
 
 use crate::engine::Engine;
 use crate::engine::jobs::{FinishedJob, JobOwner};
-use crate::engine::sink::Outlet;
 
 impl Engine {
     /// Gives the result of a job to its owner, if that is still there.
@@ -24,15 +23,9 @@ impl Engine {
                 });
             }
             JobOwner::Sink { stream, name } => {
-                let cx = &mut self.cx;
-                let Some(stream) = cx.streams.get_mut(stream) else { return };
-                let outlet = &mut Outlet {
-                    now: cx.now,
-                    memory: &mut cx.memory,
-                    jobs: &mut cx.jobs,
-                    lists: &mut cx.viewing.lists,
-                };
-                stream.give_result(name, result, outlet, &cx.panics);
+                let (streams, mut outlet, panics) = self.cx.streams_and_outlet();
+                let Some(stream) = streams.get_mut(stream) else { return };
+                stream.give_result(name, result, &mut outlet, panics);
             }
             JobOwner::Unpublish(publisher) => {
                 let Ok(rounds_left) = result.take() else { return };

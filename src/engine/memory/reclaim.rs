@@ -6,20 +6,13 @@ use std::collections::HashMap;
 
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::SessionId;
-use crate::engine::sink::Outlet;
 
 impl Ctx {
     /// Has sinks and late readers give back memory that others want.
     pub(in crate::engine) fn reclaim_memory(&mut self) {
         if self.memory.is_crowded() {
-            let outlet = &mut Outlet {
-                now: self.now,
-                memory: &mut self.memory,
-                jobs: &mut self.jobs,
-                lists: &mut self.viewing.lists,
-            };
-            let streams = self.streams.iter_mut();
-            streams.for_each(|stream| stream.let_sinks_give_way(outlet, &self.panics));
+            let (streams, mut outlet, panics) = self.streams_and_outlet();
+            streams.iter_mut().for_each(|stream| stream.let_sinks_give_way(&mut outlet, panics));
             self.memory.clear_crowded();
         }
         let wanted = self.memory.take_wanted();

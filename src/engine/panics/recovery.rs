@@ -10,7 +10,6 @@ use crate::engine::ids::{Endpoint, SessionId, StreamId};
 use crate::engine::module::Module;
 use crate::engine::panics::Panics;
 use crate::engine::session::roles::SessionRole;
-use crate::engine::sink::Outlet;
 use crate::engine::timers::Timer;
 
 impl Engine {
@@ -101,14 +100,9 @@ impl Engine {
     pub(in crate::engine) fn end_stream_after_panic(&mut self, id: StreamId) {
         self.call_publish_end(id);
         self.call_stream_end(id);
-        if let Some(stream) = self.cx.streams.get_mut(id) {
-            let outlet = &mut Outlet {
-                now: self.cx.now,
-                memory: &mut self.cx.memory,
-                jobs: &mut self.cx.jobs,
-                lists: &mut self.cx.viewing.lists,
-            };
-            stream.drop_sinks(outlet, &self.cx.panics);
+        let (streams, mut outlet, panics) = self.cx.streams_and_outlet();
+        if let Some(stream) = streams.get_mut(id) {
+            stream.drop_sinks(&mut outlet, panics);
             stream.clear();
         }
         self.restart_players(id);

@@ -28,7 +28,6 @@ use crate::engine::rtmp::publish::LeaveReason;
 use crate::engine::session::log_limits::DetectedProtocol;
 use crate::engine::session::roles::{MAX_ROLES, SessionRole};
 use crate::engine::session::{Life, Session};
-use crate::engine::sink::Outlet;
 use crate::engine::stream::name::{NameError, SentName, StreamName};
 use crate::media::Frame;
 use crate::rtmp::command::{Connect, Play, Publish};
@@ -274,14 +273,9 @@ impl Engine {
                 return false;
             }
         }
-        if let Some(stream) = self.cx.streams.get_mut(stream_id) {
-            let outlet = &mut Outlet {
-                now: self.cx.now,
-                memory: &mut self.cx.memory,
-                jobs: &mut self.cx.jobs,
-                lists: &mut self.cx.viewing.lists,
-            };
-            stream.feed_sinks(&frame, outlet, &self.cx.panics);
+        let (streams, mut outlet, panics) = self.cx.streams_and_outlet();
+        if let Some(stream) = streams.get_mut(stream_id) {
+            stream.feed_sinks(&frame, &mut outlet, panics);
         }
         true
     }

@@ -10,7 +10,7 @@ use crate::engine::ids::{AppId, Endpoint, SessionId, StreamId};
 use crate::engine::quantities::duration;
 use crate::engine::session::roles::SessionRole;
 use crate::engine::session::{Life, STEP_DEADLINE, Session};
-use crate::engine::sink::{Finish, Outlet};
+use crate::engine::sink::Finish;
 use crate::engine::stream::name::{SentName, StreamName};
 use crate::engine::timers::Timer;
 use crate::engine::work::Action;
@@ -57,15 +57,10 @@ impl Engine {
         }
         let Some(policy) = self.cx.apps.get(app).map(|app| app.policy) else { return };
         let stream_id = self.cx.find_or_create_stream(app, name);
-        let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
+        let (streams, mut outlet, panics) = self.cx.streams_and_outlet();
+        let Some(stream) = streams.get_mut(stream_id) else { return };
         let continues = stream.is_live();
-        let outlet = &mut Outlet {
-            now: self.cx.now,
-            memory: &mut self.cx.memory,
-            jobs: &mut self.cx.jobs,
-            lists: &mut self.cx.viewing.lists,
-        };
-        stream.begin(endpoint, publish_type, outlet, &self.cx.panics);
+        stream.begin(endpoint, publish_type, &mut outlet, panics);
         stream.mux = policy.mux;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.roles.add(SessionRole::Publisher { stream: stream_id, msid, sent });
@@ -158,13 +153,9 @@ impl Engine {
         let (kept, and) = (grace.as_secs_f32(), if why.is_empty() { ";" } else { ", and" });
         log::info!("{id} stops publishing {summary}{why}{and} the name is kept for {kept} s");
         let until = self.cx.now.instant + grace;
-        let outlet = &mut Outlet {
-            now: self.cx.now,
-            memory: &mut self.cx.memory,
-            jobs: &mut self.cx.jobs,
-            lists: &mut self.cx.viewing.lists,
-        };
-        stream.begin_grace(until, outlet, &self.cx.panics);
+        let (streams, mut outlet, panics) = self.cx.streams_and_outlet();
+        let Some(stream) = streams.get_mut(stream_id) else { return };
+        stream.begin_grace(until, &mut outlet, panics);
         self.cx.timers.add(until, Timer::Stream(stream_id));
     }
 
@@ -194,15 +185,10 @@ impl Engine {
 
     fn end_stream(&mut self, stream_id: StreamId) {
         self.call_stream_end(stream_id);
-        let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
         let why = if self.cx.draining { Finish::ServerStops } else { Finish::StreamEnded };
-        let outlet = &mut Outlet {
-            now: self.cx.now,
-            memory: &mut self.cx.memory,
-            jobs: &mut self.cx.jobs,
-            lists: &mut self.cx.viewing.lists,
-        };
-        stream.finish_sinks(why, outlet, &self.cx.panics);
+        let (streams, mut outlet, panics) = self.cx.streams_and_outlet();
+        let Some(stream) = streams.get_mut(stream_id) else { return };
+        stream.finish_sinks(why, &mut outlet, panics);
         stream.clear();
         self.tell_players_of_end(stream_id);
         self.cx.streams.remove_if_idle(stream_id);

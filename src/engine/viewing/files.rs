@@ -258,7 +258,7 @@ impl Extension {
 }
 
 /// A number as HLS writes it: without a sign or leading zeros.
-fn number(digits: &str) -> Option<u64> {
+pub(super) fn number(digits: &str) -> Option<u64> {
     let number: u64 = digits.parse().ok()?;
     (number.to_string() == digits).then_some(number)
 }

@@ -8,6 +8,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::auth::segment_token::{ARGUMENT, SegmentSigner};
+use crate::engine::viewing::files::number;
 
 /// The beginning of our own comments, which say nothing to players: they name removed fragments and describe variants.
 const COMMENT: &[u8] = b"#millstream";
@@ -107,7 +108,8 @@ impl Marks {
             return Some(self.query.clone()).filter(|query| !query.is_empty());
         }
         let known = ["ts", "key"].into_iter().find(|known| is(known))?;
-        let file = format!("{}.{known}", number(stem)?);
+        // `NAME-ID` or `ID`.
+        let file = format!("{}.{known}", number(stem.rsplit('-').next()?)?);
         Some(format!("{ARGUMENT}={}", self.signer.token(&self.path, &file)))
     }
 }
@@ -147,19 +149,11 @@ fn uri_attribute(line: &[u8]) -> Option<Range<usize>> {
     }
 }
 
-/// Whether a URI has a scheme or a host of its own.
-fn leads_elsewhere(uri: &[u8]) -> bool {
+/// Whether a URI, or the beginning of one, has a scheme or a host of its own.
+pub fn leads_elsewhere(uri: &[u8]) -> bool {
     let is_of_scheme = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
     let end = uri.iter().position(|byte| !is_of_scheme(byte)).unwrap_or(uri.len());
     uri.starts_with(b"//") || uri.first().is_some_and(u8::is_ascii_alphabetic) && uri.get(end) == Some(&b':')
-}
-
-/// The number of a fragment or key in the name of its file without the extension: `NAME-ID` or `ID`.
-fn number(stem: &str) -> Option<u64> {
-    let digits = stem.rsplit('-').next()?;
-    let number: u64 = digits.parse().ok()?;
-    // Only as HLS writes it: no sign, no leading zero.
-    (number.to_string() == digits).then_some(number)
 }
 
 /// A query as it may stand in a URI between quotes.

@@ -133,13 +133,8 @@ pub fn play_links(scope: &Scope<'_>) -> LinkScope {
 
 /// A hasher under a random key.
 pub fn random_hasher(config: &Config<'_>) -> Result<Hasher, Error> {
-    let mut key = [0; 64];
-    match getrandom::fill(&mut key) {
-        Ok(()) => Ok(Hasher::new(&key)),
-        Err(error) => {
-            let place = config.applications.first().map(|app| app.scope.place("publish_key"));
-            let place = place.unwrap_or_else(crate::conf::Place::command_line);
-            Err(Error::in_place(place, format!("no random bytes: {error}")))
-        }
-    }
+    Hasher::random().map_err(|why| {
+        let place = config.applications.first().map(|app| app.scope.place("publish_key"));
+        Error::in_place(place.unwrap_or_else(crate::conf::Place::command_line), why)
+    })
 }

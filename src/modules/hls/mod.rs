@@ -22,8 +22,8 @@ use std::time::{Duration, Instant};
 
 use crate::conf::{self, Directive};
 use crate::engine::{
-    AppId, ByApp, Config, Ctx, Gate, JobOwner, JobResult, Module, Outlet, Probe, Refusal, Request,
-    RequestKind, Served, SessionRole, Stream, StreamId, StreamName, TimerId, Verdict,
+    AppId, ByApp, Config, Ctx, Gate, JobOwner, JobResult, Module, Probe, Refusal, Request, RequestKind,
+    Served, SessionRole, Stream, StreamId, StreamName, TimerId, Verdict,
 };
 
 use files::case::Case;
@@ -158,17 +158,12 @@ impl Module for Hls {
     }
 
     fn on_stream_start(&mut self, cx: &mut Ctx, id: StreamId) {
-        let Some(stream) = cx.streams.get_mut(id) else { return };
+        let (streams, mut outlet, _) = cx.streams_and_outlet();
+        let Some(stream) = streams.get_mut(id) else { return };
         let Some(Some(app)) = self.apps.get(stream.app).cloned() else { return };
         let name = stream.name.as_str();
         let label = Rc::clone(&stream.label);
-        let outlet = &mut Outlet {
-            now: cx.now,
-            memory: &mut cx.memory,
-            jobs: &mut cx.jobs,
-            lists: &mut cx.viewing.lists,
-        };
-        match self.streams.begin(id, &app, name, outlet) {
+        match self.streams.begin(id, &app, name, &mut outlet) {
             Ok(segmenter) => {
                 log::info!("{label}: hls is {}", self.url_or_file(&app, name));
                 stream.add_sink(NAME, Box::new(segmenter));

@@ -15,7 +15,7 @@ impl Segmenter {
         let frames = held.take();
         self.state = State::Probing(Probe::default());
         for (frame, now) in frames {
-            let outlet = &mut Outlet { now, memory: outlet.memory, jobs: outlet.jobs, lists: outlet.lists };
+            let outlet = &mut outlet.at(now);
             self.take(&frame, outlet)?;
             self.store(outlet)?;
         }

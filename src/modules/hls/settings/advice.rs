@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::conf::{FindingKind, Node, Place, Scope};
-use crate::engine::{Application, ByApp, Config, Probe};
+use crate::engine::{Application, ByApp, Config, Probe, leads_elsewhere};
 use crate::http::Url;
 
 use crate::modules::hls::files::folder::absolute;
@@ -138,9 +138,7 @@ fn check_urls(application: &Application<'_>, app: &App, probe: &mut Probe) {
 /// Whether the URI of a file that begins with this text gets a token: not if it leads to another host, or the name of the
 /// file is no part of its path.
 fn takes_token(url: &str) -> bool {
-    let is_of_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
-    let has_scheme = url.trim_start_matches(is_of_scheme).starts_with(':') && !url.starts_with(':');
-    !has_scheme && !url.starts_with("//") && !url.contains(['?', '#'])
+    !leads_elsewhere(url.as_bytes()) && !url.contains(['?', '#'])
 }
 
 /// The directive of the block itself, or the block.
@@ -171,7 +169,7 @@ mod tests {
 
     #[test]
     fn files_of_another_host_get_no_token() {
-        for url in ["", "/hls/", "hls/", "../", "/a:b/", "x%3Ay/"] {
+        for url in ["", "/hls/", "hls/", "../", "/a:b/", "x%3Ay/", "1a:b/"] {
             assert!(takes_token(url), "{url}");
         }
         for url in ["https://cdn.example.com/hls/", "//cdn.example.com/", "HTTP:x", "/k?f=", "/hls/#"] {

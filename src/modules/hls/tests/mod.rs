@@ -21,6 +21,7 @@ use super::settings::{Cleanup, Continuation, Ending, Settings};
 use super::streams::waits::NEXT_TURN;
 use super::streams::{MAX_ENDED, MAX_REMOVED};
 use super::*;
+use crate::engine::Outlet;
 use crate::engine::{Finish, HlsLists, Jobs, MemoryFiles, Now, Sink};
 use crate::media::{Frame, Kind};
 use crate::modules::hls::settings::variant::Variant;

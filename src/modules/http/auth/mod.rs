@@ -47,15 +47,11 @@ struct Checked {
 impl Logins {
     /// An empty one, with a random key.
     pub fn new(location: Option<&Location<'_>>) -> Result<Self, conf::Error> {
-        let mut key = [0; 64];
-        match getrandom::fill(&mut key) {
-            Ok(()) => Ok(Self { hasher: Some(Hasher::new(&key)), remembered: Remembered::default() }),
-            Err(error) => {
-                let place = location.map(|location| location.scope.place("auth_basic"));
-                let place = place.unwrap_or_else(conf::Place::command_line);
-                Err(conf::Error::in_place(place, format!("no random bytes: {error}")))
-            }
-        }
+        let hasher = Hasher::random().map_err(|why| {
+            let place = location.map(|location| location.scope.place("auth_basic"));
+            conf::Error::in_place(place.unwrap_or_else(conf::Place::command_line), why)
+        })?;
+        Ok(Self { hasher: Some(hasher), remembered: Remembered::default() })
     }
 
     /// The user of a request, or what becomes of it instead.
