@@ -94,6 +94,7 @@ pub use viewing::Viewing;
 pub use viewing::admission::Admission;
 pub use viewing::files::{HlsFile, HlsFileKind, HlsFiles};
 pub use viewing::lists::HlsLists;
+pub use viewing::marked::{MarkedLists, Version as MarkedVersion};
 pub use viewing::marks::{Marker, Marks, leads_elsewhere};
 pub use viewing::view::{View, ViewerId};
 pub use viewing::viewers::Viewers;

@@ -84,7 +84,7 @@ impl From<Answer> for Route {
 /// The composing of a long answer, such as a list of thousands, in steps between which other sessions are served.
 pub trait Compose: fmt::Debug {
     /// Does one step of about a millisecond, [`COMPOSED_AT_ONCE`] entries of a list.
-    fn step(&mut self, cx: &Ctx) -> Composed;
+    fn step(&mut self, cx: &mut Ctx) -> Composed;
 
     /// Takes what a reader has found; then the next step follows.
     fn take(&mut self, _finding: JobResult) {}

@@ -1,7 +1,10 @@
 //! Viewers of HLS in virtual time: who gets a playlist, who is counted, and who has left.
 
+use std::path::Path;
+
 use crate::auth::segment_token::SegmentSigner;
 use crate::auth::signature::{Signed, Signer};
+use crate::engine::MarkedVersion;
 use crate::engine::tests::*;
 
 /// The application `live` with these directives, and the application `open` without any; their files are in memory.
@@ -18,10 +21,7 @@ fn world(settings: &str) -> World {
         ("/x/hls/dog-7.ts", "media"),
         ("/x/open/cam.m3u8", list),
     ] {
-        let memory = &mut world.engine.cx.memory;
-        let draft = memory.begin_draft(None).unwrap();
-        memory.append(&draft, text.as_bytes(), 0).unwrap();
-        memory.publish(draft, path.into(), world.now.wall, Duration::from_secs(86_400));
+        write(&mut world, path, text);
     }
     world
 }
@@ -108,6 +108,87 @@ fn a_playlist_for_one_viewer_is_kept_by_no_cache_whatever_the_configuration_says
         assert!(path.starts_with("/open") || controls.len() == 1 && !answer.contains("Expires"), "{answer}");
         assert_eq!(answer.contains("ETag"), path.starts_with("/open"), "{answer}");
     }
+}
+
+/// Has another text in the place of a file in memory.
+fn write(world: &mut World, path: &str, text: &str) {
+    let memory = &mut world.engine.cx.memory;
+    let draft = memory.begin_draft(None).unwrap();
+    memory.append(&draft, text.as_bytes(), 0).unwrap();
+    memory.publish(draft, path.into(), world.now.wall, Duration::from_secs(86_400));
+}
+
+/// Has a text in the place of what is kept for all viewers of the playlist of `cam`.
+fn keep(world: &mut World, text: &str) {
+    let cx = &mut world.engine.cx;
+    let path = Path::new("/x/hls/cam.m3u8");
+    let (memory, file) = (cx.memory.get(path).unwrap(), cx.viewing.file(path).unwrap());
+    let marks = cx.viewing.marks(&file, "").unwrap();
+    let version = MarkedVersion::new(&file, &marks, (memory.modified, memory.body().len()));
+    assert!(cx.viewing.marked.find(&version).is_some(), "it has been kept");
+    cx.viewing.marked.keep(version, text.as_bytes().into());
+}
+
+#[test]
+fn a_playlist_is_marked_once_for_all_viewers_until_it_or_the_secret_changes() {
+    let settings = "play_key secret-of-all; play_key secret-of-cam cam; hls_token_secret a-secret-of-tokens;";
+    let mut world = world(settings);
+    let token = |secret: &str, file: &str| SegmentSigner::new(secret.as_bytes()).token("live/cam", file);
+    let body = |world: &mut World, key: &str| {
+        let answer = get(world, &format!("/hls/cam.m3u8?key={key}"));
+        assert!(answer.contains("Cache-Control: private, no-store\r\n"), "{answer}");
+        answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+    };
+    let expected = |secret, number: u32| {
+        let file = format!("{number}.ts");
+        format!("#EXTM3U\n#EXTINF:2.000,\ncam-{file}?t={}\n", token(secret, &file))
+    };
+    assert_eq!(body(&mut world, "secret-of-all"), expected("a-secret-of-tokens", 7));
+    keep(&mut world, "kept");
+    for key in ["secret-of-all", "secret-of-cam"] {
+        assert_eq!(body(&mut world, key), "kept");
+    }
+    // A text of the same length, a moment later.
+    world.now.wall += Duration::from_nanos(1);
+    write(&mut world, "/x/hls/cam.m3u8", "#EXTM3U\n#EXTINF:2.000,\ncam-8.ts\n");
+    assert_eq!(body(&mut world, "secret-of-all"), expected("a-secret-of-tokens", 8));
+    keep(&mut world, "kept");
+    world.reload(&config(&settings.replace("a-secret-of-tokens", "another-secret-of")));
+    assert_eq!(body(&mut world, "secret-of-all"), expected("another-secret-of", 8));
+    assert_eq!(status(&mut world, "/hls/cam.m3u8?key=other"), "403");
+}
+
+#[test]
+fn a_master_playlist_has_the_query_of_each_viewer_and_nobody_elses() {
+    let mut world = world("play_key secret-of-all; play_key secret-of-cam cam;");
+    write(&mut world, "/x/hls/cam.m3u8", "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\ncam_low.m3u8\n");
+    for key in ["secret-of-all", "secret-of-cam", "secret-of-all"] {
+        let answer = get(&mut world, &format!("/hls/cam.m3u8?key={key}"));
+        assert!(answer.ends_with(&format!("cam_low.m3u8?key={key}\n")), "{answer}");
+    }
+}
+
+#[test]
+fn viewers_who_ask_for_a_long_playlist_at_once_have_it_marked_once() {
+    let mut world = world("play_key secret-of-all;");
+    let entry = |number: usize| format!("#EXTINF:2.000,\ncam-{number}.ts\n");
+    let text: String = std::iter::once("#EXTM3U\n".to_owned()).chain((0..1000).map(entry)).collect();
+    write(&mut world, "/x/hls/cam.m3u8", &text);
+    let clients: Vec<_> = (1..=20)
+        .map(|_| {
+            let id = world.engine.accept(1, ENDS, world.now).unwrap();
+            let head = "GET /hls/cam.m3u8?key=secret-of-all HTTP/1.1\r\nHost: a\r\n\r\n";
+            world.engine.input(id, head.as_bytes(), world.now);
+            id
+        })
+        .collect();
+    world.end_turn();
+    let answers: Vec<_> =
+        clients.iter().map(|id| String::from_utf8(world.take(*id, usize::MAX).concat()).unwrap()).collect();
+    assert!(answers.iter().all(|answer| answer.matches(".ts?t=").count() == 1000));
+    // Nobody's text but the last one's is another.
+    let kept = &world.engine.cx.viewing.marked;
+    assert_eq!(kept.kept_so_far(), 1);
 }
 
 #[test]

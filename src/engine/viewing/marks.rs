@@ -34,6 +34,14 @@ pub struct Marker {
     /// Bytes of the text that have been marked.
     done: usize,
     marked: Vec<u8>,
+    is_for_all: bool,
+}
+
+/// What is added to a URI.
+enum Addition {
+    Token(String),
+    /// The viewer's query, which may be empty.
+    Query,
 }
 
 impl Marker {
@@ -42,7 +50,7 @@ impl Marker {
         marks.query = escape(&marks.query);
         // A token takes 15 bytes; an entry without one has from 25 to 80.
         let marked = Vec::with_capacity(text.len() + text.len() / 4);
-        Self { marks, text, done: 0, marked }
+        Self { marks, text, done: 0, marked, is_for_all: true }
     }
 
     /// Marks so many lines; true once there are no more.
@@ -53,10 +61,17 @@ impl Marker {
             if length == 0 {
                 return true;
             }
-            self.marks.mark_line(rest.get(..length).unwrap_or_default(), &mut self.marked);
+            let line = rest.get(..length).unwrap_or_default();
+            self.is_for_all &= self.marks.mark_line(line, &mut self.marked);
             self.done += length;
         }
         self.done == self.text.len()
+    }
+
+    /// Whether what has been marked is the same for all viewers: no URI of a playlist is in it, which would carry on the
+    /// viewer's query.
+    pub fn is_for_all(&self) -> bool {
+        self.is_for_all
     }
 
     /// The marked text, once there are no more lines.
@@ -67,50 +82,59 @@ impl Marker {
 }
 
 impl Marks {
-    /// Appends a line with its end, unless it is one of our own comments.
-    fn mark_line(&self, line: &[u8], marked: &mut Vec<u8>) {
+    /// Made with the secret of the tokens, so that another secret makes another text. It opens nothing.
+    pub(super) fn proof(&self) -> String {
+        self.signer.token(&self.path, "")
+    }
+
+    /// Appends a line with its end, unless it is one of our own comments. False if the line is not the same for all
+    /// viewers.
+    fn mark_line(&self, line: &[u8], marked: &mut Vec<u8>) -> bool {
         let content = line.strip_suffix(b"\n").unwrap_or(line);
         let content = content.strip_suffix(b"\r").unwrap_or(content);
         if content.starts_with(COMMENT) {
-            return;
+            return true;
         }
         let uri = match content.first() {
             Some(b'#') => uri_attribute(content),
             _ => Some(0..content.len()),
         };
         let added = uri.and_then(|uri| self.addition(content.get(uri.clone())?, uri.start));
-        let (place, text) = added.unwrap_or_else(|| (line.len(), String::new()));
+        let is_for_all = !matches!(added, Some((.., Addition::Query)));
+        let (place, sign, argument) = match added {
+            Some((place, sign, Addition::Token(token))) => (place, sign, format!("{ARGUMENT}={token}")),
+            Some((place, sign, Addition::Query)) if !self.query.is_empty() => {
+                (place, sign, self.query.clone())
+            }
+            Some((_, _, Addition::Query)) | None => (line.len(), "", String::new()),
+        };
         let (before, behind) = line.split_at_checked(place).unwrap_or((line, b""));
-        for part in [before, text.as_bytes(), behind] {
+        for part in [before, sign.as_bytes(), argument.as_bytes(), behind] {
             marked.extend_from_slice(part);
         }
+        is_for_all
     }
 
-    /// What is added to a URI that begins at `start` in its line, and where; none if it stays as it is.
-    fn addition(&self, uri: &[u8], start: usize) -> Option<(usize, String)> {
+    /// What is added to a URI that begins at `start` in its line: where, and behind which sign. None if it stays as it
+    /// is.
+    fn addition(&self, uri: &[u8], start: usize) -> Option<(usize, &'static str, Addition)> {
         if leads_elsewhere(uri) {
             return None;
         }
         let length = uri.iter().position(|byte| *byte == b'#').unwrap_or(uri.len());
         let uri = uri.get(..length)?;
-        let query = uri.iter().position(|byte| *byte == b'?');
-        let argument = self.argument(uri.get(..query.unwrap_or(length))?)?;
-        let sign = if query.is_some() { '&' } else { '?' };
-        Some((start + length, format!("{sign}{argument}")))
-    }
-
-    /// The argument that is added to the URI with that path; none if it is no file of HLS.
-    fn argument(&self, path: &[u8]) -> Option<String> {
+        let (place, sign) = (start + length, if uri.contains(&b'?') { "&" } else { "?" });
+        let path = uri.split(|byte| *byte == b'?').next()?;
         let name = std::str::from_utf8(path.rsplit(|byte| *byte == b'/').next()?).ok()?;
         let (stem, extension) = name.rsplit_once('.')?;
         let is = |known: &str| extension.eq_ignore_ascii_case(known);
         if is("m3u8") {
-            return Some(self.query.clone()).filter(|query| !query.is_empty());
+            return Some((place, sign, Addition::Query));
         }
         let known = ["ts", "key"].into_iter().find(|known| is(known))?;
         // `NAME-ID` or `ID`.
         let file = format!("{}.{known}", number(stem.rsplit('-').next()?)?);
-        Some(format!("{ARGUMENT}={}", self.signer.token(&self.path, &file)))
+        Some((place, sign, Addition::Token(self.signer.token(&self.path, &file))))
     }
 }
 
@@ -261,6 +285,22 @@ mod tests {
     }
 
     #[test]
+    fn a_text_is_for_all_viewers_if_no_playlist_is_in_it() {
+        for (text, expected) in [
+            ("#EXTM3U\n#EXT-X-KEY:URI=\"1.key\"\ncam-1.ts\nhttps://cdn/x.m3u8\n", true),
+            ("#EXTM3U\ncam_low.m3u8\ncam-1.ts\n", false),
+            ("#EXT-X-MEDIA:URI=\"a.M3U8?b\"", false),
+            ("", true),
+        ] {
+            for query in ["", "key=k"] {
+                let mut marker = Marker::new(marks(query), text.as_bytes().to_vec());
+                while !marker.step(1) {}
+                assert_eq!(marker.is_for_all(), expected, "{text}");
+            }
+        }
+    }
+
+    #[test]
     fn what_may_not_stand_in_a_uri_is_escaped_in_the_query() {
         assert_eq!(marked("a=\r\n#\t☃%20", "x.m3u8"), "x.m3u8?a=%0D%0A%23%09%E2%98%83%20");
     }
@@ -293,6 +333,10 @@ mod tests {
         ] {
             assert_eq!(marked("key=k", line), line);
         }
+        assert_eq!(
+            marked("", "#EXT-X-KEY:A=\"?\",URI=\"1.key\""),
+            format!("#EXT-X-KEY:A=\"?\",URI=\"1.key?t={}\"", token("1.key"))
+        );
         assert_eq!(
             marked("", "#EXT-X-KEY:A=b, URI=\"1.key\""),
             format!("#EXT-X-KEY:A=b, URI=\"1.key?t={}\"", token("1.key"))

@@ -12,6 +12,7 @@ pub(in crate::engine) mod gate;
 pub(in crate::engine) mod guard;
 pub(in crate::engine) mod identity;
 pub(in crate::engine) mod lists;
+pub(in crate::engine) mod marked;
 pub(in crate::engine) mod marks;
 pub(in crate::engine) mod view;
 pub(in crate::engine) mod viewers;
@@ -27,6 +28,7 @@ use crate::engine::viewing::files::{HlsFile, HlsFileKind, HlsFiles};
 use crate::engine::viewing::guard::Guard;
 use crate::engine::viewing::identity::{Identities, carried};
 use crate::engine::viewing::lists::HlsLists;
+use crate::engine::viewing::marked::MarkedLists;
 use crate::engine::viewing::marks::Marks;
 use crate::engine::viewing::viewers::{Ended, Viewers};
 
@@ -43,6 +45,8 @@ pub struct Viewing {
     /// Makes the tokens of each guarded application. Set by HLS, which keeps the secrets.
     pub signers: ByApp<SegmentSigner>,
     stand_in: SegmentSigner,
+    /// The playlists with tokens that are the same for all viewers.
+    pub marked: MarkedLists,
     /// Who watches.
     pub viewers: Viewers,
     pub(in crate::engine) identities: Identities,
@@ -62,6 +66,7 @@ impl Viewing {
             lists: HlsLists::default(),
             signers: ByApp::default(),
             stand_in: SegmentSigner::new(identities.secret().as_bytes()),
+            marked: MarkedLists::default(),
             viewers: Viewers::default(),
             identities,
             guards: applications.iter().map(|app| (app.id, Guard::of(app))).collect(),
@@ -83,6 +88,7 @@ impl Viewing {
         self.guards.release(app);
         self.lists.release(app);
         self.signers.release(app);
+        self.marked.release(app);
     }
 
     /// The file of HLS at a path.

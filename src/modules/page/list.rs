@@ -68,7 +68,8 @@ impl StreamList {
 }
 
 impl Compose for StreamList {
-    fn step(&mut self, cx: &Ctx) -> Composed {
+    fn step(&mut self, cx: &mut Ctx) -> Composed {
+        let cx = &*cx;
         match &mut self.stage {
             Stage::Reading { slot, total, first } => {
                 let end = cx.streams.slots().min(*slot + COMPOSED_AT_ONCE);

@@ -50,7 +50,7 @@ impl Engine {
         }
         let Some(pending) = self.pending.get_mut(id) else { return };
         let Some(composer) = &mut pending.composer else { return };
-        match composer.step(&self.cx) {
+        match composer.step(&mut self.cx) {
             // One answer is finished before the next begins, as one that is half done takes memory.
             Composed::Partly => self.cx.work.composing.push_front(id),
             Composed::Wait(lookup) => self.pending.queue(id, lookup),

@@ -123,7 +123,7 @@ impl FolderList {
 }
 
 impl Compose for FolderList {
-    fn step(&mut self, _cx: &Ctx) -> Composed {
+    fn step(&mut self, _cx: &mut Ctx) -> Composed {
         match std::mem::replace(&mut self.stage, Stage::Away) {
             Stage::Planned(plan) => Composed::Wait(Lookup::new(|| plan.begin())),
             Stage::Begun(reading) => Composed::Wait(Lookup::new(|| reading.advance())),

@@ -1,6 +1,7 @@
 //! What a reader has found for a request, at a path below a folder.
 
 use std::borrow::Cow;
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -49,28 +50,17 @@ impl Finding {
 
 /// The text of a playlist, as a reader has read it.
 #[derive(Debug)]
-pub struct PlaylistText {
-    base: PathBuf,
-    path: String,
-    pub text: Result<Vec<u8>, Errno>,
-}
+pub struct PlaylistText(pub Result<Vec<u8>, Errno>);
 
 impl PlaylistText {
-    /// The work of a reader that reads the first `length` bytes of a playlist, which is at `path` below `base`.
-    pub fn read(file: Arc<OpenFile>, length: u64, (base, path): (&Path, &str)) -> Lookup {
-        let (base, path) = (base.to_owned(), path.to_owned());
+    /// The work of a reader that reads the first `length` bytes of a playlist.
+    pub fn read(file: Arc<OpenFile>, length: u64) -> Lookup {
         Lookup::new(move || {
             let mut bytes = vec![0; length as usize];
             let read = file.file.read_exact_at(&mut bytes, 0);
-            let text = read
-                .map(|()| bytes)
-                .map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw));
-            Self { base, path, text }
+            let failed = |error: io::Error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+            Self(read.map(|()| bytes).map_err(failed))
         })
-    }
-
-    pub fn is_of(&self, base: &Path, path: &str) -> bool {
-        self.base == base && self.path == path
     }
 }
 

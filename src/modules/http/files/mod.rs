@@ -236,11 +236,9 @@ fn send_or_ask(
         Source::Memory(content) => content,
         Source::Disk(file) => file.content(),
     };
-    let marks = hls_files.iter().flatten().find_map(|file| sources.marks(file, &request.query));
-    match marks {
-        Some(marks) => {
-            marked::send(marks, content, (base, path), (marked_head(settings, request, name), sources))
-        }
+    let marks = |file| Some((file, sources.marks(file, &request.query)?));
+    match hls_files.iter().flatten().find_map(marks) {
+        Some(marks) => marked::send(marks, content, path, (marked_head(settings, request, name), sources)),
         None => Answer::Reply(send(content, name, settings, (request, sources))),
     }
 }

@@ -6,14 +6,15 @@ use std::fs::read_link;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::SystemTime;
 
 use nix::errno::Errno;
 
 use crate::engine::files::page_cache;
 use crate::engine::{
-    Admission, Body, Ctx, Descriptors, Findings, HlsFile, HlsFileKind, HttpReply, HttpRequest, Lookup, Marks,
-    MemoryFiles, Viewing,
+    Admission, Body, Ctx, Descriptors, Findings, HlsFile, HlsFileKind, HttpReply, HttpRequest, Lookup,
+    MarkedVersion, Marks, MemoryFiles, Viewing,
 };
 use crate::http::response::RETRY_AFTER;
 
@@ -122,30 +123,9 @@ impl<'a> Sources<'a> {
         self.hls.and_then(|hls| hls.viewing.marks(file, query))
     }
 
-    /// The whole text of a playlist, which may have to be waited for; none if it is too long or cannot be read.
-    pub fn text(&self, content: Content, (base, path): (&Path, &str)) -> Result<Vec<u8>, Miss> {
-        let length = content.body.len();
-        if length > MAX_PLAYLIST {
-            return Err(Miss::Failed(Errno::EFBIG));
-        }
-        let is_it = |text: &PlaylistText| text.is_of(base, path);
-        if let Some(read) = self.findings.find(is_it) {
-            return read.text.clone().map_err(Miss::Failed);
-        }
-        match content.body {
-            Body::Empty => Ok(Vec::new()),
-            Body::Bytes(bytes) => Ok(bytes.to_vec()),
-            Body::Memory { extent, offset, .. } => {
-                extent.read(offset, length as usize).map_err(|_| Miss::Failed(Errno::EIO))
-            }
-            Body::File { file, .. } => {
-                let mut bytes = vec![0; length as usize];
-                if page_cache::read(&file, &mut bytes, 0) {
-                    return Ok(bytes);
-                }
-                Err(Miss::Unknown(PlaylistText::read(file, length, (base, path))))
-            }
-        }
+    /// The text of a marked playlist that is kept for all viewers.
+    pub fn marked(&self, version: &MarkedVersion) -> Option<Rc<[u8]>> {
+        self.hls.and_then(|hls| hls.viewing.marked.find(version))
     }
 
     /// The file in memory that has this path below `base`.
@@ -169,6 +149,30 @@ impl<'a> Sources<'a> {
             },
         };
         found.map_err(Miss::Failed)
+    }
+}
+
+impl Content {
+    /// The whole text of a playlist, which may have to be waited for; none if it is too long or cannot be read.
+    pub fn text(self) -> Result<Vec<u8>, Miss> {
+        let length = self.body.len();
+        if length > MAX_PLAYLIST {
+            return Err(Miss::Failed(Errno::EFBIG));
+        }
+        match self.body {
+            Body::Empty => Ok(Vec::new()),
+            Body::Bytes(bytes) => Ok(bytes.to_vec()),
+            Body::Memory { extent, offset, .. } => {
+                extent.read(offset, length as usize).map_err(|_| Miss::Failed(Errno::EIO))
+            }
+            Body::File { file, .. } => {
+                let mut bytes = vec![0; length as usize];
+                if page_cache::read(&file, &mut bytes, 0) {
+                    return Ok(bytes);
+                }
+                Err(Miss::Unknown(PlaylistText::read(file, length)))
+            }
+        }
     }
 }
 
