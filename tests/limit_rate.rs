@@ -110,12 +110,13 @@ fn receive(mut clients: Vec<Connection>, ends: &AtomicBool) -> usize {
     while !ends.load(Ordering::Relaxed) {
         for client in &mut clients {
             loop {
-                match client.stream().read(&mut buffer) {
-                    Ok(0) => panic!("a download has ended"),
-                    Ok(more) => count += more,
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                    Err(error) => panic!("{error}"),
+                let read = client.stream().read(&mut buffer);
+                if read.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
+                    break;
                 }
+                let more = read.unwrap();
+                assert!(more > 0, "a download has ended");
+                count += more;
             }
         }
         thread::sleep(Duration::from_millis(10));

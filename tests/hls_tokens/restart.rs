@@ -1,5 +1,7 @@
 //! A restart of the server: who has a playlist goes on with it, since the URIs in it stay what they were.
 
+use std::fs;
+
 use super::{SECRET, expect_refused, guarded, link, publish, some, uris};
 use crate::common::http::{Connection, get};
 use crate::common::{Folder, Server};
@@ -50,10 +52,16 @@ fn servers_with_one_secret_take_each_others_tokens_and_others_do_not() {
     let cluster = "hls_token_secret of-the-cluster;";
     let [one, other, alone] = [cluster, cluster, ""].map(|directives| {
         let files = Folder::new();
-        let server = server(&files, directives);
-        publish(&server, "cam", &some());
-        (server, files)
+        (server(&files, directives), files)
     });
+    publish(&one.0, "cam", &some());
+    // All have the same files.
+    for name in one.1.list("hls").iter().filter(|name| name.starts_with("cam")) {
+        for (_, files) in [&other, &alone] {
+            fs::create_dir_all(files.join("hls")).unwrap();
+            fs::copy(one.1.join("hls").join(name), files.join("hls").join(name)).unwrap();
+        }
+    }
     let listed = uris(&guarded(&one.0, &format!("/hls/cam.m3u8?{}", link("cam"))));
     assert_eq!(uris(&guarded(&other.0, &format!("/hls/cam.m3u8?{}", link("cam")))), listed);
     for uri in listed {
