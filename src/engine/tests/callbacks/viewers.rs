@@ -185,17 +185,21 @@ fn a_backend_that_does_not_answer_in_time_is_a_no_or_a_yes_as_is_wanted() {
 }
 
 #[test]
-fn a_redirect_to_a_name_is_a_yes_under_the_name_that_was_asked_for() {
+fn a_redirect_to_the_same_name_is_a_yes_and_one_to_another_a_no() {
     let (mut backend, _publisher) = backend();
     let viewer = backend.open_viewer();
     backend.view(viewer, "");
-    backend.answer(&redirect("other"));
+    backend.answer(&redirect("cam"));
     assert_eq!(backend.statuses(viewer), ["200"]);
     backend.pass_quiet_time();
     assert_eq!(backend.answer(YES), ["/done", "play_done", "cam"]);
     let viewer = backend.open_viewer();
     backend.view(viewer, "?again");
     backend.answer(&redirect("http://elsewhere/"));
+    assert_eq!(backend.statuses(viewer), ["403"]);
+    let viewer = backend.open_viewer();
+    backend.view(viewer, "?preview");
+    backend.answer(&redirect("other"));
     assert_eq!(backend.statuses(viewer), ["403"]);
 }
 
