@@ -400,7 +400,7 @@ fn load(naming: &Naming, files: &Files<'_>, wall: SystemTime) -> (Playlist, Vec<
             let Found { playlist, retired, .. } = found.existing(naming, files);
             (playlist, retired)
         }
-        Ok(None) if settings.may_repeat_numbers() => (empty, Vec::new()),
+        Ok(None) if settings.storage == Storage::Disk => (empty, Vec::new()),
         Ok(None) => (empty.counting_from(wall), Vec::new()),
         Err(why) => {
             log::warn!("{}: hls does not continue the playlist in place: {why}", naming.label());

@@ -124,8 +124,6 @@ pub struct Settings {
     pub app_id: AppId,
     /// The name of the application.
     pub app: String,
-    /// Whether viewers have to show something: then a token opens the fragment of one number.
-    pub is_guarded: bool,
     /// `hls_fragment`.
     pub fragment: u64,
     /// `hls_max_fragment`, never below `fragment`.
@@ -203,12 +201,8 @@ impl App {
             let error = conf::Error::at(scope.node(), "\"hls on\" needs \"hls_path\"");
             return Err(error.for_lack_of("hls_path", scope));
         }
-        let settings = Settings {
-            app_id: application.id,
-            app: application.name.clone(),
-            is_guarded: application.features.guards_viewers(),
-            ..Settings::read(scope)?
-        };
+        let settings =
+            Settings { app_id: application.id, app: application.name.clone(), ..Settings::read(scope)? };
         let path = match settings.storage {
             Storage::Disk => PathBuf::from(path),
             // HTTP looks for it by the path that a file would have.
@@ -304,7 +298,6 @@ impl Settings {
         Ok(Self {
             app_id: AppId(0),
             app: String::new(),
-            is_guarded: false,
             fragment,
             max_fragment,
             playlist_length: milliseconds(scope.time("hls_playlist_length")),
@@ -340,13 +333,6 @@ impl Settings {
     /// Whether both settings make the same master playlist.
     pub fn has_master_of(&self, other: &Self) -> bool {
         (&self.variants, self.layout, &self.base_url) == (&other.variants, other.layout, &other.base_url)
-    }
-
-    /// Whether the numbers of a stream of which nothing is left may begin at 0. Not if its files are in memory, where
-    /// that is so after each restart; and not if a viewer of an earlier event may have its tokens, with which the
-    /// fragments of the next one would be open to it.
-    pub fn may_repeat_numbers(&self) -> bool {
-        self.storage == Storage::Disk && !self.is_guarded
     }
 
     pub fn lengths(&self) -> Lengths {
@@ -413,7 +399,6 @@ impl Settings {
         Self {
             app_id: AppId(0),
             app: "live".to_owned(),
-            is_guarded: false,
             fragment: 2000,
             max_fragment: 20_000,
             playlist_length: 30_000,

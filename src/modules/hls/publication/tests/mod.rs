@@ -207,22 +207,6 @@ fn a_playlist_that_is_not_ours_is_not_believed() {
 }
 
 #[test]
-fn a_guarded_stream_of_which_nothing_is_left_has_numbers_that_it_has_never_had() {
-    for (is_guarded, numbers) in [(false, [0, 1, 0]), (true, [2000, 2001, 2400])] {
-        let folder = Folder::new();
-        let naming = Naming::new(&folder, "a", &settings(|settings| settings.is_guarded = is_guarded));
-        let at = |seconds: u64| UNIX_EPOCH + Duration::from_secs(1_704_067_200 + seconds);
-        add(&mut Publication::open(naming.clone(), &Files::Disk, at(500)), 1);
-        add(&mut Publication::open(naming.clone(), &Files::Disk, at(550)), 1);
-        assert_eq!(folder.list(""), ids(numbers.into_iter().take(2)), "it continues");
-        remove(&naming);
-        assert!(folder.list("").is_empty());
-        add(&mut Publication::open(naming, &Files::Disk, at(600)), 1);
-        assert_eq!(folder.list(""), ids(numbers.into_iter().skip(2)));
-    }
-}
-
-#[test]
 fn fragments_that_are_gone_are_not_listed_again() {
     for is_cut in [false, true] {
         let folder = Folder::new();
