@@ -32,7 +32,8 @@ pub enum HlsFileKind {
     Segment(u64),
     /// The key with this number.
     Key(u64),
-    /// It has the extension of one of them, and a name that none has.
+    /// A file with the extension of HLS and a name that HLS does not give, such as one that another layout has left. In a
+    /// guarded application it needs credentials.
     Other,
 }
 

@@ -1,7 +1,7 @@
-//! The way of a viewer's request to its admission: it is known, or shows a token, or passes the gates as an RTMP play
-//! does. Requests of a viewer who is being decided about wait for the first one.
+//! Decides whether a viewer's request is admitted: its viewer is known, or it shows a token, or it passes the gates as an
+//! RTMP play does. Further requests of a viewer who is being decided about wait for the first one.
 //!
-//! What is admitted is sent by the module that has found the file; it finds the admission in the request.
+//! The module that has found the file sends it; it reads the admission from the request.
 
 use crate::auth::{query, segment_token};
 use crate::engine::Engine;

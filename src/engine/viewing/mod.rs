@@ -1,9 +1,9 @@
 //! Viewers: who watches streams over HTTP, as HLS. Each request for a playlist counts its viewer; in a guarded
 //! application the viewer has to show what opens it, and a backend may be asked.
 //!
-//! `files` tells which files are HLS, `identity` who a viewer is, `viewers` has the table of them, and `gate` is the way
-//! of a request to its admission; `marks` puts
-//! tokens into playlists, and `lists` knows what is listed. The files themselves are sent by the module `http`.
+//! `files` tells which files are HLS, and `identity` who a viewer is; `viewers` has the table of viewers, and `counting`
+//! begins, limits and ends them. `gate` decides whether a request is admitted. `marks` puts tokens into playlists, and
+//! `lists` knows what is listed. The files themselves are sent by the module `http`.
 
 pub(in crate::engine) mod admission;
 pub(in crate::engine) mod counting;
@@ -44,6 +44,7 @@ pub struct Viewing {
     pub lists: HlsLists,
     /// Makes the tokens of each guarded application. Set by HLS, which keeps the secrets.
     pub signers: ByApp<SegmentSigner>,
+    /// Makes tokens before the secret of an application is known; they are not good afterwards.
     stand_in: SegmentSigner,
     /// The playlists with tokens that are the same for all viewers.
     pub marked: MarkedLists,
