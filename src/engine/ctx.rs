@@ -39,6 +39,7 @@ use crate::engine::session::log_limits::LogLimits;
 use crate::engine::session::out_queue::{OutQueue, QueueLimits};
 use crate::engine::session::{HttpState, ProtocolState, RtmpState, STEP_DEADLINE, Session, Sessions};
 use crate::engine::sink::Outlet;
+use crate::engine::statistics::totals::Totals;
 use crate::engine::stream::Streams;
 use crate::engine::stream::awaited::Awaited;
 use crate::engine::stream::name::StreamName;
@@ -148,6 +149,10 @@ pub struct Ctx {
     pub jobs: Jobs,
     /// The file descriptors of the process and their reserve.
     pub descriptors: Descriptors,
+    /// The numbers of the whole server since its start.
+    pub totals: Totals,
+    /// When it started.
+    pub started: Now,
     /// Counts of refused connections, clients and publishers.
     pub refusals: Refusals,
     /// Wrong keys, signatures and passwords by origin.
@@ -205,6 +210,8 @@ impl Ctx {
             memory: MemoryFiles::default(),
             jobs: Jobs::default(),
             descriptors: Descriptors::default(),
+            totals: Totals::default(),
+            started: now,
             refusals: Refusals::default(),
             guesses: Guesses::default(),
             connections: Connections::new(&config.limits),

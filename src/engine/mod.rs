@@ -25,6 +25,7 @@ mod request;
 mod rtmp;
 mod session;
 mod sink;
+mod statistics;
 mod stream;
 pub mod time_zone;
 mod timers;
@@ -82,11 +83,17 @@ pub use session::player::{Player, PlayerQueue, TrackState};
 pub use session::roles::{Roles, SessionRole};
 pub use session::sending::MAX_QUEUED_BYTES;
 pub use sink::{Finish, Outlet, Sink};
+pub use statistics::histogram::Histogram;
+pub use statistics::longest::Longest;
+pub use statistics::rate::Rate;
+pub use statistics::totals::{Counted, Totals};
 pub use stream::awaited::Awaited;
 pub use stream::gop::{Gop, GopLimits};
 pub use stream::headers::StreamHeaders;
 pub use stream::key_frames::KeyFrames;
 pub use stream::name::{NameError, StreamName};
+pub use stream::outputs::{HlsStatus, RecordingState, RecordingStatus};
+pub use stream::traffic::StreamTraffic;
 pub use stream::warnings::{Warning, Warnings};
 pub use stream::{Stream, StreamFacts, Streams};
 pub use timers::TimerId;
@@ -101,6 +108,7 @@ pub use viewing::viewers::Viewers;
 pub use work::Action;
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use crate::conf::{self, Directive, Scope, Table};
 use config::known::Known;
@@ -268,6 +276,7 @@ impl Engine {
         let header = proxy_protocol.then(|| AwaitedHeader::new(self.cx.trusts(service, peer)));
         let counted = Some(peer).filter(|_| !header.as_ref().is_some_and(AwaitedHeader::is_trusted));
         self.cx.admit(service, peer, counted)?;
+        self.cx.totals.count_connection(service.protocol());
         let id = self.cx.open_session((listener, service), peer, local);
         if let Some(session) = self.cx.sessions.get_mut(id) {
             session.awaited_header = header.map(Box::new);
@@ -336,6 +345,7 @@ impl Engine {
             Some(most) => session.out.write_at_most(most, write)?,
         };
         session.bytes_out += count as u64;
+        self.cx.totals.bytes_out.add(count as u64, now.instant);
         session.last_output = now.instant;
         let next_due = match session.protocol {
             ProtocolState::Rtmp(_) | ProtocolState::HttpClient(_) => None,
@@ -393,7 +403,7 @@ impl Engine {
     }
 
     /// The time at which [`Engine::expire`] has to be called next.
-    pub fn next_deadline(&mut self) -> Option<std::time::Instant> {
+    pub fn next_deadline(&mut self) -> Option<Instant> {
         self.cx.timers.next()
     }
 
@@ -510,6 +520,17 @@ impl Engine {
     /// Counts jobs that have panicked in their threads, and have failed for their owners.
     pub fn count_panics(&mut self, count: u64) {
         self.cx.panics.add(count);
+    }
+
+    /// Counts a turn of net's loop: how long it took.
+    pub fn note_turn(&mut self, time: Duration, now: Instant) {
+        self.cx.totals.turns.observe(time);
+        self.cx.totals.longest_turn.note(time, now);
+    }
+
+    /// Notes how long a session has waited that was ready to be served.
+    pub fn note_wait(&mut self, time: Duration, now: Instant) {
+        self.cx.totals.longest_wait.note(time, now);
     }
 
     /// The number of sessions.

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use crate::engine::jobs::{JobResult, Jobs};
 use crate::engine::memory::MemoryFiles;
 use crate::engine::now::Now;
+use crate::engine::stream::outputs::HlsStatus;
 use crate::engine::viewing::lists::HlsLists;
 use crate::media::Frame;
 
@@ -63,6 +64,11 @@ pub trait Sink {
     /// It is dropped without being finished, as it has panicked, or what ends its stream. What may block when it is
     /// dropped, such as a file, goes into a job.
     fn abandon(&mut self, _jobs: &mut Jobs) {}
+
+    /// What an HLS output tells of itself, for statistics.
+    fn status(&self) -> Option<HlsStatus> {
+        None
+    }
 
     /// Gives back memory beyond its share, as an output with less than a share needs some.
     fn give_way(&mut self, _outlet: &mut Outlet<'_>) {}

@@ -200,7 +200,8 @@ impl Module for Live {
         }
         let Some(frame) = settings.for_players(frame, found) else { return };
         let fanout = FrameFanout::new(settings, found, frame, cx.now.instant);
-        cx.for_each_player(stream, |queue, stream| fanout.offer(queue, stream));
+        let bytes = fanout.frame.payload().len() as u64;
+        cx.for_each_player(stream, bytes, |queue, stream| fanout.offer(queue, stream));
     }
 }
 

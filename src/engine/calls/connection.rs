@@ -18,6 +18,8 @@ pub struct HttpClientState {
     pub stage: Stage,
     /// The call that is made over it now.
     pub call: Option<Box<PendingCall>>,
+    /// When it began.
+    pub began: Instant,
     /// Reads the response to that call.
     pub reader: ResponseReader,
     /// Responses so far.
@@ -41,13 +43,22 @@ impl HttpClientState {
     /// The state of a connection that is to be made for a call.
     pub fn new(destination: Rc<Destination>, now: Instant) -> Self {
         let reader = ResponseReader::new(0);
-        Self { destination, stage: Stage::Connecting, call: None, reader, responses: 0, until: now }
+        Self {
+            destination,
+            stage: Stage::Connecting,
+            call: None,
+            began: now,
+            reader,
+            responses: 0,
+            until: now,
+        }
     }
 
     /// Gives it a call, to be made at `now`.
     pub fn begin(&mut self, mut call: Box<PendingCall>, now: Instant) {
         self.reader = ResponseReader::new(call.call.max_body);
         self.until = call.begin(now);
+        self.began = now;
         self.call = Some(call);
     }
 

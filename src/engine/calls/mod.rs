@@ -115,6 +115,7 @@ impl Ctx {
     /// Gives the module of a call the result, in a later step.
     fn return_call(&mut self, call: &PendingCall, result: Result<Response, CallError>) {
         let Call { module, token, .. } = call.call;
+        self.totals.calls_failed += u64::from(result.is_err());
         self.work.returned.push_back(Returned { module, token, result });
     }
 
@@ -126,6 +127,7 @@ impl Ctx {
         let Some(state) = session.http_client_mut() else { return };
         let Some(call) = state.call.take() else { return };
         state.responses += 1;
+        self.totals.calls.observe(now.saturating_duration_since(state.began));
         state.until = now + IDLE_TIME;
         let (destination, is_first) = (Rc::clone(&state.destination), state.responses == 1);
         if is_first {

@@ -27,6 +27,16 @@ pub(in crate::engine) enum Service {
     Http(usize),
 }
 
+impl Service {
+    /// The protocol of those connections.
+    pub fn protocol(self) -> Protocol {
+        match self {
+            Self::Rtmp(_) => Protocol::Rtmp,
+            Self::Http(_) => Protocol::Http,
+        }
+    }
+}
+
 /// How the connections to an address are served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) struct AddressService {

@@ -195,6 +195,7 @@ impl Engine {
             reply.body = Body::Empty;
         }
         request.findings = Findings::default();
+        self.cx.totals.count_answer(reply.head.status);
         let sizes = (head.len() as u64, reply.body.len());
         let limits = request.locations.send_limits(request.location, sizes, reply.body.within());
         if self.cx.send_bytes(id, &head)
@@ -223,6 +224,7 @@ impl Ctx {
         let (peer, is_told) = (session.peer, session.is_told);
         let state = session.http_mut()?;
         state.requests += 1;
+        self.totals.http_requests += 1;
         let (listener, local, number) = (state.listener, state.local.clone(), state.requests);
         let server = self.hosts_at(listener, &local)?.find(&request.host)? as u32;
         let location = self.locations.own(server)?;

@@ -15,6 +15,7 @@ use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::SessionId;
 use crate::engine::limits::budgets::MediaRelief;
+use crate::engine::session::player::Player;
 use crate::engine::session::roles::SessionRole;
 use crate::engine::session::{Life, ProtocolState, Session};
 use crate::engine::stream::Streams;
@@ -187,8 +188,14 @@ impl Ctx {
                 continue;
             }
             session.roles.restart_players(count as u64);
+            let (played, is_empty) =
+                (session.roles.players().next().map(Player::stream), session.out.is_empty());
             self.budgets.relief.frames += count;
-            if session.out.is_empty() {
+            self.totals.frames_dropped += count as u64;
+            if let Some(stream) = played.and_then(|stream| self.streams.get_mut(stream)) {
+                stream.traffic.dropped += count as u64;
+            }
+            if is_empty {
                 self.queue_emptied(id);
             }
         }

@@ -256,6 +256,8 @@ impl Engine {
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return effort };
         stream.bytes_in += frame.payload().len() as u64;
         stream.frames_in += 1;
+        self.cx.totals.frames_in += 1;
+        stream.traffic.take(&frame, self.cx.now.instant);
         stream.tally.add(&frame);
         stream.key_frames.add(&frame);
         let is_dismissed = configuration.is_some_and(|configuration| !self.pass_on(stream_id, configuration));
@@ -302,6 +304,7 @@ impl Engine {
         let before = stream.timeline.newest();
         if let Some(jump) = stream.timeline.place(frame, now) {
             stream.tally.jumps += 1;
+            stream.traffic.jumps += 1;
             if stream.tally.jumps == 1 {
                 let (label, by) = (&stream.label, jump.by);
                 log::warn!(

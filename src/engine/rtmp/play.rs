@@ -50,6 +50,7 @@ impl Engine {
         session.roles.add(SessionRole::Player(Player::new((stream_id, msid), duration, self.cx.now.instant)));
         self.cx.schedule_ping(id);
         let wait = if live { "" } else { ", not live yet" };
+        self.cx.totals.plays += 1;
         log::info!("{id} play {}/{name}{wait}", self.app_name(app));
         self.answer_play(endpoint, live, after, &policy);
         self.call_play_start(stream_id, endpoint);

@@ -67,6 +67,7 @@ impl Engine {
         self.cx.begin_publishing(id);
         self.cx.wake_no_later_than(id, now + policy.drop_idle);
         let how = if continues { ", and goes on with it" } else { "" };
+        self.cx.totals.publishes += 1;
         log::info!("{id} publish {}/{name}{how}", self.app_name(app));
         self.cx.status(endpoint, (Level::Status, "NetStream.Publish.Start"), "Start publishing");
         if continues {
@@ -124,7 +125,10 @@ impl Engine {
         }
         self.call_publish_end(stream);
         match reason {
-            LeaveReason::ConnectionLost => self.publisher_lost(id, stream),
+            LeaveReason::ConnectionLost => {
+                self.cx.totals.lost_publishers += u64::from(!self.cx.draining);
+                self.publisher_lost(id, stream);
+            }
             LeaveReason::Replaced(by) => {
                 log::info!("{id} stops publishing {}; {by} goes on with it", self.publisher_summary(stream));
             }

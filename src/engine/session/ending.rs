@@ -145,6 +145,8 @@ impl Ctx {
 
     /// Closes a session whose peer broke the protocol: logged as a warning.
     pub fn fail(&mut self, id: SessionId, reason: &str) {
+        let is_news = self.sessions.get(id).is_some_and(|session| session.life == Life::Open);
+        self.totals.protocol_errors += u64::from(is_news);
         self.close_at_level(id, reason, log::Level::Warn);
     }
 

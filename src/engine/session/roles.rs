@@ -83,6 +83,14 @@ impl Roles {
         self.on(msid).or_else(only)
     }
 
+    /// The players.
+    pub fn players(&self) -> impl Iterator<Item = &Player> {
+        self.iter().filter_map(|role| match role {
+            SessionRole::Player(player) => Some(player),
+            SessionRole::Publisher { .. } => None,
+        })
+    }
+
     /// The publishers.
     pub fn publishers(&self) -> impl Iterator<Item = &SessionRole> {
         self.iter().filter(|role| matches!(role, SessionRole::Publisher { .. }))

@@ -36,20 +36,33 @@ const _: () = assert!(MAX_FIRST_BYTES <= MAX_REPLY_BYTES);
 
 impl Ctx {
     /// Runs `offer` on every player of a stream, and has the queues sent. A player for which it breaks has reached
-    /// its limit and leaves in a later step; one for which it panics is closed.
+    /// its limit and leaves in a later step; one for which it panics is closed. What is offered has so many bytes.
     pub fn for_each_player(
         &mut self,
         stream: StreamId,
+        bytes: u64,
         mut offer: impl FnMut(&mut PlayerQueue<'_>, &Stream) -> ControlFlow<()>,
     ) {
         let Some(stream) = self.streams.get_mut(stream) else { return };
         let buffer = self.apps.get(stream.app).map_or(Duration::ZERO, |app| app.policy.buffer);
         let (sessions, work) = (&mut self.sessions, &mut self.work);
-        let mut fan_out =
-            FanOut { sessions, work, now: self.now.instant, buffer, is_buffering: false, stuck: Vec::new() };
+        let mut fan_out = FanOut {
+            sessions,
+            work,
+            now: self.now.instant,
+            buffer,
+            is_buffering: false,
+            sent: 0,
+            dropped: 0,
+            stuck: Vec::new(),
+        };
         let serve = |player| fan_out.serve(player, |queue| offer(queue, stream));
         let panicked = self.panics.contain_each(&stream.players, serve);
-        let FanOut { is_buffering, stuck, .. } = fan_out;
+        let FanOut { is_buffering, sent, dropped, stuck, .. } = fan_out;
+        self.totals.frames_out += sent;
+        self.totals.frames_dropped += dropped;
+        stream.traffic.dropped += dropped;
+        stream.traffic.give(bytes * sent, self.now.instant);
         if is_buffering && stream.buffered_until.is_none() {
             let until = self.now.instant + buffer;
             stream.buffered_until = Some(until);
@@ -69,7 +82,14 @@ impl Ctx {
         let Some(session) = found else { return };
         session.start_output_deadline(self.now.instant);
         let Some(player) = session.roles.player_mut(endpoint.msid) else { return };
+        let stream = player.stream();
+        let (messages, bytes) = (session.out.len(), session.out.bytes());
         offer(&mut PlayerQueue { player, out: &mut session.out });
+        self.totals.frames_out += session.out.len().saturating_sub(messages) as u64;
+        if let Some(stream) = self.streams.get_mut(stream) {
+            let bytes = session.out.bytes().saturating_sub(bytes);
+            stream.traffic.give(bytes as u64, self.now.instant);
+        }
         if !session.out.is_empty() {
             mark_dirty(&mut self.work.dirty, session);
         }
@@ -164,6 +184,9 @@ struct FanOut<'a> {
     buffer: Duration,
     /// Whether a player's frames are held back.
     is_buffering: bool,
+    /// Players that have been sent it, and those that are too slow for it.
+    sent: u64,
+    dropped: u64,
     /// Sessions whose queues exceed the hard limits.
     stuck: Vec<SessionId>,
 }
@@ -178,9 +201,12 @@ impl FanOut<'_> {
         let flush_at = FLUSH_AT + session.out.allowance().messages;
         let Some(state) = session.roles.player_mut(player.msid) else { return };
         let mut queue = PlayerQueue { player: state, out: &mut session.out };
+        let dropped = queue.player.dropped();
         if offer(&mut queue).is_break() && queue.player.finish() {
             self.work.finished.push_back(player);
         }
+        self.dropped += queue.player.dropped() - dropped;
+        self.sent += u64::from(session.out.len() > before);
         if !self.buffer.is_zero() && session.out.len() < session.out.limits().cork as usize {
             self.is_buffering = true;
         } else if !session.out.is_empty() {

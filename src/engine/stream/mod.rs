@@ -10,9 +10,11 @@ pub(in crate::engine) mod headers;
 pub(in crate::engine) mod hooks;
 pub(in crate::engine) mod key_frames;
 pub(in crate::engine) mod name;
+pub(in crate::engine) mod outputs;
 pub(in crate::engine) mod pace;
 pub(in crate::engine) mod tally;
 pub(in crate::engine) mod timeline;
+pub(in crate::engine) mod traffic;
 pub(in crate::engine) mod warnings;
 
 use std::collections::HashMap;
@@ -30,9 +32,11 @@ use crate::engine::stream::gop::Gop;
 use crate::engine::stream::headers::StreamHeaders;
 use crate::engine::stream::key_frames::KeyFrames;
 use crate::engine::stream::name::StreamName;
+use crate::engine::stream::outputs::{HlsStatus, RecordingStatus};
 use crate::engine::stream::pace::Pace;
 use crate::engine::stream::tally::Tally;
 use crate::engine::stream::timeline::Timeline;
+use crate::engine::stream::traffic::StreamTraffic;
 use crate::engine::stream::warnings::Warnings;
 use crate::media::amf::Value;
 use crate::media::flv::Codec;
@@ -123,6 +127,10 @@ pub struct Stream {
     pub bytes_in: u64,
     /// Frames of media since it began.
     pub frames_in: u64,
+    /// The numbers of what comes in and goes out.
+    pub traffic: StreamTraffic,
+    /// Its recorders, written by the module that records.
+    pub recordings: Vec<RecordingStatus>,
     /// The memory that its frames take, whoever holds them.
     pub(in crate::engine) meter: Meter,
     pub(in crate::engine) pending_ends: PendingEnds,
@@ -237,6 +245,11 @@ impl Stream {
         Rc::new(frame)
     }
 
+    /// What its HLS output tells of itself, if it has one.
+    pub fn hls_status(&self) -> Option<HlsStatus> {
+        self.sinks.iter().find_map(|(_, sink)| sink.status())
+    }
+
     /// The end of the grace, in which a lost publisher may return.
     pub fn grace_until(&self) -> Option<Instant> {
         self.grace.map(|grace| grace.until)
@@ -295,6 +308,7 @@ impl Stream {
         self.grace = None;
         self.dismissed = None;
         self.tally = Tally::default();
+        self.traffic.change_publisher();
         self.timeline.change_publisher();
         self.pictures = Pictures::default();
         self.pace.change_publisher();
@@ -316,6 +330,8 @@ impl Stream {
         self.last_media = None;
         self.bytes_in = 0;
         self.frames_in = 0;
+        self.traffic = StreamTraffic::default();
+        self.recordings.clear();
     }
 }
 
@@ -418,6 +434,8 @@ impl Streams {
             gop: Gop::default(),
             bytes_in: 0,
             frames_in: 0,
+            traffic: StreamTraffic::default(),
+            recordings: Vec::new(),
             meter: self.meter.part(),
             pending_ends: PendingEnds::default(),
             sinks: Vec::new(),

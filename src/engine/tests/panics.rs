@@ -175,7 +175,7 @@ impl Module for Faulty {
         self.shared.fail_for(cx, stream, Point::Frame);
         if self.shared.at.get() == Point::Player {
             let mut count = 0;
-            cx.for_each_player(stream, |_, _| {
+            cx.for_each_player(stream, 0, |_, _| {
                 count += 1;
                 assert_ne!(count, 2, "the second player");
                 ControlFlow::Continue(())

@@ -1,0 +1,10 @@
+//! Statistics: numbers of what the server does, for operators and their tools.
+//!
+//! Here are the kinds of numbers (`rate`, `histogram`, `longest`), and [`Totals`](totals::Totals), the numbers of the
+//! whole server. Those of one stream are in `stream/traffic.rs`. Whoever does something counts it in place; nothing here
+//! reads a clock or has a timer, and rates are computed when they are asked for.
+
+pub(in crate::engine) mod histogram;
+pub(in crate::engine) mod longest;
+pub(in crate::engine) mod rate;
+pub(in crate::engine) mod totals;

@@ -1,0 +1,97 @@
+//! The numbers of the whole server since its start.
+//!
+//! They never go back, but for a restart. Each is counted where the thing happens. Refusals are counted apart, in
+//! `limits/refusals.rs`, and panics in `panics/`.
+
+use std::time::Instant;
+
+use crate::engine::config::listener::Protocol;
+use crate::engine::statistics::histogram::Histogram;
+use crate::engine::statistics::longest::Longest;
+use crate::engine::statistics::rate::Rate;
+
+/// A number that only grows, and how fast it does.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Counted {
+    /// All of it since the start.
+    pub total: u64,
+    /// How much a second.
+    pub rate: Rate,
+}
+
+impl Counted {
+    /// Counts more.
+    #[inline]
+    pub fn add(&mut self, amount: u64, now: Instant) {
+        self.total += amount;
+        self.rate.add(amount, now);
+    }
+}
+
+/// The numbers of the whole server since its start.
+#[derive(Debug, Default)]
+pub struct Totals {
+    /// Connections to RTMP listeners that were accepted; refused ones are in [`Refusals`](crate::engine::Refusals).
+    pub rtmp_connections: u64,
+    /// Connections to HTTP listeners that were accepted.
+    pub http_connections: u64,
+    /// Bytes of all connections as they came, those to backends included.
+    pub bytes_in: Counted,
+    /// Bytes of all connections as they were sent.
+    pub bytes_out: Counted,
+    /// Publishers that have begun.
+    pub publishes: u64,
+    /// Players of RTMP that have begun.
+    pub plays: u64,
+    /// Frames from publishers.
+    pub frames_in: u64,
+    /// Frames queued for players; a frame for three players counts three times.
+    pub frames_out: u64,
+    /// Frames that were left out, or taken out of their queues, as players were too slow or memory was short.
+    pub frames_dropped: u64,
+    /// Publishers whose connections were lost before they had stopped.
+    pub lost_publishers: u64,
+    /// RTMP sessions that were closed as their clients broke the protocol or a limit.
+    pub protocol_errors: u64,
+    /// Recordings that were given up, or whose files miss something.
+    pub recordings_failed: u64,
+    /// HLS outputs that were given up, and fragments that could not be written.
+    pub hls_failures: u64,
+    /// The times of calls to backends that were answered, from their begin.
+    pub calls: Histogram,
+    /// Calls to backends that got no answer.
+    pub calls_failed: u64,
+    /// Turns of the loop: the times from the end of one poll to the begin of the next.
+    pub turns: Histogram,
+    /// The longest of them.
+    pub longest_turn: Longest,
+    /// The longest time for which a session has waited that was ready to be served.
+    pub longest_wait: Longest,
+    /// HTTP requests that have come.
+    pub http_requests: u64,
+    /// HTTP answers by the first digit of their status, from 1xx on.
+    answers: [u64; 5],
+}
+
+impl Totals {
+    /// Counts a connection that was accepted.
+    pub(in crate::engine) fn count_connection(&mut self, protocol: Protocol) {
+        match protocol {
+            Protocol::Rtmp => self.rtmp_connections += 1,
+            Protocol::Http => self.http_connections += 1,
+        }
+    }
+
+    /// Counts an HTTP answer of this status.
+    pub(in crate::engine) fn count_answer(&mut self, status: u16) {
+        let class = usize::from(status / 100).checked_sub(1);
+        if let Some(count) = class.and_then(|class| self.answers.get_mut(class)) {
+            *count += 1;
+        }
+    }
+
+    /// HTTP answers by the class of their status: 1 for 1xx, and so on.
+    pub fn answers(&self) -> impl Iterator<Item = (u16, u64)> {
+        (1..).zip(self.answers)
+    }
+}
