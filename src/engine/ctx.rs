@@ -160,7 +160,9 @@ pub struct Ctx {
     /// The handling of panics, with their count.
     pub panics: Panics,
 
-    // The configuration of servers and locations.
+    // The configuration of applications, servers and locations.
+    /// The applications in the order of the configuration.
+    pub(super) app_order: Vec<AppId>,
     pub(super) servers: ByServer<RtmpServer>,
     pub(super) listeners: Vec<Listener>,
     /// The virtual hosts of the HTTP listeners.
@@ -206,6 +208,7 @@ impl Ctx {
             streams: Streams::new(&budgets.frames),
             awaited: Awaited::default(),
             apps: config.applications.iter().map(|app| (app.id, AppFacts::new(app))).collect(),
+            app_order: config.applications.iter().map(|app| app.id).collect(),
             viewing: Viewing::new(&config.applications, seed),
             memory: MemoryFiles::default(),
             jobs: Jobs::default(),
@@ -263,6 +266,13 @@ impl Ctx {
     pub(super) fn find_or_create_stream(&mut self, app: AppId, name: &StreamName) -> StreamId {
         let app_name = self.apps.get(app).map_or("", |app| &app.name);
         self.streams.find_or_create(app, app_name, name)
+    }
+
+    /// All applications in the order of the configuration, behind them those that are gone and have not ended.
+    pub(super) fn apps_in_order(&self) -> Vec<AppId> {
+        let there = self.app_order.iter().copied().filter(|app| self.apps.get(*app).is_some());
+        let gone = self.apps.iter().map(|(app, _)| app).filter(|app| !self.app_order.contains(app));
+        there.chain(gone).collect()
     }
 
     /// The applications of an RTMP server, without those that are gone.

@@ -50,7 +50,9 @@ pub use config::probe::{Account, Probe, is_readable_by_all};
 pub use config::real_address::TrustedProxies;
 pub use config::{Application, Config, ErrorLog};
 pub use ctx::{AppFacts, Ctx};
-pub use http::answer::{Answer, COMPOSED_AT_ONCE, Compose, Composed, HttpReply, Redirect, Route, Target};
+pub use http::answer::{
+    Answer, COMPOSED_AT_ONCE, Compose, Composed, HttpReply, Redirect, Route, SharedAnswer, SharedKey, Target,
+};
 pub use http::body::Body;
 pub use http::by_location::ByLocation;
 pub use http::exchange::Exchange;
@@ -87,6 +89,7 @@ pub use statistics::histogram::Histogram;
 pub use statistics::longest::Longest;
 pub use statistics::rate::Rate;
 pub use statistics::totals::{Counted, Totals};
+pub use statistics::walk::{Visit, Walk};
 pub use stream::awaited::Awaited;
 pub use stream::gop::{Gop, GopLimits};
 pub use stream::headers::StreamHeaders;
@@ -115,11 +118,12 @@ use config::known::Known;
 use config::listener::AddressService;
 use files::log_file::NewLogs;
 use http::answering::pending::PendingRequests;
+use http::answering::shared::SharedAnswers;
 use request::Suspended;
 use session::proxy_header::AwaitedHeader;
 use session::{Life, ProtocolState};
 use timers::Timer;
-use work::Task;
+use work::{Composition, Task};
 
 /// The closing reason of a session whose client has closed the connection.
 const CLIENT_LEFT: &str = "the client has left";
@@ -166,6 +170,8 @@ pub struct Engine {
     known: Known,
     /// HTTP requests that wait for their answers; their sessions are held.
     pending: PendingRequests,
+    /// Answers that many requests share.
+    shared: SharedAnswers,
 }
 
 impl Engine {
@@ -193,7 +199,7 @@ impl Engine {
         }
         faults.into_result(())?;
         let cx = Ctx::new(config, root, seed, now);
-        Ok(Self { modules, cx, known, pending: PendingRequests::default() })
+        Ok(Self { modules, cx, known, pending: PendingRequests::default(), shared: SharedAnswers::default() })
     }
 
     /// Checks whether the start would succeed, and adds to `probe` what would fail or surprise. `root` is the
@@ -428,6 +434,7 @@ impl Engine {
             Timer::Stream(id) => self.check_stream(id),
             Timer::Gone => self.gone_timer_expired(),
             Timer::Viewers => self.check_viewers(),
+            Timer::Shared => self.drop_shared(),
             Timer::Module { module, token, .. } => {
                 for candidate in self.modules.iter_mut().filter(|m| m.name() == module) {
                     candidate.on_timer(&mut self.cx, token);
@@ -462,7 +469,12 @@ impl Engine {
             }
             Task::Linger(id) => self.contain_for(id, |engine| engine.cx.linger(id)),
             Task::Resume(id) => self.contain_for(id, |engine| engine.resume(id)),
-            Task::Compose(id) => self.contain_for(id, |engine| engine.compose(id)),
+            Task::Compose(Composition::Own(id)) => self.contain_for(id, |engine| engine.compose(id)),
+            Task::Compose(Composition::Shared(id)) => {
+                if self.contain(|engine| engine.compose_shared(id)).is_none() {
+                    self.fail_shared(id);
+                }
+            }
             Task::Account(exchange) => {
                 self.contain(|engine| engine.account(*exchange));
             }

@@ -22,6 +22,8 @@ pub enum Timer {
     Stream(StreamId),
     /// Check who still watches.
     Viewers,
+    /// Free answers that have been shared.
+    Shared,
     /// End what is gone since a reload and whose grace is over.
     Gone,
     /// Call a module.

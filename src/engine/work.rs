@@ -82,8 +82,8 @@ pub(super) struct Work {
     pub streaming: VecDeque<SessionId>,
     /// RTMP sessions without a role whose input waits: a flood of them delays no stream.
     pub joining: VecDeque<SessionId>,
-    /// HTTP sessions whose answer is being composed.
-    pub composing: VecDeque<SessionId>,
+    /// HTTP answers that are being composed.
+    pub composing: VecDeque<Composition>,
     /// HTTP sessions whose input waits.
     pub requesting: VecDeque<SessionId>,
     /// Whether the last step was taken from `streaming`.
@@ -102,6 +102,15 @@ pub(super) struct Returned {
     pub result: Result<Response, CallError>,
 }
 
+/// An answer that is being composed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Composition {
+    /// For the request of this session.
+    Own(SessionId),
+    /// For all that ask for it, by its number.
+    Shared(u64),
+}
+
 /// One step.
 #[derive(Debug)]
 pub(super) enum Task {
@@ -116,7 +125,7 @@ pub(super) enum Task {
     End(SessionId),
     Linger(SessionId),
     Account(Box<Exchange>),
-    Compose(SessionId),
+    Compose(Composition),
     Resume(SessionId),
 }
 
@@ -167,9 +176,12 @@ impl Work {
 
     /// Whether net has anything to do for the engine, whatever sockets and timers say.
     pub fn is_pending(&self) -> bool {
-        let lists = [&self.streaming, &self.composing, &self.joining, &self.requesting];
+        let lists = [&self.streaming, &self.joining, &self.requesting];
         let waits = lists.into_iter().any(|list| !list.is_empty());
-        waits || self.is_ending() || !(self.dirty.is_empty() && self.actions.is_empty())
+        waits
+            || !self.composing.is_empty()
+            || self.is_ending()
+            || !(self.dirty.is_empty() && self.actions.is_empty())
     }
 
     /// Whether anything ends.
@@ -198,9 +210,10 @@ mod tests {
         let (mut streamed, mut joined) = (0, 0);
         for step in 0..60 {
             // A flood of everything, each of which comes again at once, and now and then something that ends.
-            for list in [&mut work.composing, &mut work.joining, &mut work.requesting, &mut work.streaming] {
+            for list in [&mut work.joining, &mut work.requesting, &mut work.streaming] {
                 list.push_back(id);
             }
+            work.composing.push_back(Composition::Own(id));
             work.ending.extend((step % 4 == 0).then_some(id));
             let (streams, joins) = (work.streaming.len(), work.joining.len());
             assert!(work.next().is_some());

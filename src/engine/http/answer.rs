@@ -7,6 +7,7 @@ use std::fmt;
 use crate::engine::ctx::Ctx;
 use crate::engine::http::body::Body;
 use crate::engine::http::lookup::Lookup;
+use crate::engine::ids::LocationId;
 use crate::engine::jobs::JobResult;
 use crate::engine::viewing::files::HlsFile;
 use crate::http;
@@ -22,6 +23,8 @@ pub enum Route {
     Verbatim(HttpReply),
     /// Send the reply that this composes.
     Later(Box<dyn Compose>),
+    /// Send a reply that all share who ask for the same at about the same time.
+    Shared(SharedAnswer),
     /// Nothing can be decided before a thread has done this. Then the module is asked again, with the finding in the
     /// request.
     Wait(Lookup),
@@ -64,6 +67,8 @@ pub enum Answer {
     Reply(HttpReply),
     /// A composer of the answer, which takes several steps.
     Later(Box<dyn Compose>),
+    /// An answer that all share who ask for the same at about the same time.
+    Shared(SharedAnswer),
     /// There is none before a thread has done this.
     Wait(Lookup),
     /// There is none before it is known whether this file of HLS may be sent.
@@ -75,10 +80,32 @@ impl From<Answer> for Route {
         match answer {
             Answer::Reply(reply) => Self::Reply(reply),
             Answer::Later(work) => Self::Later(work),
+            Answer::Shared(shared) => Self::Shared(shared),
             Answer::Wait(lookup) => Self::Wait(lookup),
             Answer::View(file) => Self::View(file),
         }
     }
+}
+
+/// What an answer is known by. It must name everything that the answer depends on: the user, if not all get the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedKey {
+    /// The module.
+    pub module: &'static str,
+    /// The location, with its settings.
+    pub location: LocationId,
+    /// What is asked for there, such as a path.
+    pub what: String,
+}
+
+/// An answer that all share who ask for the same key while it is composed, and 500 ms longer.
+#[derive(Debug)]
+pub struct SharedAnswer {
+    /// What it is known by.
+    pub key: SharedKey,
+    /// Composes it, if nobody has asked for it a moment ago. Nothing that a thread does can be waited for, and the
+    /// body must be of bytes.
+    pub composer: Box<dyn Compose>,
 }
 
 /// The composing of a long answer, such as a list of thousands, in steps between which other sessions are served.

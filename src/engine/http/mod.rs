@@ -143,6 +143,7 @@ impl Engine {
                 self.deliver(request, reply, progress.forced);
             }
             Some(Answer::Later(composer)) => self.begin_composing(request, progress, composer),
+            Some(Answer::Shared(shared)) => self.answer_shared(request, progress, shared),
             Some(Answer::Wait(lookup)) => self.wait_for(request, progress, lookup),
             Some(Answer::View(file)) => self.view(request, progress, file),
             None => {

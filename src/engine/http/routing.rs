@@ -45,6 +45,7 @@ impl Engine {
                 Route::Continue => Some(Answer::Reply(HttpReply::error(404))),
                 Route::Reply(reply) | Route::Verbatim(reply) => Some(Answer::Reply(reply)),
                 Route::Later(work) => Some(Answer::Later(work)),
+                Route::Shared(shared) => Some(Answer::Shared(shared)),
                 Route::Wait(lookup) => Some(Answer::Wait(lookup)),
                 Route::View(file) => Some(Answer::View(file)),
             };

@@ -67,8 +67,8 @@ impl Engine {
             }
             Timer::Gone => self.cx.schedule_gone_check(),
             Timer::Viewers => self.cx.schedule_viewers(),
-            // A module keeps its other timers.
-            Timer::Module { .. } => {}
+            // A module keeps its other timers, and a shared answer is replaced when it is asked for.
+            Timer::Module { .. } | Timer::Shared => {}
         }
     }
 

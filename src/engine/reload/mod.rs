@@ -86,6 +86,7 @@ impl Ctx {
         self.connections.adopt(next.connections, peers);
         self.adopt_servers(next.servers);
         self.adopt_apps(next.apps);
+        self.app_order = next.app_order;
         (self.listeners, self.next_listener) = (next.listeners, next.next_listener);
         self.hosts = next.hosts;
         self.viewing.adopt(next.viewing);

@@ -1,4 +1,4 @@
-//! Statistics: numbers of what the server does, for operators and their tools.
+//! Statistics: numbers of what the server does, for operators and their tools, and the walk over what there is.
 //!
 //! Here are the kinds of numbers (`rate`, `histogram`, `longest`), and [`Totals`](totals::Totals), the numbers of the
 //! whole server. Those of one stream are in `stream/traffic.rs`. Whoever does something counts it in place; nothing here
@@ -8,3 +8,4 @@ pub(in crate::engine) mod histogram;
 pub(in crate::engine) mod longest;
 pub(in crate::engine) mod rate;
 pub(in crate::engine) mod totals;
+pub(in crate::engine) mod walk;

@@ -28,10 +28,12 @@ mod publish;
 mod recording;
 mod reload;
 mod sessions;
+mod shared_answers;
 mod shared_object;
 mod slow_disk;
 mod unsolicited;
 mod viewing;
+mod walk;
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};

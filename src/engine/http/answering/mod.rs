@@ -2,6 +2,8 @@
 //! held meanwhile.
 
 pub(in crate::engine) mod pending;
+pub(in crate::engine) mod shared;
+mod sharing;
 
 use crate::engine::Engine;
 use crate::engine::http::answer::{Compose, Composed, HttpReply};
@@ -12,6 +14,7 @@ use crate::engine::http::request::HttpRequest;
 use crate::engine::ids::SessionId;
 use crate::engine::jobs::JobResult;
 use crate::engine::session::Session;
+use crate::engine::work::Composition;
 use crate::http::response::RETRY_AFTER;
 
 /// The most lookups of one request: try_files with all its candidates, on the way through some redirects.
@@ -39,7 +42,7 @@ impl Engine {
         // They may have open files.
         request.findings = Findings::default();
         self.hold(Pending::new(request, progress, Some(composer)));
-        self.cx.work.composing.push_back(id);
+        self.cx.work.composing.push_back(Composition::Own(id));
     }
 
     /// Does one step of the answer that is being composed for a session.
@@ -52,7 +55,7 @@ impl Engine {
         let Some(composer) = &mut pending.composer else { return };
         match composer.step(&mut self.cx) {
             // One answer is finished before the next begins, as one that is half done takes memory.
-            Composed::Partly => self.cx.work.composing.push_front(id),
+            Composed::Partly => self.cx.work.composing.push_front(Composition::Own(id)),
             Composed::Wait(lookup) => self.pending.queue(id, lookup),
             Composed::Reply(reply) => self.release(id, reply),
         }
@@ -73,7 +76,7 @@ impl Engine {
         match (result.take::<JobResult>(), &mut pending.composer) {
             (Ok(finding), Some(composer)) => {
                 composer.take(finding);
-                self.cx.work.composing.push_back(id);
+                self.cx.work.composing.push_back(Composition::Own(id));
             }
             (Ok(finding), None) => {
                 let Some(Pending { mut request, progress, .. }) = self.unhold(id) else { return };
