@@ -51,10 +51,10 @@ impl<'a> Reloader<'a> {
     /// Has a thread read the configuration again.
     pub fn reload(&mut self, server: &mut net::Server) {
         if self.line.file.is_none() {
-            log::warn!(
-                "the built-in configuration is served, so there is no file to reload; nothing changes"
-            );
-            return;
+            let why = "the built-in configuration is served, so there is no file to reload; nothing changes";
+            log::warn!("{why}");
+            server.engine().reload_begins();
+            return server.engine().reloaded(&Err(why.to_owned()), net::now());
         }
         if self.reading.is_some() {
             log::info!("the configuration is still being read; afterwards it is read again");
@@ -62,6 +62,7 @@ impl<'a> Reloader<'a> {
             return;
         }
         log::info!("reloading {}", source_name(self.line));
+        server.engine().reload_begins();
         let (line, logs, open) = (self.line.clone(), self.logs.clone(), server.engine().open_logs());
         self.reading = Some(server.run_in_background(move || read(&line, &logs, &open)));
     }
@@ -72,16 +73,27 @@ impl<'a> Reloader<'a> {
         let name = source_name(self.line);
         let before = server.addresses();
         let draft = reading.take().unwrap_or_else(|| Err(Failure::Other("a fault of the server".to_owned())));
-        match draft.and_then(|draft| self.adopt(server, draft)) {
-            Ok(changes) => log::info!("reloaded {name}{changes}"),
-            Err(failure) => {
-                failure.to_string().lines().for_each(|line| log::error!("{line}"));
-                log::error!("{name} is not reloaded; {}", losses(&before, &server.addresses()));
+        let result = match draft.and_then(|draft| self.adopt(server, draft)) {
+            Ok(changes) => {
+                let text = format!("reloaded {name}{changes}");
+                log::info!("{text}");
+                Ok(text)
             }
-        }
+            Err(failure) => {
+                let mut lines: Vec<_> = failure.to_string().lines().map(str::to_owned).collect();
+                lines.push(format!("{name} is not reloaded; {}", losses(&before, &server.addresses())));
+                lines.iter().for_each(|line| log::error!("{line}"));
+                Err(lines.join("\n"))
+            }
+        };
+        server.engine().reloaded(&result, net::now());
         // The file may have changed since it was read.
-        if mem::take(&mut self.is_outdated) && server.is_serving() {
-            self.reload(server);
+        if mem::take(&mut self.is_outdated) {
+            if server.is_serving() {
+                self.reload(server);
+            } else {
+                server.engine().refuse_reloads("the server is about to end");
+            }
         }
     }
 

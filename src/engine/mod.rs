@@ -17,6 +17,7 @@ mod memory;
 mod module;
 mod notice;
 mod now;
+mod operations;
 mod panics;
 mod peer;
 pub mod quantities;
@@ -74,6 +75,7 @@ pub use memory::{Extent, Growth, MemoryFile, MemoryFiles, SHORTEST_READ_TIME};
 pub use module::Module;
 pub use notice::{Notice, Recording};
 pub use now::Now;
+pub use operations::{Operation, OperationResult, RecordResult};
 pub use panics::Panics;
 pub use peer::Peer;
 pub use request::{Gate, Refusal, RefusalKind, Reply, Request, RequestKind, Ticket, Verdict};
@@ -119,6 +121,7 @@ use config::listener::AddressService;
 use files::log_file::NewLogs;
 use http::answering::pending::PendingRequests;
 use http::answering::shared::SharedAnswers;
+use operations::running::Running;
 use request::Suspended;
 use session::proxy_header::AwaitedHeader;
 use session::{Life, ProtocolState};
@@ -172,6 +175,8 @@ pub struct Engine {
     pending: PendingRequests,
     /// Answers that many requests share.
     shared: SharedAnswers,
+    /// Operations that requests wait for.
+    running: Running,
 }
 
 impl Engine {
@@ -200,6 +205,8 @@ impl Engine {
         faults.into_result(())?;
         let cx = Ctx::new(config, root, seed, now);
         Ok(Self { modules, cx, known, pending: PendingRequests::default(), shared: SharedAnswers::default() })
+        let (pending, running) = (PendingRequests::default(), Running::default());
+        Ok(Self { modules, cx, known, pending, running })
     }
 
     /// Checks whether the start would succeed, and adds to `probe` what would fail or surprise. `root` is the
@@ -460,6 +467,7 @@ impl Engine {
             Task::Decide(id, status) => {
                 self.contain_for(id, |engine| engine.continue_request(id, status));
             }
+            Task::CarryOut(order) => self.carry_out(*order),
             Task::EndGone(id) => self.contain_for(id, |engine| engine.end_gone_session(id)),
             Task::Dismiss(publisher) => {
                 self.contain_for(publisher.session, |engine| engine.end_dismissed(publisher));

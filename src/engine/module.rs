@@ -33,6 +33,7 @@ use crate::engine::ids::SessionId;
 use crate::engine::ids::StreamId;
 use crate::engine::jobs::JobResult;
 use crate::engine::notice::Notice;
+use crate::engine::operations::RecordResult;
 use crate::engine::request::{Refusal, Request};
 use crate::engine::viewing::view::ViewerId;
 
@@ -170,6 +171,18 @@ pub trait Module: Any {
 
     /// The result of a call of this module: the response, or why there is none. Called once for each call.
     fn on_call(&mut self, _cx: &mut Ctx, _token: u64, _result: Result<Response, CallError>) {}
+
+    /// An operator starts or stops a recorder of a live stream: that of this name, or with "" the application's own.
+    /// None if this module does not record; the first module with an answer gives it.
+    fn on_record(
+        &mut self,
+        _cx: &mut Ctx,
+        _stream: StreamId,
+        _recorder: &str,
+        _start: bool,
+    ) -> Option<RecordResult> {
+        None
+    }
 
     /// The server begins to stop. What waits for a timer to be written is given to the writer now, and what comes after
     /// this at once.

@@ -26,6 +26,9 @@ pub struct Request {
     pub(super) is_admitted: bool,
     /// Whether it has passed the gate of callbacks. Before that its name may be a key that only a backend knows.
     pub(super) is_decided: bool,
+    /// Whether an operator makes it for the client, which does not know of it ([`Ctx::redirect`](super::Ctx::redirect)):
+    /// keys and passwords are not asked for.
+    pub is_redirect: bool,
     /// The arguments after "?".
     pub args: String,
     /// What is requested.
@@ -73,7 +76,19 @@ impl Request {
     ) -> Self {
         let sent = SentName::of(&name);
         let ticket = Ticket { session, serial: 0 };
-        Self { session, app, name, sent, is_admitted: false, is_decided: false, args, kind, ticket }
+        let is_redirect = false;
+        Self {
+            session,
+            app,
+            name,
+            sent,
+            is_admitted: false,
+            is_decided: false,
+            is_redirect,
+            args,
+            kind,
+            ticket,
+        }
     }
 
     /// The message stream on which to publish or play.

@@ -12,6 +12,7 @@ use crate::engine::ids::Endpoint;
 use crate::engine::ids::SessionId;
 use crate::engine::jobs::FinishedJob;
 use crate::engine::notice::Notice;
+use crate::engine::operations::Order;
 use crate::engine::request::{Reply, Ticket};
 use crate::http::client::Response;
 
@@ -30,6 +31,8 @@ pub enum Action {
     /// [`Engine::connected`](crate::engine::Engine::connected) or
     /// [`Engine::connect_failed`](crate::engine::Engine::connect_failed).
     Connect(SessionId),
+    /// Have the configuration read again; then [`Engine::reloaded`](crate::engine::Engine::reloaded) is to be called.
+    Reload,
     /// Close the sending side of the socket; the peer may still send.
     ShutDownWrite(SessionId),
     /// Close the socket; the session has been freed.
@@ -68,6 +71,9 @@ pub(super) struct Work {
     pub decided: VecDeque<(SessionId, Option<u16>)>,
     /// Sessions that end as their application or server is gone since a reload.
     pub gone: VecDeque<SessionId>,
+    /// What operators have asked for. A module adds at most [`COMPOSED_AT_ONCE`](crate::engine::COMPOSED_AT_ONCE) in a
+    /// step, and these steps come before its next.
+    pub orders: VecDeque<Order>,
     /// Publishers that modules have dismissed.
     pub dismissed: VecDeque<Endpoint>,
     /// Players that have got all that they asked for and leave their streams.
@@ -120,6 +126,7 @@ pub(super) enum Task {
     Answer(Ticket, Reply),
     Decide(SessionId, Option<u16>),
     EndGone(SessionId),
+    CarryOut(Box<Order>),
     Dismiss(Endpoint),
     Complete(Endpoint),
     End(SessionId),
@@ -157,6 +164,7 @@ impl Work {
         }
         None.or_else(|| self.decided.pop_front().map(|(id, status)| Task::Decide(id, status)))
             .or_else(|| self.gone.pop_front().map(Task::EndGone))
+            .or_else(|| self.orders.pop_front().map(|order| Task::CarryOut(Box::new(order))))
             .or_else(|| self.dismissed.pop_front().map(Task::Dismiss))
             .or_else(|| self.finished.pop_front().map(Task::Complete))
             .or_else(|| self.ending.pop_front().map(Task::End))
@@ -192,6 +200,7 @@ impl Work {
             && self.answers.is_empty()
             && self.decided.is_empty()
             && self.gone.is_empty()
+            && self.orders.is_empty()
             && self.dismissed.is_empty()
             && self.finished.is_empty()
             && self.ending.is_empty()

@@ -439,6 +439,8 @@ impl Server {
                 }
             }
             Action::Connect(id) => self.connect(id, now),
+            Action::Reload if self.phase == Phase::Serving => self.wish(Wish::Reload),
+            Action::Reload => self.engine.refuse_reloads("the server is about to end"),
             Action::ShutDownWrite(id) => {
                 let Some(socket) = self.socket(id) else { return };
                 if socket.stream.shut_down_write().is_err() {

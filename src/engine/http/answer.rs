@@ -9,6 +9,7 @@ use crate::engine::http::body::Body;
 use crate::engine::http::lookup::Lookup;
 use crate::engine::ids::LocationId;
 use crate::engine::jobs::JobResult;
+use crate::engine::operations::Operation;
 use crate::engine::viewing::files::HlsFile;
 use crate::http;
 
@@ -31,6 +32,8 @@ pub enum Route {
     /// Nothing can be decided before it is known whether this file of HLS may be sent. Then the module is asked again,
     /// with the admission in the request.
     View(HlsFile),
+    /// Nothing can be decided before this has been done. Then the module is asked again, with the outcome in the request.
+    Operate(Operation),
     /// Continue at another place of this server, without telling the client.
     Redirect(Redirect),
     /// Close the connection without an answer.
@@ -73,6 +76,8 @@ pub enum Answer {
     Wait(Lookup),
     /// There is none before it is known whether this file of HLS may be sent.
     View(HlsFile),
+    /// There is none before this has been done.
+    Operate(Operation),
 }
 
 impl From<Answer> for Route {
@@ -83,6 +88,7 @@ impl From<Answer> for Route {
             Answer::Shared(shared) => Self::Shared(shared),
             Answer::Wait(lookup) => Self::Wait(lookup),
             Answer::View(file) => Self::View(file),
+            Answer::Operate(operation) => Self::Operate(operation),
         }
     }
 }

@@ -146,6 +146,7 @@ impl Engine {
             Some(Answer::Shared(shared)) => self.answer_shared(request, progress, shared),
             Some(Answer::Wait(lookup)) => self.wait_for(request, progress, lookup),
             Some(Answer::View(file)) => self.view(request, progress, file),
+            Some(Answer::Operate(operation)) => self.operate(request, progress, operation),
             None => {
                 self.cx.finish(request.session, "closed without an answer");
                 let limits = request.locations.send_limits(request.location, (0, 0), None);

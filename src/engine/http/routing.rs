@@ -48,6 +48,7 @@ impl Engine {
                 Route::Shared(shared) => Some(Answer::Shared(shared)),
                 Route::Wait(lookup) => Some(Answer::Wait(lookup)),
                 Route::View(file) => Some(Answer::View(file)),
+                Route::Operate(operation) => Some(Answer::Operate(operation)),
             };
         }
         log::warn!("{} {}: more than {MAX_REDIRECTS} internal redirects", request.session, request.head.path);

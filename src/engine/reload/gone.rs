@@ -13,17 +13,13 @@ use crate::engine::ctx::{AppFacts, Ctx, EndReason, SessionsEnd};
 use crate::engine::ids::{AppId, Endpoint, ServerId, SessionId};
 use crate::engine::request::Request;
 use crate::engine::request::RequestKind;
-use crate::engine::session::roles::SessionRole;
 use crate::engine::session::{Life, Session};
 use crate::engine::timers::Timer;
 use crate::rtmp::command::Level;
-use crate::rtmp::control::UserControl;
 
 /// How often it is checked whether something still uses what is gone, after the grace.
 const CHECK_INTERVAL: Duration = Duration::from_secs(10);
 
-const REJECTED: (Level, &str) = (Level::Error, "NetStream.Publish.Rejected");
-const STOP: (Level, &str) = (Level::Status, "NetStream.Play.Stop");
 const SHUTDOWN: (Level, &str) = (Level::Error, "NetConnection.Connect.AppShutdown");
 
 impl AppFacts {
@@ -101,14 +97,7 @@ impl Engine {
         let why = reason.describe(app);
         let roles: Vec<_> = session.roles.iter().copied().collect();
         for role in &roles {
-            let endpoint = Endpoint { session: id, msid: role.msid() };
-            match role {
-                SessionRole::Publisher { .. } => self.cx.status(endpoint, REJECTED, &why),
-                SessionRole::Player(_) => {
-                    self.cx.user_control(endpoint, UserControl::StreamEof);
-                    self.cx.status(endpoint, STOP, &why);
-                }
-            }
+            self.cx.tell_of_end(id, role, &why);
         }
         if roles.is_empty() {
             self.cx.status(Endpoint { session: id, msid: 0 }, SHUTDOWN, &why);

@@ -198,11 +198,20 @@ impl Engine {
         if self.cx.sessions.get(id).is_none_or(|session| session.life != Life::Open) {
             return;
         }
+        if request.is_redirect
+            && let Some(why) = self.objection_to_redirect(request)
+        {
+            return self.refuse(request, &Refusal::of_request(why));
+        }
         let name = StreamName::new(&request.name);
         match (&request.kind, name) {
             (RequestKind::Connect(connect), _) => self.grant_connect(id, app, connect, &request.args),
             (&RequestKind::Publish { msid, publish_type }, Ok(name)) => {
-                self.grant_publish(Endpoint { session: id, msid }, app, publish_type, (&name, request.sent));
+                let endpoint = Endpoint { session: id, msid };
+                let headers =
+                    if request.is_redirect { self.headers_of_publisher(endpoint) } else { Vec::new() };
+                self.grant_publish(endpoint, app, publish_type, (&name, request.sent));
+                self.begin_with_headers(endpoint, headers);
             }
             (&RequestKind::Play { msid, duration, after, .. }, Ok(name)) => {
                 let endpoint = Endpoint { session: id, msid };
@@ -235,6 +244,10 @@ impl Engine {
         let (id, why) = (request.session, refusal.why.as_str());
         if matches!(request.kind, RequestKind::View(_)) {
             self.refuse_view(request, refusal);
+            return self.call_refused(request);
+        }
+        if request.is_redirect {
+            self.log_refused_redirect(request, refusal.for_log.as_deref().unwrap_or(why));
             return self.call_refused(request);
         }
         let publish_codes: &[_] = match refusal.kind {

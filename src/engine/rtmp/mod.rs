@@ -42,7 +42,7 @@ const LONG_ADVANCE: Duration = Duration::from_millis(500);
 
 /// The cost of an event, which counts against what a session may do in one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Effort {
+pub(in crate::engine) enum Effort {
     Little,
     /// Files may have been created and finished: the step ends, and other sessions come first.
     Long,
@@ -244,7 +244,7 @@ impl Engine {
     }
 
     /// Takes a publisher's frame. One of a session that does not publish is ignored.
-    fn handle_frame(&mut self, id: SessionId, msid: u32, mut frame: Frame) -> Effort {
+    pub(in crate::engine) fn handle_frame(&mut self, id: SessionId, msid: u32, mut frame: Frame) -> Effort {
         let stream_id = self.cx.sessions.get(id).and_then(|session| session.roles.published_on(msid));
         let Some(stream_id) = stream_id.filter(|stream| !self.cx.is_dismissed(*stream)) else {
             return Effort::Little;

@@ -54,6 +54,7 @@ impl Engine {
             return cx.reset_timer(id, at);
         }
         self.time_out_request(id);
+        let operation = self.time_out_operation(id);
         self.cx.check_pace(id);
         self.cx.answer_late_unpublish(id);
         let cx = &mut self.cx;
@@ -63,7 +64,7 @@ impl Engine {
             cx.work.actions.push_back(Action::SendUnsolicited(id));
         }
         match cx.due(session) {
-            Some(Due::Later(at)) => cx.reset_timer(id, at),
+            Some(Due::Later(at)) => cx.reset_timer(id, operation.map_or(at, |until| at.min(until))),
             Some(Due::Ping(at)) => cx.ping(id, at),
             Some(Due::Close(reason)) => cx.close(id, reason),
             Some(Due::TimedOut) => self.reject(id, TOO_SLOW, at.checked_sub(STEP_DEADLINE).unwrap_or(at)),

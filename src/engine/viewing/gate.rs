@@ -57,7 +57,12 @@ impl Engine {
         let keys = self.cx.viewing.identities.of(&request, &file, &guard);
         if !guard.asks() {
             // It is counted when it has got the playlist.
-            let is_new = self.cx.viewing.viewers.find(keys, now) == Known::New;
+            let known = self.cx.viewing.viewers.find(keys, now);
+            if known == Known::Refused {
+                // An operator has ended it.
+                return self.turn_away(request, progress, FORBIDDEN);
+            }
+            let is_new = known == Known::New;
             let client = (request.peer, request.is_of_proxy());
             return if is_new && guard.is_limited() && self.cx.refuses_more(file.app, client) {
                 self.turn_away(request, progress, UNAVAILABLE);

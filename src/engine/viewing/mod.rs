@@ -24,6 +24,7 @@ use crate::auth::segment_token::SegmentSigner;
 use crate::engine::config::Application;
 use crate::engine::config::by_id::ByApp;
 use crate::engine::ids::AppId;
+use crate::engine::operations::kick::KickedViewers;
 use crate::engine::viewing::files::{HlsFile, HlsFileKind, HlsFiles};
 use crate::engine::viewing::guard::Guard;
 use crate::engine::viewing::identity::{Identities, carried};
@@ -50,6 +51,8 @@ pub struct Viewing {
     pub marked: MarkedLists,
     /// Who watches.
     pub viewers: Viewers,
+    /// Viewers that operators have kicked since the last step for them.
+    pub(in crate::engine) kicked: KickedViewers,
     pub(in crate::engine) identities: Identities,
     guards: ByApp<Guard>,
     /// When viewers are checked next.
@@ -69,6 +72,7 @@ impl Viewing {
             stand_in: SegmentSigner::new(identities.secret().as_bytes()),
             marked: MarkedLists::default(),
             viewers: Viewers::default(),
+            kicked: KickedViewers::default(),
             identities,
             guards: applications.iter().map(|app| (app.id, Guard::of(app))).collect(),
             timer: None,

@@ -11,6 +11,7 @@ use slab::Slab;
 
 use crate::engine::ids::{AppId, SessionId};
 use crate::engine::limits::origin::Origin;
+use crate::engine::operations::kick::KickedViewers;
 use crate::engine::viewing::identity::{ViewerKey, ViewerKeys};
 use crate::engine::viewing::view::ViewerId;
 
@@ -45,6 +46,8 @@ pub struct Viewers {
     refused: HashMap<ViewerKey, Instant>,
     /// The keys of `refused` in the order of their times.
     refusals: VecDeque<ViewerKey>,
+    /// Viewers that an operator has ended, each with the end of its refusal.
+    kicked: HashMap<ViewerKey, Instant>,
     /// Viewers that are being decided about, with the sessions of their other requests, which wait.
     undecided: HashMap<ViewerKey, Vec<SessionId>>,
 }
@@ -156,7 +159,9 @@ impl Viewers {
 
     /// What is known of a viewer.
     pub(in crate::engine) fn find(&self, ViewerKeys { base, own }: ViewerKeys, now: Instant) -> Known {
-        if self.table.contains_key(&base) {
+        if self.is_kicked(base, now) || self.is_kicked(own, now) {
+            Known::Refused
+        } else if self.table.contains_key(&base) {
             Known::Watching(base)
         } else if self.undecided.contains_key(&base) {
             Known::Undecided
@@ -289,6 +294,25 @@ impl Viewers {
         if self.refused.insert(own, now).is_none() {
             self.refusals.push_back(own);
         }
+    }
+
+    /// Ends the viewers that an operator has kicked, and refuses them for their times. Returns those that have been there.
+    pub(in crate::engine) fn end_kicked(&mut self, kicked: &KickedViewers, now: Instant) -> Vec<Ended> {
+        let found = self.table.iter().filter_map(|(key, viewer)| Some((*key, kicked.get(&viewer.id)?.0)));
+        let found: Vec<_> = found.collect();
+        self.kicked.retain(|_, until| *until > now);
+        for &(key, until) in found.iter().filter(|(_, until)| *until > now) {
+            if self.kicked.len() >= MAX_REFUSED {
+                let first = self.kicked.iter().min_by_key(|(_, until)| **until).map(|(key, _)| *key);
+                first.map(|first| self.kicked.remove(&first));
+            }
+            self.kicked.insert(key, until);
+        }
+        found.into_iter().filter_map(|(key, _)| self.end(key)).collect()
+    }
+
+    fn is_kicked(&self, key: ViewerKey, now: Instant) -> bool {
+        self.kicked.get(&key).is_some_and(|until| now < *until)
     }
 
     /// Forgets all refusals, as another configuration may not refuse.

@@ -91,6 +91,7 @@ impl Engine {
     /// Drops the request of a session that has ended. A reader may still work for it.
     pub(in crate::engine) fn drop_pending(&mut self, id: SessionId) {
         let Some(pending) = self.pending.remove(id) else { return };
+        self.forget_operation(id);
         self.begin_lookups();
         if let Some(keys) = pending.asks {
             self.continue_waiting(keys, None);

@@ -46,6 +46,12 @@ impl Timeline {
         self.newest.map(|(time, _)| time)
     }
 
+    /// The latest time as its publisher has told it, milliseconds; none before the publisher's first frame.
+    pub fn newest_of_publisher(&self) -> Option<u64> {
+        let [audio, video] = self.offsets;
+        Some(self.newest()?.saturating_add_signed(video.or(audio)?.checked_neg()?))
+    }
+
     /// Sets the time of a frame on the line; returns the jump if its publisher's time has jumped.
     pub fn place(&mut self, frame: &mut Frame, now: Instant) -> Option<Jump> {
         match (frame.kind, frame.role) {

@@ -1,0 +1,100 @@
+//! Kicks: an operator ends a client, which is told why.
+//!
+//! A client of RTMP leaves its streams one in a step and is closed; a stream that it publishes ends without a grace. A
+//! viewer of HLS is forgotten, and its next requests for playlists are refused for a while. That the client does not come
+//! again is for bans, which are a module's.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::engine::Engine;
+use crate::engine::ctx::Ctx;
+use crate::engine::ids::{Endpoint, SessionId};
+use crate::engine::operations::Order;
+use crate::engine::rtmp::publish::LeaveReason;
+use crate::engine::session::roles::SessionRole;
+use crate::engine::session::{Life, Session};
+use crate::engine::viewing::view::ViewerId;
+use crate::rtmp::command::Level;
+use crate::rtmp::control::UserControl;
+
+const REJECTED: (Level, &str) = (Level::Error, "NetStream.Publish.Rejected");
+const STOP: (Level, &str) = (Level::Status, "NetStream.Play.Stop");
+const CLOSED: (Level, &str) = (Level::Error, "NetConnection.Connect.Closed");
+
+/// Viewers that are to end, each with the end of its refusal and the reason.
+pub(in crate::engine) type KickedViewers = HashMap<ViewerId, (Instant, Rc<str>)>;
+
+impl Ctx {
+    /// Ends a client of RTMP in a later step, whatever it does, and tells it why. What it publishes ends at once, without
+    /// a grace.
+    pub fn kick(&mut self, id: SessionId, why: &str) {
+        let session = self.sessions.get(id).filter(|session| session.life == Life::Open);
+        if session.is_some_and(|session| session.rtmp().is_some()) {
+            self.order(Order::Kick(id, why.into()));
+        }
+    }
+
+    /// Ends a viewer of HLS in a later step, and refuses its requests for playlists for a time. Whoever shows the same
+    /// from the same address with the same program is the same viewer.
+    pub fn kick_viewer(&mut self, id: ViewerId, why: &str, refused_for: Duration) {
+        let kicked = &mut self.viewing.kicked;
+        let is_first = kicked.is_empty();
+        kicked.insert(id, (self.now.instant + refused_for, why.into()));
+        if is_first {
+            self.order(Order::EndViewers);
+        }
+    }
+
+    /// Tells the client of a role that the role ends, and why.
+    pub(in crate::engine) fn tell_of_end(&mut self, id: SessionId, role: &SessionRole, why: &str) {
+        let endpoint = Endpoint { session: id, msid: role.msid() };
+        match role {
+            SessionRole::Publisher { .. } => self.status(endpoint, REJECTED, why),
+            SessionRole::Player(_) => {
+                self.user_control(endpoint, UserControl::StreamEof);
+                self.status(endpoint, STOP, why);
+            }
+        }
+    }
+}
+
+impl Engine {
+    /// One step of a kick: the client leaves one of its streams, whose outputs may have much to write. After the last it
+    /// is closed.
+    pub(super) fn end_kicked(&mut self, id: SessionId, why: &Rc<str>) {
+        let Some(session) = self.cx.sessions.get_mut(id).filter(|session| session.life == Life::Open) else {
+            return;
+        };
+        // It is not to get more than it has got, however slowly it reads.
+        session.out.drop_frames();
+        let next = session.roles.iter().next().copied();
+        match next {
+            Some(role) => {
+                self.cx.tell_of_end(id, &role, why);
+                self.leave(Endpoint { session: id, msid: role.msid() }, LeaveReason::Ended);
+            }
+            None => self.cx.status(Endpoint { session: id, msid: 0 }, CLOSED, why),
+        }
+        let is_open = |session: &&Session| session.life == Life::Open;
+        let Some(session) = self.cx.sessions.get(id).filter(is_open) else { return };
+        if session.roles.is_empty() {
+            self.cx.finish(id, why);
+        } else {
+            self.cx.work.orders.push_front(Order::Kick(id, Rc::clone(why)));
+        }
+    }
+
+    /// Ends the viewers that have been kicked since the last step, all by one look through the table.
+    pub(super) fn end_kicked_viewers(&mut self) {
+        let kicked = std::mem::take(&mut self.cx.viewing.kicked);
+        let now = self.cx.now.instant;
+        for ended in self.cx.viewing.viewers.end_kicked(&kicked, now) {
+            let why = kicked.get(&ended.id).map_or("", |(_, why)| &**why);
+            let (app, number) = (self.app_name(ended.app), ended.id.serial());
+            log::info!("{app}/{}: viewer {number} is ended: {why}", ended.name.escape_debug());
+            self.each_module(|module, cx| module.on_view_end(cx, ended.id));
+        }
+    }
+}
