@@ -250,7 +250,7 @@ millstream: c.conf:15: \"hls on\" needs \"hls_path\"
 millstream: c.conf:16: \"hls_fragment\" takes a time such as 30s or 500ms, not \"soon\"
 millstream: c.conf:19: \"hls_path\" takes one path, not nothing
 millstream: c.conf:26: \"log_format\" takes name [escape=default|json|none] text ...: variable \"$nope\" is not known here
-millstream: c.conf:27: \"allow\" takes address|network|all: \"10.0.0.0/33\" is not an address, a network such as 192.168.0.0/16, or all
+millstream: c.conf:27: \"allow\" takes address|network|local|all: \"10.0.0.0/33\" is not an address, a network such as 192.168.0.0/16, or all
 millstream: c.conf:31: \"nonsense\" is no media type
 millstream: c.conf:31: which extensions have the type a/b?
 millstream: c.conf:32: \"proxy_pass\" in an `if`; the only `if` known is: if ($request_method = METHOD) { add_header ...; return ...; }, with =, !=, ~, ~*, !~ or !~*, and if ($secure_link = \"\") { return ...; }

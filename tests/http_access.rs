@@ -52,6 +52,22 @@ fn the_first_rule_that_fits_decides_who_may_ask() {
 }
 
 #[test]
+fn local_is_who_asks_from_this_machine_for_itself() {
+    let server = site("", "location / { allow local; deny all; }");
+    for (fields, status) in [
+        ("Host: localhost", 200),
+        ("Host: 127.0.0.1:8080", 200),
+        // A page of the Internet whose name leads to this machine.
+        ("Host: example.com", 403),
+        ("Host: localhost\r\nX-Forwarded-For: 192.0.2.1", 403),
+    ] {
+        let mut connection = Connection::open(server.http());
+        connection.send(&format!("GET /a.txt HTTP/1.1\r\n{fields}\r\n\r\n"));
+        assert_eq!(connection.reply(false).unwrap().status, status, "{fields}");
+    }
+}
+
+#[test]
 fn an_ipv4_client_of_an_ipv6_socket_is_one_of_ipv4() {
     if std::net::TcpListener::bind("[::1]:0").is_err() {
         return not_tested("there is no IPv6 on this machine");

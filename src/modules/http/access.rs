@@ -1,11 +1,19 @@
 //! `allow` and `deny`: the addresses that may ask; and `satisfy`, which says whether a password does as well.
 
 use crate::conf::{Node, Scope};
-use crate::engine::{Network, Peer};
+use crate::engine::{HttpRequest, Network};
 
 /// The rules of a location, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rules(Vec<(Rule, Network)>);
+pub struct Rules(Vec<(Rule, Whom)>);
+
+/// Whom a rule is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whom {
+    /// Programs of this machine, see [`HttpRequest::is_local`].
+    Local,
+    Network(Network),
+}
 
 /// What a rule says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,16 +46,26 @@ impl Rules {
         Self(scope.all_of(&["allow", "deny"]).into_iter().map(rule).collect())
     }
 
-    /// The first rule that fits an address, which decides; without one the client may pass.
-    pub fn of(&self, peer: Peer) -> Option<Rule> {
-        self.0.iter().find(|(_, network)| network.contains(peer)).map(|(rule, _)| *rule)
+    /// The first rule that fits a request, which decides; without one the client may pass.
+    pub fn of(&self, request: &HttpRequest) -> Option<Rule> {
+        self.0.iter().find(|(_, whom)| whom.fits(request)).map(|(rule, _)| *rule)
+    }
+}
+
+impl Whom {
+    fn fits(self, request: &HttpRequest) -> bool {
+        match self {
+            Self::Local => request.is_local(),
+            Self::Network(network) => network.contains(request.peer),
+        }
     }
 }
 
 /// Reads the arguments of `allow` and `deny`.
-pub fn parse(args: &[String]) -> Result<Network, String> {
+pub fn parse(args: &[String]) -> Result<Whom, String> {
     match args {
-        [network] => Network::parse(network),
+        [word] if word == "local" => Ok(Whom::Local),
+        [network] => Network::parse(network).map(Whom::Network),
         _ => Err("one address or network".to_owned()),
     }
 }

@@ -15,7 +15,7 @@ use super::try_files::TryFiles;
 const INNER: &[Context] = &[Context::HttpServer, Context::Location];
 
 const NETWORK: Takes =
-    Takes::Custom { syntax: "address|network|all", parse: |args| Custom::of(access::parse(args)) };
+    Takes::Custom { syntax: "address|network|local|all", parse: |args| Custom::of(access::parse(args)) };
 
 const EXPRESSION: Takes = Takes::Custom { syntax: "text", parse: |args| Custom::of(expression(args)) };
 
@@ -210,7 +210,9 @@ pub const DIRECTIVES: &[Directive] = &[
         acts: Acts::AtOnce,
         doc: "Allows access from an address or a network, such as `192.168.0.0/16` or `2001:db8::/32`. The \
               first allow or deny that matches decides; if none matches, access is allowed. Blocks that have \
-              neither inherit those of the outer block.",
+              neither inherit those of the outer block. `local` stands for the programs of this machine: they come by \
+              loopback or a Unix socket, ask for an IP address or localhost, and no proxy's header \
+              (Forwarded, Via, X-Forwarded-For, X-Real-IP) says that they ask for somebody else.",
     },
     Directive {
         name: "deny",
@@ -219,7 +221,7 @@ pub const DIRECTIVES: &[Directive] = &[
         default: "",
         repeat: Repeat::Many,
         acts: Acts::AtOnce,
-        doc: "Denies access from an address or a network, with status 403.",
+        doc: "Denies access from an address, a network or (local) from the programs of this machine, with status 403.",
     },
     Directive {
         name: "auth_basic",

@@ -56,7 +56,7 @@ impl Http {
     /// was asked for.
     fn admit(&mut self, cx: &mut Ctx, request: &HttpRequest) -> Result<Option<String>, Route> {
         let Some(settings) = self.locations.get(request.location) else { return Ok(None) };
-        match (settings.rules.of(request.peer), settings.satisfy, &settings.login) {
+        match (settings.rules.of(request), settings.satisfy, &settings.login) {
             (Some(Rule::Deny), Satisfy::All, _) | (Some(Rule::Deny), Satisfy::Any, None) => {
                 Err(Route::Reply(HttpReply::error(403)))
             }

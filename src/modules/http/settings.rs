@@ -179,7 +179,7 @@ mod tests {
             ("location @a { alias /x; }", "f:3: \"alias\" has no meaning in a location without a path"),
             (
                 "allow 10.0.0.0/33;",
-                "f:3: \"allow\" takes address|network|all: \"10.0.0.0/33\" is not an address",
+                "f:3: \"allow\" takes address|network|local|all: \"10.0.0.0/33\" is not an address",
             ),
             ("add_header X $nope;", "f:3: \"add_header\" takes name value [always]: variable \"$nope\""),
             (

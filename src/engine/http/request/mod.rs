@@ -3,6 +3,8 @@
 //! Modules read it and decide by [`Route`](crate::engine::Route), and at its location they may say who the user is; all
 //! else is changed by the engine, at internal redirects. A request of RTMP is [`Request`](crate::engine::Request).
 
+mod local;
+
 use std::rc::Rc;
 
 use crate::engine::config::listen_on::ListenOn;
