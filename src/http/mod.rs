@@ -1,12 +1,12 @@
 //! HTTP/1.1 as a server speaks it, sans-I/O: bytes in, requests out; heads and bodies to send back. And as a client
 //! speaks it: `client/`.
 //!
-//! Request bodies are refused, so what follows a head is always the next head. Nothing here opens a
-//! file, reads a clock or knows of streams.
+//! A body of a request is read only where somebody takes it; elsewhere it is refused with the head that announces it.
+//! Nothing here opens a file, reads a clock or knows of streams.
 
+mod body;
 pub mod client;
 pub mod conditional;
-mod framing;
 mod headers;
 pub mod json;
 pub mod mime;
@@ -17,6 +17,7 @@ pub mod request;
 pub mod response;
 pub mod url;
 
+pub use body::framing::RequestBody;
 pub use headers::{Headers, HttpError, Method};
 pub use reader::RequestReader;
 pub use request::Request;

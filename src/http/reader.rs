@@ -1,8 +1,9 @@
-//! A server's side of a connection: cuts the bytes into heads.
+//! A server's side of a connection: cuts the bytes into requests.
 //!
-//! It takes bytes only up to the end of a head, so that what a peer sends ahead stays with the caller,
+//! It takes bytes only up to the end of a head or of a body, so that what a peer sends ahead stays with the caller,
 //! who decides when to go on. Between requests it holds no buffer.
 
+use super::body::framing::{BodyReader, RequestBody};
 use super::headers::HttpError;
 use super::request::{MAX_HEAD, Request};
 
@@ -41,6 +42,8 @@ pub struct RequestReader {
     /// The head so far; at most [`MAX_HEAD`] bytes.
     head: Vec<u8>,
     line: Line,
+    /// The request whose body is being read, and its body so far.
+    with_body: Option<Box<(Request, BodyReader)>>,
     /// Nothing more is parsed after an error.
     failed: Option<HttpError>,
 }
@@ -54,7 +57,8 @@ impl RequestReader {
     /// Takes bytes from `input` until a request is complete, or all of them when none is.
     ///
     /// Call it again with what is left in `input` once the request is answered. After an error, answer
-    /// with its status and close; further calls say the same again.
+    /// with its status and close; further calls say the same again. If the request announces a body, give it back to
+    /// [`Self::take_body`], or answer with [`Request::body_refusal`] and close.
     pub fn next(&mut self, input: &mut &[u8]) -> Result<Option<Request>, HttpError> {
         if let Some(error) = self.failed {
             return Err(error);
@@ -62,27 +66,46 @@ impl RequestReader {
         let result = self.advance(input);
         if let Err(error) = result {
             self.failed = Some(error);
-            self.head = Vec::new();
+            self.release();
         }
         result
     }
 
-    /// True if part of a head has come: its deadline runs.
-    pub fn in_head(&self) -> bool {
-        !self.head.is_empty()
+    /// Has the body of this request read, which it announces; then the request is returned again.
+    pub fn take_body(&mut self, request: Request) -> Result<(), HttpError> {
+        let reader = BodyReader::new(&request.body).inspect_err(|error| self.failed = Some(*error))?;
+        self.with_body = Some(Box::new((request, reader)));
+        Ok(())
     }
 
-    /// Bytes that are held of a head.
+    /// True if part of a request has come: its deadline runs.
+    pub fn in_request(&self) -> bool {
+        !self.head.is_empty() || self.with_body.is_some()
+    }
+
+    /// Bytes that are held of a request.
     pub fn held(&self) -> usize {
-        self.head.capacity()
+        let with_body = self.with_body.as_ref().map_or(0, |body| 2 * body.0.length + body.1.held());
+        self.head.capacity() + with_body
     }
 
-    /// Frees what has come of a head. The session takes no more input after that.
+    /// Frees what has come of a request. The session takes no more input after that.
     pub fn release(&mut self) {
-        self.head = Vec::new();
+        (self.head, self.with_body) = (Vec::new(), None);
     }
 
     fn advance(&mut self, input: &mut &[u8]) -> Result<Option<Request>, HttpError> {
+        if let Some(with_body) = &mut self.with_body {
+            if !with_body.1.next(input)? {
+                return Ok(None);
+            }
+            let whole = self.with_body.take().map(|with_body| {
+                let (mut request, reader) = *with_body;
+                request.body = RequestBody::Whole(reader.into_bytes());
+                request
+            });
+            return Ok(whole);
+        }
         if self.head.is_empty() {
             // Old clients send an empty line after a request (RFC 9112, section 2.2).
             *input = without_leading_newlines(input);
@@ -212,7 +235,7 @@ mod tests {
         for cut in 0..=HEAD.len() {
             let mut session = RequestReader::new();
             let mut requests = feed(&mut session, &HEAD[..cut]);
-            assert_eq!(session.in_head(), (1..HEAD.len()).contains(&cut));
+            assert_eq!(session.in_request(), (1..HEAD.len()).contains(&cut));
             requests.extend(feed(&mut session, &HEAD[cut..]));
             assert_eq!(requests, whole, "cut at {cut}");
         }
@@ -228,7 +251,7 @@ mod tests {
         let mut session = RequestReader::new();
         assert_eq!(session.next(&mut input).unwrap().unwrap().path, "/a");
         assert_eq!(input.len(), bytes.len() - HEAD.len());
-        assert!(!session.in_head());
+        assert!(!session.in_request());
         assert_eq!(session.next(&mut input).unwrap().unwrap().path, "/b");
         assert_eq!(session.next(&mut input).unwrap().unwrap().path, "/a");
         assert!(input.is_empty());

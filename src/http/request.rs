@@ -7,15 +7,16 @@ use std::borrow::Cow;
 
 use httparse::Status;
 
+use super::body::framing::{self, RequestBody};
 use super::headers::{Headers, HttpError, MAX_HEADERS, Method};
-use super::{framing, path};
+use super::path;
 
 /// Longest head, bytes, with its empty line. Browsers send well under 2 KiB.
 pub const MAX_HEAD: usize = 8 * 1024;
 /// Longest request target, bytes.
 pub const MAX_TARGET: usize = 4 * 1024;
 
-/// A request without a body.
+/// A request. Its body is read only where it is taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// The method.
@@ -36,6 +37,8 @@ pub struct Request {
     pub version_minor: u8,
     /// Bytes of its head.
     pub length: usize,
+    /// The body: announced, or read.
+    pub body: RequestBody,
 }
 
 impl Request {
@@ -61,7 +64,7 @@ impl Request {
         check_host(&headers, version_minor)?;
         // The host of an absolute target goes before the field (RFC 9112, section 3.2.2).
         let host = host_of(host.as_deref().or(headers.get("host")).unwrap_or_default());
-        framing::check(&method, &headers, version_minor)?;
+        let body = framing::announced(&headers, version_minor)?;
         let persistent = match version_minor {
             0 => headers.has_token("connection", "keep-alive"),
             _ => true,
@@ -76,12 +79,23 @@ impl Request {
             headers,
             version_minor,
             length: head.len(),
+            body,
         })
     }
 
     /// The target without a scheme and host, which only proxies are sent: a path and a query, not decoded.
     pub fn uri(&self) -> Cow<'_, str> {
         origin_form(&self.target).map_or_else(|| self.target.as_str().into(), |(_, origin)| origin)
+    }
+
+    /// The error for its body where nobody takes one.
+    pub fn body_refusal(&self) -> HttpError {
+        framing::refusal(&self.method)
+    }
+
+    /// Whether its client waits to be told that the body may come (RFC 9110, section 10.1.1).
+    pub fn expects_continue(&self) -> bool {
+        self.version_minor > 0 && self.headers.has_token("expect", "100-continue")
     }
 
     /// The request in the log where one could not be read.
@@ -96,6 +110,7 @@ impl Request {
             persistent: false,
             version_minor: 0,
             length: 0,
+            body: RequestBody::None,
         }
     }
 }

@@ -33,6 +33,8 @@ pub struct Location<'t> {
     pub server: usize,
     /// The folders of its files.
     pub files: LocationFiles,
+    /// Whether requests may have bodies, see [`Request::body`](crate::http::Request::body). Elsewhere they are refused.
+    pub takes_bodies: bool,
     /// Its directives, with those inherited from `server` and `http`.
     pub scope: Scope<'t>,
 }
@@ -132,6 +134,7 @@ pub(in crate::engine) fn read<'t>(
         regex: None,
         server,
         files: LocationFiles::default(),
+        takes_bodies: false,
         scope: own,
     }];
     for location in scope.blocks("location") {
@@ -156,6 +159,7 @@ pub(in crate::engine) fn read<'t>(
             regex,
             server,
             files,
+            takes_bodies: false,
             scope: location,
         });
     }
@@ -183,6 +187,7 @@ struct LocationSettings {
     is_named: bool,
     /// `log_not_found`.
     logs_not_found: bool,
+    takes_bodies: bool,
 }
 
 /// `keepalive_timeout`.
@@ -274,6 +279,11 @@ impl Locations {
         self.settings(id).is_some_and(|settings| settings.real_address.trusts(peer))
     }
 
+    /// Whether requests for a location may have bodies.
+    pub(in crate::engine) fn takes_bodies(&self, id: LocationId) -> bool {
+        self.settings(id).is_some_and(|settings| settings.takes_bodies)
+    }
+
     /// Whether a 404 of a location is logged.
     pub(in crate::engine) fn logs_not_found(&self, id: LocationId) -> bool {
         self.settings(id).is_some_and(|settings| settings.logs_not_found)
@@ -302,6 +312,7 @@ impl LocationSettings {
             send: SendSettings::read(&location.scope),
             is_named: location.kind == LocationKind::Named,
             logs_not_found: location.scope.flag("log_not_found"),
+            takes_bodies: location.takes_bodies,
         }
     }
 }

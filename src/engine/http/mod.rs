@@ -33,9 +33,9 @@ use crate::engine::http::send_limits::{SendLimits, Throttle};
 use crate::engine::ids::SessionId;
 use crate::engine::now::Now;
 use crate::engine::session::log_limits::DetectedProtocol;
-use crate::engine::session::{Life, STEP_DEADLINE};
+use crate::engine::session::{Life, STEP_DEADLINE, Session};
 use crate::engine::viewing::admission::Admission;
-use crate::http::{HttpError, Method, Request, conditional, response};
+use crate::http::{HttpError, Method, Request, RequestBody, conditional, response};
 
 /// The most heads and bodies that wait for one client; it is held until they have been sent.
 const MAX_WAITING: usize = 16;
@@ -43,6 +43,9 @@ const MAX_WAITING: usize = 16;
 /// The most bytes of answers that wait for one client, files included, before its next request is taken: a list of a
 /// folder may have a megabyte, and a file is open until it has been sent.
 const MAX_WAITING_BYTES: u64 = 256 * 1024;
+
+/// The answer to a client that waits before it sends the body (RFC 9110, section 15.2.1).
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// The closing reason of a connection to a listener that is gone.
 pub(in crate::engine) const UNSERVED: &str = "its server is gone since the reload";
@@ -74,17 +77,22 @@ impl Engine {
                 return;
             }
             let Some(state) = session.http_mut() else { return };
-            let received_at = if state.protocol.in_head() { state.waits_since } else { now };
-            let waited = std::mem::replace(&mut state.in_head, true);
+            let received_at = if state.protocol.in_request() { state.waits_since } else { now };
+            let waited = std::mem::replace(&mut state.in_request, true);
             match state.protocol.next(&mut input) {
+                Ok(Some(request)) if request.body.is_announced() => {
+                    if let Err(error) = self.take_body(id, request, (received_at, input.is_empty())) {
+                        return self.reject(id, error, received_at);
+                    }
+                }
                 Ok(Some(request)) => {
-                    state.in_head = false;
+                    state.in_request = false;
                     state.waits_since = now;
                     self.answer(id, request, received_at);
                 }
                 Ok(None) => {
-                    state.in_head = state.protocol.in_head();
-                    if state.in_head && !waited {
+                    state.in_request = state.protocol.in_request();
+                    if state.in_request && !waited {
                         state.waits_since = now;
                         self.cx.wake_no_later_than(id, now + STEP_DEADLINE);
                     }
@@ -117,6 +125,29 @@ impl Engine {
         for module in &mut self.modules {
             module.on_http_done(&mut self.cx, &exchange);
         }
+    }
+
+    /// Has the body of a request read, if its location takes one. Head and body have one deadline together. `waits` is
+    /// whether no byte of the body has come yet.
+    fn take_body(
+        &mut self,
+        id: SessionId,
+        request: Request,
+        (received_at, waits): (Instant, bool),
+    ) -> Result<(), HttpError> {
+        if !self.cx.takes_body(id, &request) {
+            return Err(request.body_refusal());
+        }
+        let is_awaited = waits && request.expects_continue();
+        let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::http_mut) else { return Ok(()) };
+        state.protocol.take_body(request)?;
+        state.waits_since = received_at;
+        if is_awaited {
+            state.queued += CONTINUE.len() as u64;
+            self.cx.send_bytes(id, CONTINUE);
+        }
+        self.cx.wake_no_later_than(id, received_at + STEP_DEADLINE);
+        Ok(())
     }
 
     fn answer(&mut self, id: SessionId, request: Request, received_at: Instant) {
@@ -198,6 +229,7 @@ impl Engine {
         }
         request.findings = Findings::default();
         self.cx.totals.count_answer(reply.head.status);
+        request.head.body = RequestBody::None;
         let sizes = (head.len() as u64, reply.body.len());
         let limits = request.locations.send_limits(request.location, sizes, reply.body.within());
         if self.cx.send_bytes(id, &head)
@@ -219,6 +251,17 @@ impl Engine {
 }
 
 impl Ctx {
+    /// Whether the location of a request takes bodies.
+    fn takes_body(&mut self, id: SessionId, request: &Request) -> bool {
+        let state = self.sessions.get_mut(id).and_then(Session::http_mut);
+        let Some((listener, local)) = state.map(|state| (state.listener, state.local.clone())) else {
+            return false;
+        };
+        let server = self.hosts_at(listener, &local).and_then(|hosts| hosts.find(&request.host));
+        let found = server.and_then(|server| self.locations.find(server as u32, &request.path));
+        found.is_some_and(|(location, _)| self.locations.takes_bodies(location))
+    }
+
     /// A request with all that is known of it, at its server and without a location.
     fn receive(&mut self, id: SessionId, request: Request, received_at: Instant) -> Option<HttpRequest> {
         let now = self.now;

@@ -285,7 +285,7 @@ fn http_due_of_client(session: &Session, state: &HttpState, now: Instant) -> Due
         } else {
             (pause, "takes nothing of what it is sent")
         }
-    } else if state.in_head {
+    } else if state.in_request {
         (state.waits_since + STEP_DEADLINE, "no request in time")
     } else {
         (state.waits_since.max(session.last_output) + state.keep_alive, "idle")
@@ -293,7 +293,7 @@ fn http_due_of_client(session: &Session, state: &HttpState, now: Instant) -> Due
     match () {
         () if now < deadline => Due::Later(deadline),
         // Browsers connect in advance, and would take a 408 for the answer to a later request.
-        () if session.out.is_empty() && state.protocol.in_head() => Due::TimedOut,
+        () if session.out.is_empty() && state.protocol.in_request() => Due::TimedOut,
         () => Due::Close(reason),
     }
 }

@@ -93,10 +93,10 @@ impl RtmpState {
 #[derive(Debug)]
 pub(in crate::engine) struct HttpState {
     pub protocol: http::RequestReader,
-    /// When the current request head began, or the last one was answered.
+    /// When the current request began, or the last one was answered.
     pub waits_since: Instant,
-    /// Whether the next request head is awaited or incomplete.
-    pub in_head: bool,
+    /// Whether the next request is awaited or incomplete.
+    pub in_request: bool,
     /// How long the connection may be idle after its last answer; 0 if it is closed then, as its server is gone.
     pub keep_alive: Duration,
     /// The server's address of the connection.
@@ -109,6 +109,8 @@ pub(in crate::engine) struct HttpState {
     pub queued: u64,
     /// Whether a request waits for its answer, which is looked up or composed; the session is held until it is there.
     pub answering: bool,
+    /// Bytes of memory of that request's body.
+    pub held_body: usize,
     /// Answers that are not yet wholly sent, in order; bounded like the queue.
     pub exchanges: VecDeque<Box<Exchange>>,
     /// When the first of them became the first.
@@ -123,13 +125,14 @@ impl HttpState {
         Self {
             protocol: http::RequestReader::new(),
             waits_since: now,
-            in_head: true,
+            in_request: true,
             keep_alive: STEP_DEADLINE,
             local,
             listener,
             requests: 0,
             queued: 0,
             answering: false,
+            held_body: 0,
             exchanges: VecDeque::new(),
             front_since: now,
             throttled_until: None,
@@ -350,7 +353,7 @@ impl Session {
     pub(in crate::engine) fn unprocessed_input(&self) -> usize {
         let unfinished = match &self.protocol {
             ProtocolState::Rtmp(state) => state.protocol.held(),
-            ProtocolState::Http(state) => state.protocol.held(),
+            ProtocolState::Http(state) => state.protocol.held() + state.held_body,
             ProtocolState::HttpClient(state) => state.reader.held(),
         };
         let suspended = self.suspended.as_ref().map_or(0, |suspended| suspended.memory());
@@ -375,7 +378,10 @@ impl Session {
         self.awaited_header.iter_mut().for_each(|header| header.release());
         match &mut self.protocol {
             ProtocolState::Rtmp(state) => state.protocol.release(),
-            ProtocolState::Http(state) => state.protocol.release(),
+            ProtocolState::Http(state) => {
+                state.protocol.release();
+                state.held_body = 0;
+            }
             ProtocolState::HttpClient(state) => state.reader.release(),
         }
     }

@@ -2,6 +2,7 @@
 
 mod access;
 mod advice;
+mod bodies;
 mod bounds;
 mod budgets;
 mod callbacks;

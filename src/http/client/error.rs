@@ -3,14 +3,13 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::http::body::error::{BodyError, MAX_TRAILER};
 use crate::http::headers::MAX_HEADERS;
 
 /// Longest head, bytes, with its empty line. Frameworks that set cookies send up to 8 KiB.
 pub const MAX_HEAD: usize = 16 * 1024;
 /// The most interim responses (1xx) before the response.
 pub const MAX_INTERIM: usize = 8;
-/// The most bytes behind the last chunk of a body.
-pub const MAX_TRAILER: usize = 4096;
 
 /// An error in a response, which is always the peer's: no answer can be had over this connection any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,3 +84,13 @@ impl fmt::Display for ResponseError {
 }
 
 impl Error for ResponseError {}
+
+impl From<BodyError> for ResponseError {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::Chunk => Self::Chunk,
+            BodyError::TrailerTooLarge => Self::TrailerTooLarge,
+            BodyError::TooLarge(limit) => Self::BodyTooLarge(limit),
+        }
+    }
+}

@@ -1,8 +1,8 @@
 //! Where a body ends (RFC 9112, section 6.3). What two readers could read in two ways is an error.
 
-use super::chunked::Chunks;
 use super::error::ResponseError;
 use super::head::Head;
+use crate::http::body::chunked::Chunks;
 use crate::http::headers::Headers;
 use crate::http::response::has_body;
 

@@ -2,8 +2,8 @@
 
 use httparse::Status;
 
-use super::body::append;
 use super::error::{MAX_HEAD, ResponseError};
+use crate::http::body::append;
 use crate::http::headers::{Headers, MAX_HEADERS};
 use crate::http::reader::Line;
 

@@ -3,8 +3,6 @@
 //! One request at a time goes over a connection. Nothing here follows a redirect, asks for a compressed body or knows
 //! of TLS: the caller has the connection, its deadlines, and the bytes that come when none are expected.
 
-mod body;
-mod chunked;
 mod error;
 mod framing;
 mod head;

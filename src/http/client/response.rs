@@ -1,9 +1,9 @@
 //! A client's side of a connection: cuts the bytes into responses.
 
-use super::body::Body;
 use super::error::{MAX_INTERIM, ResponseError};
 use super::framing::Framing;
 use super::head::{Head, HeadReader};
+use crate::http::body::Body;
 use crate::http::headers::Headers;
 
 /// A whole response.
@@ -193,7 +193,7 @@ impl Begun {
                 *left -= data.len();
                 Ok(*left == 0)
             }
-            Framing::Chunked(chunks) => chunks.next(input, &mut self.body),
+            Framing::Chunked(chunks) => Ok(chunks.next(input, &mut self.body)?),
             Framing::Close => {
                 self.body.append(input)?;
                 *input = &[];

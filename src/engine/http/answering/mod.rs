@@ -15,6 +15,7 @@ use crate::engine::ids::SessionId;
 use crate::engine::jobs::JobResult;
 use crate::engine::session::Session;
 use crate::engine::work::Composition;
+use crate::http::RequestBody;
 use crate::http::response::RETRY_AFTER;
 
 /// The most lookups of one request: try_files with all its candidates, on the way through some redirects.
@@ -41,6 +42,7 @@ impl Engine {
         let id = request.session;
         // They may have open files.
         request.findings = Findings::default();
+        request.head.body = RequestBody::None;
         self.hold(Pending::new(request, progress, Some(composer)));
         self.cx.work.composing.push_back(Composition::Own(id));
     }
@@ -103,7 +105,9 @@ impl Engine {
         let id = pending.request.session;
         if let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::http_mut) {
             state.answering = true;
+            state.held_body = pending.request.head.body.bytes().len();
             self.pending.insert(id, pending);
+            self.cx.count_input(id);
         }
     }
 
@@ -111,8 +115,9 @@ impl Engine {
     pub(in crate::engine) fn unhold(&mut self, id: SessionId) -> Option<Pending> {
         let pending = self.pending.remove(id)?;
         if let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::http_mut) {
-            state.answering = false;
+            (state.answering, state.held_body) = (false, 0);
         }
+        self.cx.count_input(id);
         self.cx.resume_input(id);
         Some(pending)
     }

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use crate::http::client::error::{MAX_HEAD, MAX_INTERIM, MAX_TRAILER};
+use crate::http::body::error::MAX_TRAILER;
+use crate::http::client::error::{MAX_HEAD, MAX_INTERIM};
 use crate::http::client::{Response, ResponseError, ResponseReader};
 use crate::http::headers::MAX_HEADERS;
 

@@ -1,6 +1,17 @@
-//! A body as it comes: it grows with the bytes that are there, not with those that are announced.
+//! Bodies of requests and of responses: where they end, and their bytes as they come.
+//!
+//! A body grows with the bytes that are there, not with those that are announced.
 
-use super::error::ResponseError;
+pub(super) mod chunked;
+pub(super) mod error;
+pub(super) mod framing;
+#[cfg(test)]
+mod tests;
+
+use error::BodyError;
+
+/// The largest body of a request, bytes.
+pub const MAX_REQUEST_BODY: usize = 64 * 1024;
 
 /// The bytes of a body so far.
 #[derive(Debug)]
@@ -17,9 +28,9 @@ impl Body {
     }
 
     /// Adds to it, unless it becomes too large.
-    pub fn append(&mut self, bytes: &[u8]) -> Result<(), ResponseError> {
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), BodyError> {
         if bytes.len() > self.room() {
-            return Err(ResponseError::BodyTooLarge(self.limit));
+            return Err(BodyError::TooLarge(self.limit));
         }
         append(&mut self.bytes, bytes, self.limit);
         Ok(())

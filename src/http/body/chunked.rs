@@ -2,8 +2,8 @@
 //!
 //! A line ends with CR LF and nothing else: two readers that disagree about an end disagree about all behind it.
 
-use super::body::Body;
-use super::error::{MAX_TRAILER, ResponseError};
+use super::Body;
+use super::error::{BodyError, MAX_TRAILER};
 
 /// Longest line with the size of a chunk, bytes. Extensions are hardly ever seen.
 const MAX_LINE: usize = 256;
@@ -44,13 +44,21 @@ pub struct Chunks {
     state: State,
     /// The size so far; never more than the body has room for.
     size: usize,
+    /// Whether blanks behind a size are an error: what is sent to a server may have gone through a proxy that reads
+    /// them otherwise.
+    is_strict: bool,
     /// Bytes of the line with the size, or of the trailer; at most [`MAX_LINE`] or [`MAX_TRAILER`].
     length: usize,
 }
 
 impl Chunks {
+    /// The chunks of a request.
+    pub fn strict() -> Self {
+        Self { is_strict: true, ..Self::default() }
+    }
+
     /// Takes bytes from `input` up to the end of the last chunk, and adds those of the body to `body`. True at the end.
-    pub fn next(&mut self, input: &mut &[u8], body: &mut Body) -> Result<bool, ResponseError> {
+    pub fn next(&mut self, input: &mut &[u8], body: &mut Body) -> Result<bool, BodyError> {
         loop {
             if let State::Data(left) = self.state {
                 let (data, rest) = input.split_at_checked(left).unwrap_or((input, &[]));
@@ -68,14 +76,14 @@ impl Chunks {
     }
 
     /// One byte that is not of the body.
-    fn step(&mut self, byte: u8, body: &Body) -> Result<bool, ResponseError> {
+    fn step(&mut self, byte: u8, body: &Body) -> Result<bool, BodyError> {
         self.count()?;
         self.state = match (self.state, byte) {
             (State::Begin | State::Size, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
                 self.add_digit(byte, body)?;
                 State::Size
             }
-            (State::Size | State::Padding, b' ' | b'\t') => State::Padding,
+            (State::Size | State::Padding, b' ' | b'\t') if !self.is_strict => State::Padding,
             (State::Size | State::Padding, b';') => State::Extension,
             (State::Size | State::Padding | State::Extension, b'\r') => State::SizeEnd,
             (State::SizeEnd, b'\n') => {
@@ -84,7 +92,7 @@ impl Chunks {
             }
             (State::DataReturn, b'\r') => State::DataEnd,
             (State::DataEnd, b'\n') => {
-                *self = Self::default();
+                *self = Self { is_strict: self.is_strict, ..Self::default() };
                 State::Begin
             }
             (State::Trailer, b'\r') => State::LastEnd,
@@ -93,31 +101,30 @@ impl Chunks {
             (State::LastEnd, b'\n') => return Ok(true),
             (State::Extension, b'\t' | b' '..=b'~' | 128..) => State::Extension,
             (State::Trailer | State::Field, b'\t' | b' '..=b'~' | 128..) => State::Field,
-            _ => return Err(ResponseError::Chunk),
+            _ => return Err(BodyError::Chunk),
         };
         Ok(false)
     }
 
-    fn count(&mut self) -> Result<(), ResponseError> {
+    fn count(&mut self) -> Result<(), BodyError> {
         self.length += 1;
         match self.state {
             State::Trailer | State::Field | State::FieldEnd | State::LastEnd if self.length > MAX_TRAILER => {
-                Err(ResponseError::TrailerTooLarge)
+                Err(BodyError::TrailerTooLarge)
             }
             State::Begin | State::Size | State::Padding | State::Extension | State::SizeEnd
                 if self.length > MAX_LINE =>
             {
-                Err(ResponseError::Chunk)
+                Err(BodyError::Chunk)
             }
             _ => Ok(()),
         }
     }
 
-    fn add_digit(&mut self, byte: u8, body: &Body) -> Result<(), ResponseError> {
+    fn add_digit(&mut self, byte: u8, body: &Body) -> Result<(), BodyError> {
         let digit = char::from(byte).to_digit(16).and_then(|digit| usize::try_from(digit).ok());
         let size = digit.and_then(|digit| self.size.checked_mul(16)?.checked_add(digit));
-        self.size =
-            size.filter(|&size| size <= body.room()).ok_or(ResponseError::BodyTooLarge(body.limit()))?;
+        self.size = size.filter(|&size| size <= body.room()).ok_or(BodyError::TooLarge(body.limit()))?;
         Ok(())
     }
 }
