@@ -204,9 +204,8 @@ impl Engine {
         }
         faults.into_result(())?;
         let cx = Ctx::new(config, root, seed, now);
-        Ok(Self { modules, cx, known, pending: PendingRequests::default(), shared: SharedAnswers::default() })
         let (pending, running) = (PendingRequests::default(), Running::default());
-        Ok(Self { modules, cx, known, pending, running })
+        Ok(Self { modules, cx, known, pending, running, shared: SharedAnswers::default() })
     }
 
     /// Checks whether the start would succeed, and adds to `probe` what would fail or surprise. `root` is the
