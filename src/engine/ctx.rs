@@ -253,6 +253,7 @@ impl Ctx {
             memory: &mut self.memory,
             jobs: &mut self.jobs,
             lists: &mut self.viewing.lists,
+            totals: &mut self.totals,
         };
         (&mut self.streams, outlet, &self.panics)
     }

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use crate::engine::jobs::{JobResult, Jobs};
 use crate::engine::memory::MemoryFiles;
 use crate::engine::now::Now;
+use crate::engine::statistics::totals::Totals;
 use crate::engine::stream::outputs::HlsStatus;
 use crate::engine::viewing::lists::HlsLists;
 use crate::media::Frame;
@@ -34,12 +35,14 @@ pub struct Outlet<'a> {
     pub jobs: &'a mut Jobs,
     /// What is listed of each stream, for a sink that has a playlist.
     pub lists: &'a mut HlsLists,
+    /// The numbers of the whole server, in which failures are counted.
+    pub totals: &'a mut Totals,
 }
 
 impl Outlet<'_> {
     /// The same at another time.
     pub fn at(&mut self, now: Now) -> Outlet<'_> {
-        Outlet { now, memory: self.memory, jobs: self.jobs, lists: self.lists }
+        Outlet { now, memory: self.memory, jobs: self.jobs, lists: self.lists, totals: self.totals }
     }
 }
 

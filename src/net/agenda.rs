@@ -5,7 +5,7 @@
 //! frame waits for little more than the step that is under way.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::socket::Traffic;
 use crate::engine::SessionId;
@@ -39,20 +39,34 @@ impl Queue {
     }
 }
 
-/// The sessions to be served. The caller adds each of them once only.
-#[derive(Debug, Default)]
+/// The sessions to be served, each with the time since when it is ready. The caller adds each of them once only.
+#[derive(Debug)]
 pub struct Agenda {
-    prompt: VecDeque<SessionId>,
-    slow: VecDeque<SessionId>,
-    files: VecDeque<SessionId>,
+    prompt: VecDeque<(SessionId, Instant)>,
+    slow: VecDeque<(SessionId, Instant)>,
+    files: VecDeque<(SessionId, Instant)>,
+    /// When the clock was last read.
+    clock: Instant,
 }
 
 impl Agenda {
-    pub fn add(&mut self, id: SessionId, queue: Queue) {
-        self.at(queue).push_back(id);
+    /// Nothing to be served.
+    pub fn new(clock: Instant) -> Self {
+        Self { prompt: VecDeque::new(), slow: VecDeque::new(), files: VecDeque::new(), clock }
     }
 
-    pub fn next(&mut self, queue: Queue) -> Option<SessionId> {
+    /// Notes the time: what is added from now on is ready since then.
+    pub fn set_clock(&mut self, clock: Instant) {
+        self.clock = clock;
+    }
+
+    pub fn add(&mut self, id: SessionId, queue: Queue) {
+        let since = self.clock;
+        self.at(queue).push_back((id, since));
+    }
+
+    /// Takes the next session, with the time since when it has been ready.
+    pub fn next(&mut self, queue: Queue) -> Option<(SessionId, Instant)> {
         self.at(queue).pop_front()
     }
 
@@ -74,7 +88,7 @@ impl Agenda {
         self.prompt.is_empty() && self.slow.is_empty() && self.files.is_empty()
     }
 
-    fn at(&mut self, queue: Queue) -> &mut VecDeque<SessionId> {
+    fn at(&mut self, queue: Queue) -> &mut VecDeque<(SessionId, Instant)> {
         match queue {
             Queue::Prompt => &mut self.prompt,
             Queue::Slow => &mut self.slow,

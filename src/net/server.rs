@@ -126,7 +126,7 @@ impl Server {
             signals,
             listeners,
             sockets: Vec::new(),
-            agenda: Agenda::default(),
+            agenda: Agenda::new(Instant::now()),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
             phase: Phase::Serving,
             wishes: VecDeque::new(),
@@ -167,6 +167,7 @@ impl Server {
             }
             let now = now();
             self.turn(&events, now);
+            self.engine.note_turn(now.instant.elapsed(), now.instant);
             if self.is_over(now) {
                 return Ok(Wish::Stop);
             }
@@ -184,6 +185,7 @@ impl Server {
     /// One turn. The clock is read between its steps; what is left when its time is up is done in the next turn.
     fn turn(&mut self, events: &Events, now: Now) {
         let mut is_signalled = false;
+        self.agenda.set_clock(now.instant);
         for event in events {
             is_signalled |= event.token() == SIGNALS;
             self.handle_event(event, now);

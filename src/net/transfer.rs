@@ -61,10 +61,13 @@ impl Server {
     /// Serves one session of a queue of the agenda: writes, reads, and writes what it has answered. `clock` is the time
     /// of the beginning, and is set to that of the end. False if there is no session.
     pub(super) fn serve_next(&mut self, queue: Queue, clock: &mut Instant, now: Now) -> bool {
-        let Some(id) = self.agenda.next(queue) else { return false };
+        let Some((id, since)) = self.agenda.next(queue) else { return false };
+        self.agenda.set_clock(*clock);
         let Some(socket) = self.socket(id) else { return true };
         socket.on_agenda = false;
         let (readable, traffic) = (socket.readable, socket.traffic);
+        self.engine.note_wait(clock.saturating_duration_since(since), now.instant);
+        let Some(socket) = self.socket(id) else { return true };
         if socket.phase != Phase::Open {
             self.contain(id, |server| server.continue_connecting(id, now));
             *clock = Instant::now();

@@ -340,3 +340,18 @@ fn a_server_that_stops_still_makes_the_calls_that_wait() {
     backend.world.pass(3);
     assert!(backend.world.engine.has_ended());
 }
+
+#[test]
+fn the_time_of_a_call_that_is_answered_is_counted_and_the_others_as_failed() {
+    let mut backend = Backend::new();
+    backend.decision(1);
+    let id = backend.connect();
+    backend.world.pass(2);
+    backend.answer(id, OK);
+    backend.decision(2);
+    backend.world.pass(20);
+    assert_eq!(backend.results().len(), 2);
+    let totals = &backend.world.engine.cx.totals;
+    assert_eq!((totals.calls.count(), totals.calls.sum()), (1, Duration::from_secs(2)));
+    assert_eq!(totals.calls_failed, 1);
+}

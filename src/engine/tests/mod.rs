@@ -32,6 +32,7 @@ mod sessions;
 mod shared_answers;
 mod shared_object;
 mod slow_disk;
+mod statistics;
 mod unsolicited;
 mod viewing;
 mod walk;

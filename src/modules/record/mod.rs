@@ -20,7 +20,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::io;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::conf::{self, Directive};
 use crate::engine::{
@@ -36,6 +36,9 @@ use file::Finished;
 use recorder::{Closing, RecordEvent, Recorder, RecorderAt, SharedState};
 use retention::RetentionStatus;
 use settings::Settings;
+
+/// How often the status of recorders is noted while nothing happens to them.
+const NOTE_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub struct Record {
@@ -61,6 +64,8 @@ struct Recorders {
     token: u64,
     /// The timer that lets them write, and when it expires.
     timer: Option<(Instant, TimerId)>,
+    /// When their status was last noted in the stream.
+    noted: Option<Instant>,
 }
 
 impl Default for Record {
@@ -146,11 +151,12 @@ impl Module for Record {
         let recorder = |settings: &Rc<Settings>| (Rc::clone(settings), Recorder::new(settings, stream));
         let all = settings.iter().map(recorder).collect();
         self.last_token += 1;
-        let recorders = Recorders { all, token: self.last_token, timer: None };
+        let recorders = Recorders { all, token: self.last_token, timer: None, noted: None };
         self.tokens.insert(recorders.token, id);
         if let Some(lost) = self.streams.insert(id, recorders) {
             self.abandon(cx, lost);
         }
+        self.for_each(cx, id, |_, _| {});
     }
 
     fn on_frame(&mut self, cx: &mut Ctx, id: StreamId, frame: &Rc<Frame>) {
@@ -219,7 +225,14 @@ impl Record {
         };
         let Some(recorders) = self.streams.get_mut(&id) else { return };
         let jobs = DiskJobs { disk: &self.disk, jobs: &mut cx.jobs, stream: recorders.token };
-        let told = recorders.act((&mut self.shared, jobs, cx.now), |recorder| act(recorder, stream));
+        let events = recorders.act((&mut self.shared, jobs, cx.now), |recorder| act(recorder, stream));
+        if let Some(stream) = cx.streams.get_mut(id)
+            && (!events.is_empty()
+                || recorders.noted.is_none_or(|noted| cx.now.instant >= noted + NOTE_EVERY))
+        {
+            recorders.note_status(stream, cx.now);
+        }
+        let told = events.into_iter().filter(|(_, settings)| settings.notify);
         for (event, settings) in told {
             let status = match event {
                 RecordEvent::Started => (Level::Status, "NetStream.Record.Start"),
@@ -251,6 +264,7 @@ impl Record {
         for file in self.shared.lost.drain(..) {
             self.deletions.release(cx, &self.disk, file);
         }
+        cx.totals.recordings_failed += std::mem::take(&mut self.shared.failures);
         if std::mem::take(&mut self.shared.needs_room) {
             self.deletions.check(cx, &self.disk);
         }
@@ -327,22 +341,34 @@ impl Record {
 }
 
 impl Recorders {
-    /// Lets each recorder act. Returns the events that the publisher is to be told of, with the recorders' settings.
+    /// Lets each recorder act. Returns their events, with the settings of each.
     fn act(
         &mut self,
         (shared, jobs, now): (&mut SharedState, DiskJobs<'_>, Now),
         mut act: impl FnMut(&mut RecorderAt<'_>),
     ) -> Vec<(RecordEvent, Rc<Settings>)> {
         let DiskJobs { disk, jobs, stream } = jobs;
-        let mut told = Vec::new();
+        let mut all = Vec::new();
         for (settings, recorder) in &mut self.all {
             let disk = DiskJobs { disk, jobs, stream };
             let mut recorder = RecorderAt { recorder, settings, now, shared, disk, events: Vec::new() };
             act(&mut recorder);
-            let events = recorder.events.into_iter().filter(|_| settings.notify);
-            told.extend(events.map(|event| (event, Rc::clone(settings))));
+            all.extend(recorder.events.into_iter().map(|event| (event, Rc::clone(settings))));
         }
-        told
+        all
+    }
+
+    /// Writes the status of each recorder into their stream.
+    fn note_status(&mut self, stream: &mut Stream, now: Now) {
+        self.noted = Some(now.instant);
+        if stream.recordings.len() != self.all.len() {
+            stream.recordings =
+                self.all.iter().map(|(settings, _)| Recorder::first_status(settings)).collect();
+        }
+        let recorders = self.all.iter().map(|(_, recorder)| recorder);
+        recorders
+            .zip(&mut stream.recordings)
+            .for_each(|(recorder, status)| recorder.note_status(status, now));
     }
 }
 

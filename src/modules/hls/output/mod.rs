@@ -38,7 +38,7 @@ pub struct Output {
     /// The largest fragment in bytes; in memory, a reload may change it.
     max_bytes: u64,
     outline: Outline,
-    /// Bytes of the open fragment that have left the segmenter's buffer.
+    /// Bytes of the open fragment that have left the segmenter's buffer; all of them once it has ended.
     written: u64,
     /// The first fragment that is listed and the target duration, as the engine knows them.
     noted: Option<(u64, Duration)>,
@@ -161,6 +161,7 @@ impl Output {
         kept: usize,
         outlet: &mut Outlet<'_>,
     ) -> io::Result<Rest> {
+        self.written = self.written.saturating_add(buffer.len() as u64);
         match &mut self.place {
             Place::Memory(memory) => {
                 let file = memory.end_fragment(buffer, kept, outlet.memory);
@@ -291,6 +292,11 @@ impl Output {
             Place::Memory(_) => None,
             Place::Disk(disk) => disk.unknown_since(),
         }
+    }
+
+    /// Bytes of the open fragment, or of the one that was published last.
+    pub fn written(&self) -> u64 {
+        self.written
     }
 
     /// Whether the open fragment must end for its size.

@@ -10,7 +10,7 @@ mod sink;
 use std::io;
 use std::mem;
 use std::rc::Rc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::output::Output;
 use crate::engine::{Now, Outlet};
@@ -81,6 +81,8 @@ pub struct Segmenter {
     /// The timestamp of the last frame of audio or video.
     latest: u64,
     failure: Failure,
+    /// What it has made so far.
+    made: Made,
     /// The number of frames that were dropped: broken, without a header, or on the other side of a pause.
     dropped: u64,
     /// A buffer for one access unit.
@@ -102,12 +104,29 @@ enum State {
     Finished,
 }
 
+/// The fragments that it has handed to its output.
+#[derive(Debug, Default)]
+struct Made {
+    fragments: u64,
+    bytes: u64,
+    last: Option<SystemTime>,
+}
+
+impl Made {
+    fn add(&mut self, bytes: u64, now: SystemTime) {
+        self.fragments += 1;
+        self.bytes += bytes;
+        self.last = Some(now);
+    }
+}
+
 /// Whether fragments are published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Failure {
     None,
-    /// An error has been logged, nothing has been published since, and so many frames have been dropped.
+    /// This error has been logged, nothing has been published since, and so many frames have been dropped.
     Logged {
+        why: String,
         dropped: u64,
     },
 }
@@ -130,6 +149,7 @@ impl Segmenter {
             description: Description::default(),
             latest: 0,
             failure: Failure::None,
+            made: Made::default(),
             dropped: 0,
             access_unit: Vec::new(),
         }
@@ -138,7 +158,7 @@ impl Segmenter {
     fn take(&mut self, frame: &Rc<Frame>, outlet: &mut Outlet<'_>) -> io::Result<()> {
         if let State::Opening(held) = &mut self.state {
             held.push(frame, outlet.now);
-            self.check_opening(outlet.now);
+            self.check_opening(outlet);
             return Ok(());
         }
         let is_configuration = frame.role == Role::Header && frame.packet == Packet::Configuration;
@@ -187,7 +207,7 @@ impl Segmenter {
 
     /// Counts frames that are dropped because of an error.
     fn count_lost(&mut self, frames: u64) {
-        if let Failure::Logged { dropped } = &mut self.failure {
+        if let Failure::Logged { dropped, .. } = &mut self.failure {
             *dropped = dropped.saturating_add(frames);
         }
     }

@@ -4,7 +4,7 @@
 use std::io;
 
 use super::{Failure, Segmenter, State};
-use crate::engine::{Now, Outlet};
+use crate::engine::Outlet;
 use crate::media::segment::probe::Probe;
 use crate::media::segment::tracks::Content;
 
@@ -23,17 +23,19 @@ impl Segmenter {
     }
 
     /// Drops the frames that have waited too long until it is known what is on the disk.
-    pub(super) fn check_opening(&mut self, now: Now) {
+    pub(super) fn check_opening(&mut self, outlet: &mut Outlet<'_>) {
         let (State::Opening(held), Some(since)) = (&mut self.state, self.output.unknown_since()) else {
             return;
         };
-        let waited = now.instant.saturating_duration_since(since).as_millis();
+        let waited = outlet.now.instant.saturating_duration_since(since).as_millis();
         if !held.is_over(u64::try_from(waited).unwrap_or(u64::MAX)) {
             return;
         }
         if self.failure == Failure::None {
-            log::error!("{}: hls cannot begin, and drops frames: the disk is too slow", self.output.label());
-            self.failure = Failure::Logged { dropped: 0 };
+            let why = "the disk is too slow".to_owned();
+            log::error!("{}: hls cannot begin, and drops frames: {why}", self.output.label());
+            self.failure = Failure::Logged { why, dropped: 0 };
+            outlet.totals.hls_failures += 1;
         }
         self.drop_first();
         self.state = State::Late;

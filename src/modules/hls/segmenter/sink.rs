@@ -4,10 +4,10 @@ use std::io;
 use std::mem;
 use std::rc::Rc;
 
-use crate::engine::{Finish, JobResult, Jobs, Outlet, Sink};
+use crate::engine::{Finish, HlsStatus, JobResult, Jobs, Outlet, Sink};
 use crate::media::Frame;
 
-use super::{Cut, Failure, Segmenter, State};
+use super::{Cut, Failure, Made, Segmenter, State};
 use crate::media::segment::cutting::slicer::TURN;
 use crate::media::segment::probe::Probe;
 use crate::media::segment::waiting::Waiting;
@@ -41,14 +41,16 @@ impl Segmenter {
             frames: segment.frames(),
         };
         self.writer.reuse(segment.bytes);
-        if self.output.publish(rest, finished, outlet)? == Listed::Now {
+        let (listed, bytes) = (self.output.publish(rest, finished, outlet)?, self.output.written());
+        self.made.add(bytes, outlet.now.wall);
+        if listed == Listed::Now {
             self.note_success();
         }
         Ok(())
     }
 
     fn note_success(&mut self) {
-        if let Failure::Logged { dropped } = mem::replace(&mut self.failure, Failure::None) {
+        if let Failure::Logged { dropped, .. } = mem::replace(&mut self.failure, Failure::None) {
             log::info!("{}: hls writes again, and has dropped {dropped} frames", self.output.label());
         }
     }
@@ -73,7 +75,8 @@ impl Segmenter {
         }
         if self.failure == Failure::None {
             log::error!("{}: hls cannot write, and tries again every 2 s: {error}", self.output.label());
-            self.failure = Failure::Logged { dropped: 0 };
+            self.failure = Failure::Logged { why: error.to_string(), dropped: 0 };
+            outlet.totals.hls_failures += 1;
         }
         self.drop_open(outlet);
         self.mark_discontinuity();
@@ -187,6 +190,15 @@ impl Sink for Segmenter {
             let (name, dropped) = (self.output.label(), self.dropped);
             log::warn!("{name}: hls dropped {dropped} frames, broken or out of place");
         }
+    }
+
+    fn status(&self) -> Option<HlsStatus> {
+        let Made { fragments, bytes, last } = self.made;
+        let failing = match &self.failure {
+            Failure::Logged { why, .. } => Some(why.clone()),
+            Failure::None => None,
+        };
+        Some(HlsStatus { fragments, bytes, last, listed: self.output.outline().listed, failing })
     }
 
     fn abandon(&mut self, jobs: &mut Jobs) {

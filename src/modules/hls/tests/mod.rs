@@ -22,7 +22,7 @@ use super::streams::waits::NEXT_TURN;
 use super::streams::{MAX_ENDED, MAX_REMOVED};
 use super::*;
 use crate::engine::Outlet;
-use crate::engine::{Finish, HlsLists, Jobs, MemoryFiles, Now, Sink};
+use crate::engine::{Finish, HlsLists, Jobs, MemoryFiles, Now, Sink, Totals};
 use crate::media::{Frame, Kind};
 use crate::modules::hls::settings::variant::Variant;
 use crate::test_folder::Folder;
@@ -54,12 +54,19 @@ struct Site {
     memory: MemoryFiles,
     jobs: Jobs,
     lists: HlsLists,
+    totals: Totals,
 }
 
 impl Site {
     fn call<T>(&mut self, act: impl FnOnce(&mut Outlet<'_>) -> T) -> T {
         let now = Now { instant: Instant::now(), wall: UNIX_EPOCH };
-        act(&mut Outlet { now, memory: &mut self.memory, jobs: &mut self.jobs, lists: &mut self.lists })
+        act(&mut Outlet {
+            now,
+            memory: &mut self.memory,
+            jobs: &mut self.jobs,
+            lists: &mut self.lists,
+            totals: &mut self.totals,
+        })
     }
 
     /// Calls the streams. Returns the steps by the results of jobs, too, and what a segmenter gets.

@@ -342,8 +342,13 @@ impl Output {
         }
     }
 
+    /// Pictures in the file, or sounds where there is no picture.
+    pub fn frames(&self) -> u64 {
+        self.groups.frames()
+    }
+
     /// Bytes of the file, with what is not yet written.
-    fn size(&self) -> u64 {
+    pub fn size(&self) -> u64 {
         self.written + self.gathered.len() as u64
     }
 

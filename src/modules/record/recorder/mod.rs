@@ -9,6 +9,7 @@ mod drops;
 mod held;
 mod outcomes;
 mod retry;
+mod status;
 
 use std::collections::HashMap;
 use std::io;
@@ -56,6 +57,8 @@ pub struct SharedState {
     logged: Option<Instant>,
     /// A file has begun or the disk is full: the room on the disk is to be looked at.
     pub needs_room: bool,
+    /// Recordings that have begun to fail and are not counted yet.
+    pub failures: u64,
     /// Files that another program has removed or truncated while they were written.
     pub lost: Vec<FileKey>,
     /// Bytes that recorders have gathered while too much waits to be written.
@@ -428,6 +431,7 @@ impl RecorderAt<'_> {
         }
         self.retry_later(error);
         if is_first {
+            self.shared.failures += 1;
             self.events.push(RecordEvent::Failed);
         }
     }

@@ -95,6 +95,10 @@ impl LastError {
         Self { kind, text, logged: same.and_then(|last| last.logged) }
     }
 
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Logs it, if it has not been logged yet or not for long; never more than one a second of all recorders, so the
     /// others come later. `logged` is when one was.
     pub fn log(&mut self, label: &str, now: Instant, logged: &mut Option<Instant>) {

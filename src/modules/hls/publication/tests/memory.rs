@@ -1,6 +1,7 @@
 //! The files of a stream in memory, and the room for them.
 
 use super::*;
+use crate::engine::Totals;
 use crate::modules::hls::fragment::OpenFragment;
 
 /// The bytes that are written at a time: a page.
@@ -77,7 +78,7 @@ fn in_memory_a_stream_counts_from_the_time_and_is_removed_as_on_the_disk() {
     add_in_memory(&mut again, &mut memory, now, 100);
     assert!(list_in(&memory).contains(&format!("#EXT-X-MEDIA-SEQUENCE:{}\n", first + 1)));
     let (memory, jobs, lists) = (&mut memory, &mut Jobs::default(), &mut HlsLists::default());
-    remove_from(&naming, &mut Outlet { now, memory, jobs, lists });
+    remove_from(&naming, &mut Outlet { now, memory, jobs, lists, totals: &mut Totals::default() });
     assert!(memory.is_empty());
 }
 

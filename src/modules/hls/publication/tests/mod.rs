@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::*;
-use crate::engine::{HlsLists, Jobs, MemoryFiles, Now, Outlet};
+use crate::engine::{HlsLists, Jobs, MemoryFiles, Now, Outlet, Totals};
 use crate::modules::hls::publication::retirement::MAX_AT_ONCE;
 use crate::modules::hls::settings::variant::Variant;
 use crate::modules::hls::settings::{KeySettings, Layout, ListKind, Numbering};
@@ -87,7 +87,10 @@ fn remove_from(naming: &Naming, outlet: &mut Outlet<'_>) {
 fn remove(naming: &Naming) {
     let now = Now { instant: Instant::now(), wall: UNIX_EPOCH };
     let (memory, jobs) = (&mut MemoryFiles::default(), &mut Jobs::default());
-    remove_from(naming, &mut Outlet { now, memory, jobs, lists: &mut HlsLists::default() });
+    remove_from(
+        naming,
+        &mut Outlet { now, memory, jobs, lists: &mut HlsLists::default(), totals: &mut Totals::default() },
+    );
 }
 
 fn text(folder: &Folder) -> String {

@@ -18,9 +18,9 @@ fn begun() -> Rig {
 }
 
 fn frames_left_out(rig: &Rig) -> Option<u64> {
-    match rig.segmenter.as_ref().unwrap().failure {
+    match rig.segmenter.as_ref().unwrap().failure.clone() {
         Failure::None => None,
-        Failure::Logged { dropped } => Some(dropped),
+        Failure::Logged { dropped, .. } => Some(dropped),
     }
 }
 

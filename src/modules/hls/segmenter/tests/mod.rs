@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Instant, UNIX_EPOCH};
 
 use super::*;
-use crate::engine::{Buffers, Finish, HlsLists, Jobs, MemoryFiles, Now, Outlet, Sink, StreamId};
+use crate::engine::{Buffers, Finish, HlsLists, Jobs, MemoryFiles, Now, Outlet, Sink, StreamId, Totals};
 use crate::media::segment::cutting::slicer::{Pace, Slicing};
 use crate::media::ts::tests::{Demux, Pes};
 use crate::media::{Kind, Pictures};
@@ -55,6 +55,7 @@ struct Rig {
     memory: MemoryFiles,
     jobs: Jobs,
     lists: HlsLists,
+    totals: Totals,
     disk: Disk,
     outputs: u64,
     now: Now,
@@ -78,6 +79,7 @@ impl Rig {
             memory: MemoryFiles::default(),
             jobs: Jobs::default(),
             lists: HlsLists::default(),
+            totals: Totals::default(),
             disk: Disk::Fast,
             outputs: 0,
             now: Now { instant: Instant::now(), wall: UNIX_EPOCH },
@@ -91,8 +93,13 @@ impl Rig {
     fn restart(&mut self) {
         self.segmenter = None;
         let naming = Naming::new(&self.folder, "a", &self.settings);
-        let mut outlet =
-            Outlet { now: self.now, memory: &mut self.memory, jobs: &mut self.jobs, lists: &mut self.lists };
+        let mut outlet = Outlet {
+            now: self.now,
+            memory: &mut self.memory,
+            jobs: &mut self.jobs,
+            lists: &mut self.lists,
+            totals: &mut self.totals,
+        };
         let output = match self.settings.storage {
             Storage::Disk => {
                 self.outputs += 1;
@@ -117,8 +124,13 @@ impl Rig {
     }
 
     fn call(&mut self, act: impl FnOnce(&mut Segmenter, &mut Outlet<'_>)) {
-        let mut outlet =
-            Outlet { now: self.now, memory: &mut self.memory, jobs: &mut self.jobs, lists: &mut self.lists };
+        let mut outlet = Outlet {
+            now: self.now,
+            memory: &mut self.memory,
+            jobs: &mut self.jobs,
+            lists: &mut self.lists,
+            totals: &mut self.totals,
+        };
         act(self.segmenter.as_mut().unwrap(), &mut outlet);
         if self.disk == Disk::Fast {
             self.run_jobs();
@@ -139,6 +151,7 @@ impl Rig {
                 memory: &mut self.memory,
                 jobs: &mut self.jobs,
                 lists: &mut self.lists,
+                totals: &mut self.totals,
             };
             segmenter.on_job(done.result, &mut outlet);
         }
@@ -148,8 +161,13 @@ impl Rig {
     /// Takes the next job as one that has panicked. False if there is none.
     fn panic_job(&mut self) -> bool {
         let Some(done) = self.jobs.panic_next() else { return false };
-        let mut outlet =
-            Outlet { now: self.now, memory: &mut self.memory, jobs: &mut self.jobs, lists: &mut self.lists };
+        let mut outlet = Outlet {
+            now: self.now,
+            memory: &mut self.memory,
+            jobs: &mut self.jobs,
+            lists: &mut self.lists,
+            totals: &mut self.totals,
+        };
         self.segmenter.as_mut().unwrap().on_job(done.result, &mut outlet);
         true
     }
