@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::common::flv::{self, packets, read};
+use crate::common::http;
 use crate::common::media::{self, Packet};
 use crate::common::player::{Client, relay};
 use crate::common::raw::Raw;
@@ -87,20 +88,30 @@ fn a_folder_that_cannot_be_written_is_logged_and_tried_again() {
     let server = Server::start_in(
         folder,
         "pid off; rtmp { server { listen 127.0.0.1:0; application live {
-            live on; record all; record_path FOLDER/file/rec; } } }",
+            live on; record all; record_path FOLDER/file/rec; hls on; hls_path FOLDER/file/hls; } } }
+        http { server { listen 127.0.0.1:0; location / { page on; } } }",
     );
+    let page = || http::get(server.http(), "/streams.json").text();
     let mut players = [Client::play(server.rtmp(), "cam")];
     let mut publisher = Client::publish(server.rtmp(), "cam");
     let sent = media::video_only(0, 2000);
     assert_eq!(relay(&mut publisher, &mut players, &sent), std::slice::from_ref(&sent));
-    server.wait_log("[error]");
+    server.wait_log("recording fails");
+    server.wait_log("hls");
+    let said = page();
+    assert!(
+        said.contains("no file can be written now") && said.contains("HLS has no new fragments"),
+        "{said}"
+    );
     fs::remove_file(server.folder.join("file")).unwrap();
     let path = server.folder.join("file/rec/cam.flv");
     publish_until(&mut publisher, 2000, || path.exists());
+    wait("the page no longer says so", || !page().contains("no file can be written now"));
     publisher.finish();
     let recorded = packets(&read(&path));
     assert!(recorded[0].is_header() && recorded[1].is_key() && recorded[1].timestamp == 0);
-    let errors = server.lines("[error]");
+    let mut errors = server.lines("[error]");
+    errors.retain(|line| line.contains("recording"));
     assert!(errors.len() == 1 && errors[0].contains("file/rec: Not a directory"), "{errors:?}");
 }
 

@@ -4,7 +4,9 @@ use std::collections::BinaryHeap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::engine::{ByApp, COMPOSED_AT_ONCE, Compose, Composed, Ctx, Playlists, Stream, StreamId};
+use crate::engine::{
+    ByApp, COMPOSED_AT_ONCE, Compose, Composed, Ctx, Playlists, RecordingState, Stream, StreamId,
+};
 
 use super::documents::document;
 use super::json::{self, App, AudioFacts, LiveStream, MAX_SLOWED, Refused, VideoFacts, WaitingStream};
@@ -62,7 +64,7 @@ impl StreamList {
             rtmp_port: app.rtmp_port,
             hls: self.playlists.get(stream.app)?.as_ref().map(|playlists| playlists.of(name)),
             ends_in_ms: stream.grace_until().map(|until| milliseconds(until.saturating_duration_since(now))),
-            warnings: stream.warnings.iter().collect(),
+            warnings: stream.warnings.iter().chain(failures(stream)).collect(),
         })
     }
 }
@@ -118,6 +120,16 @@ impl Compose for StreamList {
             }
         }
     }
+}
+
+/// What cannot be written now. Why is in the log only: it has paths of this machine, and all may see the page.
+fn failures(stream: &Stream) -> impl Iterator<Item = &str> {
+    let fails = |state: &RecordingState| matches!(state, RecordingState::Failing(_));
+    let recording = stream.recordings.iter().any(|recording| fails(&recording.state));
+    let hls = stream.hls_status().is_some_and(|status| status.failing.is_some());
+    let recording = recording.then_some("It is not recorded: no file can be written now. The log says why.");
+    let hls = hls.then_some("HLS has no new fragments: they cannot be written now. The log says why.");
+    recording.into_iter().chain(hls)
 }
 
 /// Who has been refused for wrong keys.
