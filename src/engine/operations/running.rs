@@ -54,6 +54,14 @@ enum State {
     Reloading,
 }
 
+impl Running {
+    /// Whether there is none.
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 type Results = Vec<(StreamId, RecordResult)>;
 
 impl Engine {

@@ -19,6 +19,7 @@ mod jobs;
 mod limit_rate;
 mod names;
 mod notices;
+mod operations;
 mod pace;
 mod panics;
 mod passwords;

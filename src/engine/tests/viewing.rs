@@ -8,7 +8,7 @@ use crate::engine::MarkedVersion;
 use crate::engine::tests::*;
 
 /// The application `live` with these directives, and the application `open` without any; their files are in memory.
-fn world(settings: &str) -> World {
+pub(super) fn world(settings: &str) -> World {
     let mut world = World::configured(table(), &config(settings));
     world.engine.start(world.now);
     let list = "#EXTM3U\n#EXTINF:2.000,\ncam-7.ts\n";
@@ -59,11 +59,11 @@ fn link(name: &str, end: u64) -> String {
     format!("?expires={end}&sig={}", Signer::new("a-secret-of-links").sign(&signed))
 }
 
-fn status(world: &mut World, path: &str) -> String {
+pub(super) fn status(world: &mut World, path: &str) -> String {
     get(world, path).split(' ').nth(1).unwrap().to_owned()
 }
 
-fn viewers(world: &World, name: &str) -> usize {
+pub(super) fn viewers(world: &World, name: &str) -> usize {
     world.engine.cx.viewing.viewers.of_stream(AppId(0), name)
 }
 

@@ -137,6 +137,12 @@ impl Viewers {
         self.table.len()
     }
 
+    /// The numbers of all viewers.
+    #[cfg(test)]
+    pub fn ids(&self) -> impl Iterator<Item = ViewerId> {
+        self.table.values().map(|viewer| viewer.id)
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.table.is_empty()
