@@ -90,6 +90,11 @@ impl Loaded {
         }
     }
 
+    /// Adds the control socket to what is served.
+    pub fn serve_control(&mut self, path: &Path) -> Result<(), Failure> {
+        Ok(engine::ControlSocket::serve_at(path, &mut self.tree, &self.table)?)
+    }
+
     /// The errors that the check has found, together with those of all settings that are not affected by them.
     fn all_errors(mut self, errors: conf::Errors) -> conf::Errors {
         self.tree.leave_out(&errors);

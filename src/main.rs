@@ -1,5 +1,6 @@
 //! The `millstream` program: options, then configuration, then the loop. The only place that exits.
 
+mod control;
 mod loaded;
 mod logging;
 mod machine;
@@ -70,7 +71,10 @@ fn build_facts() -> String {
 }
 
 fn test(line: &CommandLine, dump: bool) -> Result<(), Failure> {
-    let loaded = Loaded::new(line)?;
+    let mut loaded = Loaded::new(line)?;
+    if let Some((path, true)) = control::path(&loaded) {
+        loaded.serve_control(&path)?;
+    }
     let engine = loaded.engine()?;
     let mut found = loaded.probe(&engine, line);
     probe::logs(&loaded.error_logs(line), &mut found);

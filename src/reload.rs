@@ -2,7 +2,7 @@
 //! anything is wrong, nothing changes.
 
 use std::mem;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use millstream::engine::files::log_file::NewLogs;
 use millstream::engine::{Account, Probe, time_zone};
@@ -17,6 +17,8 @@ use crate::{machine, probe};
 pub struct Reloader<'a> {
     line: &'a CommandLine,
     logs: ErrorLogs,
+    /// The path of the control socket, which stays where it was at the start.
+    control: Option<PathBuf>,
     /// The configuration that a thread reads.
     reading: Option<Background<Result<Draft, Failure>>>,
     /// Another reload has been asked for since that thread began.
@@ -36,9 +38,9 @@ struct Draft {
 
 impl<'a> Reloader<'a> {
     /// Keeps what a later configuration is compared with.
-    pub fn new(line: &'a CommandLine, logs: ErrorLogs, loaded: &Loaded) -> Self {
+    pub fn new(line: &'a CommandLine, logs: ErrorLogs, loaded: &Loaded, control: Option<PathBuf>) -> Self {
         let (fixed, applications) = (loaded.fixed(), loaded.applications());
-        Self { line, logs, reading: None, is_outdated: false, fixed, applications }
+        Self { line, logs, control, reading: None, is_outdated: false, fixed, applications }
     }
 
     /// Opens all log files again.
@@ -64,7 +66,9 @@ impl<'a> Reloader<'a> {
         log::info!("reloading {}", source_name(self.line));
         server.engine().reload_begins();
         let (line, logs, open) = (self.line.clone(), self.logs.clone(), server.engine().open_logs());
-        self.reading = Some(server.run_in_background(move || read(&line, &logs, &open)));
+        let control = self.control.clone();
+        self.reading =
+            Some(server.run_in_background(move || read(&line, &logs, (&open, control.as_deref()))));
     }
 
     /// Has the server adopt the configuration that has been read.
@@ -136,13 +140,20 @@ impl<'a> Reloader<'a> {
 }
 
 /// Reads and tries the configuration; this may wait for disks and for the resolver. `open` are the logs that the running
-/// server has open, which it need not be allowed to open again.
-fn read(line: &CommandLine, logs: &ErrorLogs, open: &[PathBuf]) -> Result<Draft, Failure> {
+/// server has open, which it need not be allowed to open again, and `control` is the path of its control socket.
+fn read(
+    line: &CommandLine,
+    logs: &ErrorLogs,
+    (open, control): (&[PathBuf], Option<&Path>),
+) -> Result<Draft, Failure> {
     time_zone::read();
-    let loaded = Loaded::new(line)?;
+    let mut loaded = Loaded::new(line)?;
+    if let Some(path) = control {
+        loaded.serve_control(path)?;
+    }
     let engine = loaded.engine()?;
     // Such as a file that its editor has just emptied to write it anew.
-    if engine.listeners().is_empty() {
+    if engine.listeners().iter().all(|listener| listener.is_control) {
         let why = format!(
             "{}: nothing would be served; to end the server, use -s stop or -s quit",
             source_name(line)

@@ -6,7 +6,7 @@ use crate::loaded::{Loaded, source_name};
 use crate::logging::{self, ErrorLogs, FlushedAtEnd};
 use crate::options::CommandLine;
 use crate::reload::Reloader;
-use crate::{machine, probe, process};
+use crate::{control, machine, probe, process};
 
 /// Serves until a signal ends the server.
 pub fn serve(loaded: Loaded, line: &CommandLine) -> Result<(), String> {
@@ -21,9 +21,13 @@ pub fn serve(loaded: Loaded, line: &CommandLine) -> Result<(), String> {
     result
 }
 
-fn serve_logged(loaded: Loaded, line: &CommandLine, logs: ErrorLogs) -> Result<(), String> {
+fn serve_logged(mut loaded: Loaded, line: &CommandLine, logs: ErrorLogs) -> Result<(), String> {
+    let control = control::path_to_serve(&loaded);
+    if let Some(path) = &control {
+        loaded.serve_control(path).map_err(|failure| failure.to_string())?;
+    }
     let (mut server, _pid_file) = start(&loaded, line, &logs)?;
-    let mut reloader = Reloader::new(line, logs, &loaded);
+    let mut reloader = Reloader::new(line, logs, &loaded, control);
     drop(loaded);
     server.start();
     loop {

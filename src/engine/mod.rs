@@ -42,6 +42,7 @@ pub use crate::rtmp::shared_object::{Change, Encoding, RawValue, SharedObject};
 pub use calls::call::{Call, CallError, CallKind, CallsFull};
 pub use calls::destination::{Destination, TlsSettings};
 pub use config::by_id::ByApp;
+pub use config::control::ControlSocket;
 pub use config::features::{Features, Guards, HlsFeature, HlsLayout, LinkScope, LocationFiles};
 pub use config::listen::options::{KeepAliveProbes, SocketOptions};
 pub use config::listen_on::ListenOn;
@@ -283,15 +284,18 @@ impl Engine {
         self.cx.now = now;
         let local = local.into();
         let Some(listener) = self.cx.listeners.get(listener) else { return Err(&[]) };
-        let (listener, AddressService { service, proxy_protocol }) =
-            (listener.id, listener.served_at(&local));
+        let (listener, is_control, AddressService { service, proxy_protocol }) =
+            (listener.id, listener.is_control, listener.served_at(&local));
         let header = proxy_protocol.then(|| AwaitedHeader::new(self.cx.trusts(service, peer)));
         let counted = Some(peer).filter(|_| !header.as_ref().is_some_and(AwaitedHeader::is_trusted));
-        self.cx.admit(service, peer, counted)?;
+        if !is_control {
+            self.cx.admit(service, peer, counted)?;
+        }
         self.cx.totals.count_connection(service.protocol());
         let id = self.cx.open_session((listener, service), peer, local);
         if let Some(session) = self.cx.sessions.get_mut(id) {
             session.awaited_header = header.map(Box::new);
+            session.is_control = is_control;
         }
         log::debug!("{id} accepted from {peer}");
         Ok(id)

@@ -2,6 +2,7 @@
 
 mod access;
 mod advice;
+mod api;
 mod codec;
 mod gop_cache;
 mod hls;
@@ -18,6 +19,8 @@ use crate::engine::Module;
 /// The table of modules. For every request, frame and event they are called in this order.
 pub fn table() -> Vec<Box<dyn Module>> {
     vec![
+        // Banned addresses, before anything else is asked.
+        Box::<api::Api>::default(),
         // Who may publish and play, before any other module is asked.
         Box::<access::Access>::default(),
         // Backends that decide about them, or hear of them.

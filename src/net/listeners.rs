@@ -277,6 +277,9 @@ impl OpenListener {
     }
 
     fn announce(&self) {
+        if self.listener.is_control {
+            return log::info!("control socket: {}", self.address().host());
+        }
         let name = match self.listener.protocol {
             Protocol::Rtmp => "RTMP",
             Protocol::Http => "HTTP",

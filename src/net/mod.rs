@@ -19,7 +19,7 @@ mod transfer;
 mod workers;
 
 pub use adopting::Background;
-pub use listener::{bind, probe};
+pub use listener::{bind, probe, try_unix};
 pub use listeners::{ListenerChanges, Prepared};
 pub use log_writer::{Format, LogFile, LogWriter};
 pub use server::{Server, Wish, now};

@@ -18,6 +18,11 @@ impl Place {
         Self::in_line(&"the command line".into(), 0)
     }
 
+    /// A file or anything else as a whole.
+    pub fn whole(name: &str) -> Self {
+        Self::in_line(&name.into(), 0)
+    }
+
     /// A line of a file, before all directives.
     pub(in crate::conf) fn in_line(file: &Arc<str>, line: u32) -> Self {
         Self { file: Arc::clone(file), line, position: 0 }

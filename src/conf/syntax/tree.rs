@@ -70,6 +70,11 @@ impl Tree {
         Ok(())
     }
 
+    /// Adds the directives of another tree at the top level. Their files are not among those that were read.
+    pub fn append(&mut self, other: Self) {
+        self.root.children.get_or_insert_default().extend(other.root.children.unwrap_or_default());
+    }
+
     /// Leaves out the directives that have errors, so that what depends on their values is not judged by wrong ones.
     pub fn leave_out(&mut self, errors: &Errors) {
         let wrong: HashSet<u32> = errors.iter().map(|error| error.place.position).collect();

@@ -5,6 +5,7 @@
 
 use crate::conf::value::Custom;
 use crate::conf::{Acts, Context, Directive, Label, Repeat, Takes};
+use crate::engine::config::control::ControlSocket;
 use crate::engine::config::listen::{self, Listen};
 use crate::engine::config::{self, ErrorLog};
 use crate::engine::http::hosts;
@@ -35,6 +36,21 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         doc: "The file that holds the process id; off writes none. The default is /run/millstream.pid for \
               root, and millstream.pid in XDG_RUNTIME_DIR for other users, if that variable is set. The path \
               must be a regular file and not a link, or one of /dev/null, /dev/stdout and /dev/stderr.",
+    },
+    Directive {
+        name: "control_socket",
+        contexts: &[Context::Main],
+        takes: Takes::Custom {
+            syntax: "path|auto|off",
+            parse: |args| Custom::of(ControlSocket::parse(args)),
+        },
+        default: "auto",
+        repeat: Repeat::Once,
+        acts: Acts::Never,
+        doc: "The Unix socket at which the server answers `millstream ctl`, and other programs of its user: the API of \
+              `millstream_api act` is there. Nobody else may connect (mode 0600; with `user`, it belongs to who \
+              starts the server). auto puts it beside the pid file, with `.sock` in place of `.pid`, and goes without one if that \
+              cannot be.",
     },
     Directive {
         name: "daemon",

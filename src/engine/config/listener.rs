@@ -67,6 +67,8 @@ pub struct Listener {
     pub options: SocketOptions,
     /// The place in the configuration.
     pub origin: Place,
+    /// Whether it is the control socket: for the server's own user alone, and without limits.
+    pub is_control: bool,
     pub(in crate::engine) served: AddressService,
     /// The number of the address among those with port 0.
     pub(in crate::engine) nth: usize,

@@ -4,6 +4,7 @@
 //! [`Module::configure`](crate::engine::Module::configure), and keeps plain values by those ids. Reading opens nothing.
 
 pub(in crate::engine) mod by_id;
+pub(in crate::engine) mod control;
 pub(in crate::engine) mod directives;
 pub(in crate::engine) mod features;
 pub(in crate::engine) mod known;
@@ -21,6 +22,7 @@ use std::rc::Rc;
 
 use crate::conf::{Error, Faults, Node, Place, Scope, path, value};
 use crate::engine::config::by_id::ByServer;
+use crate::engine::config::control::{ControlSocket, is_of_control};
 use crate::engine::config::features::Features;
 use crate::engine::config::known::{Ids, Known};
 use crate::engine::config::listen::options::SocketOptions;
@@ -125,7 +127,10 @@ impl<'t> Config<'t> {
             config.add_rtmp_servers(&rtmp, faults);
         }
         for http in root.blocks("http") {
-            config.limits.http = ConnectionLimits::of(&http);
+            // The block of the control socket has none.
+            if !is_of_control(http.node()) {
+                config.limits.http = ConnectionLimits::of(&http);
+            }
             for server in http.blocks("server") {
                 config.add_http_server(&server, faults);
             }
@@ -264,7 +269,8 @@ impl<'t> Config<'t> {
                 } else {
                     SocketOptions::default()
                 },
-                origin: Place::of(node),
+                origin: if is_of_control(node) { Place::whole(ControlSocket::NAME) } else { Place::of(node) },
+                is_control: is_of_control(node),
                 served: AddressService { service, proxy_protocol: says("proxy_protocol") },
                 nth,
                 own_services: Vec::new(),

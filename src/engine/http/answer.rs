@@ -66,8 +66,10 @@ pub enum Target {
 /// A module's answer to an HTTP request.
 #[derive(Debug)]
 pub enum Answer {
-    /// The answer.
+    /// The answer; an error may still get an error page.
     Reply(HttpReply),
+    /// Exactly this answer.
+    Verbatim(HttpReply),
     /// A composer of the answer, which takes several steps.
     Later(Box<dyn Compose>),
     /// An answer that all share who ask for the same at about the same time.
@@ -84,6 +86,7 @@ impl From<Answer> for Route {
     fn from(answer: Answer) -> Self {
         match answer {
             Answer::Reply(reply) => Self::Reply(reply),
+            Answer::Verbatim(reply) => Self::Verbatim(reply),
             Answer::Later(work) => Self::Later(work),
             Answer::Shared(shared) => Self::Shared(shared),
             Answer::Wait(lookup) => Self::Wait(lookup),

@@ -10,6 +10,7 @@ use regex_lite::Regex;
 
 use crate::conf::value;
 use crate::conf::{Context, Error, Faults, Scope};
+use crate::engine::config::control::is_of_control;
 use crate::engine::config::features::LocationFiles;
 use crate::engine::config::real_address::RealAddress;
 use crate::engine::http::hosts::{Case, compile};
@@ -35,6 +36,8 @@ pub struct Location<'t> {
     pub files: LocationFiles,
     /// Whether requests may have bodies, see [`Request::body`](crate::http::Request::body). Elsewhere they are refused.
     pub takes_bodies: bool,
+    /// Whether it is that of the control socket.
+    pub is_control: bool,
     /// Its directives, with those inherited from `server` and `http`.
     pub scope: Scope<'t>,
 }
@@ -135,6 +138,7 @@ pub(in crate::engine) fn read<'t>(
         server,
         files: LocationFiles::default(),
         takes_bodies: false,
+        is_control: is_of_control(scope.node()),
         scope: own,
     }];
     for location in scope.blocks("location") {
@@ -160,6 +164,7 @@ pub(in crate::engine) fn read<'t>(
             server,
             files,
             takes_bodies: false,
+            is_control: is_of_control(node),
             scope: location,
         });
     }

@@ -169,7 +169,7 @@ impl Engine {
 
     fn lead(&mut self, mut request: HttpRequest, mut progress: Progress, found: Option<Route>) {
         match self.find_answer(&mut request, &mut progress, found) {
-            Some(Answer::Reply(reply)) => {
+            Some(Answer::Reply(reply) | Answer::Verbatim(reply)) => {
                 let reply = progress.finish(reply);
                 self.deliver(request, reply, progress.forced);
             }

@@ -77,6 +77,7 @@ impl Ctx {
         let peer = session.counted_peer();
         let (server, app) = match &session.protocol {
             ProtocolState::Rtmp(state) => (Some(state.server.server), state.app),
+            ProtocolState::Http(_) if session.is_control => return,
             ProtocolState::Http(_) => (None, None),
             ProtocolState::HttpClient(_) => return,
         };

@@ -30,16 +30,20 @@ pub enum Purpose {
     Publish,
     /// Playing.
     Play,
+    /// Operating the server.
+    Operate,
 }
 
 /// The origins that have shown wrong credentials, and those that have shown right ones.
 #[derive(Debug, Default)]
 pub struct Guesses {
     wrong: Table<Wrong>,
-    /// Those for publishing, which exempt from all.
+    /// Those for publishing, which exempt for playing, too.
     right_to_publish: Table<()>,
     /// Those for playing: a viewer may not guess at the keys of publishers for that.
     right_to_play: Table<()>,
+    /// Those for operating.
+    right_to_operate: Table<()>,
 }
 
 /// The wrong ones of an origin.
@@ -99,6 +103,7 @@ impl Guesses {
                 &mut self.right_to_publish
             }
             Purpose::Play => &mut self.right_to_play,
+            Purpose::Operate => &mut self.right_to_operate,
         };
         // Each publish and play of a day comes here; the time need not be exact.
         if right.time_of(origin).is_none_or(|at| now >= at + EXEMPT / 24) {
@@ -113,7 +118,12 @@ impl Guesses {
 
     fn is_exempt(&mut self, origin: Origin, purpose: Purpose, now: Instant) -> bool {
         let is_right = |table: &mut Table<()>| table.get_mut(origin, now, EXEMPT).is_some();
-        is_right(&mut self.right_to_publish) || purpose == Purpose::Play && is_right(&mut self.right_to_play)
+        match purpose {
+            Purpose::Publish => is_right(&mut self.right_to_publish),
+            Purpose::Play => is_right(&mut self.right_to_publish) || is_right(&mut self.right_to_play),
+            // A publisher or viewer may not guess at the tokens of operators.
+            Purpose::Operate => is_right(&mut self.right_to_operate),
+        }
     }
 }
 
@@ -318,6 +328,19 @@ mod tests {
         let next_day = now + EXEMPT;
         fail(&mut guesses, peer, 20, next_day);
         assert_eq!(guesses.admit_try((peer, false), Purpose::Publish, next_day), Some(PAUSE));
+    }
+
+    #[test]
+    fn nothing_but_a_right_token_exempts_from_the_wait_for_tokens() {
+        let (mut guesses, now, peer) = (Guesses::default(), Instant::now(), peer("192.0.2.7"));
+        guesses.note_right(peer, Purpose::Publish, now);
+        guesses.note_right(peer, Purpose::Play, now);
+        for _ in 0..FREE {
+            guesses.note_wrong((peer, false), Purpose::Operate, now);
+        }
+        assert_eq!(guesses.admit_try((peer, false), Purpose::Operate, now), Some(PAUSE));
+        guesses.note_right(peer, Purpose::Operate, now);
+        assert_eq!(guesses.admit_try((peer, false), Purpose::Operate, now), None);
     }
 
     #[test]

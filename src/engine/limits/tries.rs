@@ -63,6 +63,11 @@ impl Try {
         }
     }
 
+    /// The try of an operator's HTTP request.
+    pub fn of_operator(request: &HttpRequest) -> Self {
+        Self { purpose: Purpose::Operate, ..Self::of_http(request) }
+    }
+
     /// The network of its client, as it is counted; none for this machine and for a proxy.
     pub fn network(&self) -> Option<Origin> {
         Origin::of(self.peer).filter(|_| !self.is_trusted)
@@ -77,7 +82,7 @@ impl Try {
     ) -> Result<(), QueueFull> {
         match self.purpose {
             Purpose::Publish => jobs.hash_for_publisher(owner, self.network(), work),
-            Purpose::Play => jobs.hash(owner, self.network(), work),
+            Purpose::Play | Purpose::Operate => jobs.hash(owner, self.network(), work),
         }
     }
 

@@ -180,6 +180,8 @@ pub struct Session {
     pub(in crate::engine) is_told: bool,
     /// The PROXY header that has to come before all else.
     pub(in crate::engine) awaited_header: Option<Box<AwaitedHeader>>,
+    /// Whether it has come by the control socket; then it counts for no limit.
+    pub(in crate::engine) is_control: bool,
     /// When the connection was accepted.
     pub opened: Instant,
     /// When bytes were last received.
@@ -234,6 +236,7 @@ impl Session {
             peer,
             is_told: false,
             awaited_header: None,
+            is_control: false,
             opened: now,
             last_input: now,
             last_output: now,
@@ -487,6 +490,11 @@ impl Sessions {
     /// Whether there is no session.
     pub fn is_empty(&self) -> bool {
         self.slab.is_empty()
+    }
+
+    /// The session of this number.
+    pub fn by_serial(&self, serial: u32) -> Option<&Session> {
+        self.iter().find(|session| session.id.serial() == serial)
     }
 
     pub(in crate::engine) fn iter(&self) -> impl Iterator<Item = &Session> {

@@ -143,6 +143,19 @@ impl Viewers {
         self.table.values().map(|viewer| viewer.id)
     }
 
+    /// The viewer of this number, with the application and the name of the stream that it watches.
+    pub fn by_serial(&self, serial: u32) -> Option<(ViewerId, AppId, &str)> {
+        let viewer = self.table.values().find(|viewer| viewer.id.serial() == serial)?;
+        let stream = self.streams.get(viewer.stream as usize)?;
+        Some((viewer.id, stream.app, &stream.name))
+    }
+
+    /// The viewers of a stream, with a look at all.
+    pub fn ids_of_stream(&self, app: AppId, name: &str) -> Vec<ViewerId> {
+        let Some(&index) = self.by_name.get(&(app, name.into())) else { return Vec::new() };
+        self.table.values().filter(|viewer| viewer.stream == index).map(|viewer| viewer.id).collect()
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.table.is_empty()

@@ -5,13 +5,14 @@ mod unix;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 use mio::net::TcpListener;
 use mio::{Interest, Registry, Token};
 use nix::libc;
 use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, sockopt};
 
-use self::unix::UnixSocket;
+use self::unix::{OpenFor, UnixSocket};
 use crate::engine::{Engine, KeepAliveProbes, ListenOn, Listener, Peer, SocketOptions};
 use crate::net::stream::Stream;
 
@@ -31,7 +32,10 @@ pub fn bind(wanted: &Listener) -> io::Result<ListeningSocket> {
                 socket::listen(&fd, backlog)?;
                 Ok(ListeningSocket::Tcp(TcpListener::from_std(fd.into())))
             }
-            ListenOn::Unix(path) => UnixSocket::bind(path, backlog).map(ListeningSocket::Unix),
+            ListenOn::Unix(path) => {
+                let open_for = if wanted.is_control { OpenFor::Owner } else { OpenFor::All };
+                UnixSocket::bind(path, backlog, open_for).map(ListeningSocket::Unix)
+            }
         });
     listening.map_err(|error| explain(wanted, &error))
 }
@@ -77,6 +81,12 @@ impl AsFd for ListeningSocket {
             Self::Unix(socket) => socket.listener.as_fd(),
         }
     }
+}
+
+/// Tries whether a Unix socket could be listened at: makes it and removes it again.
+pub fn try_unix(path: &Path) -> io::Result<()> {
+    let backlog = Backlog::new(1).map_err(io::Error::from)?;
+    UnixSocket::bind(path, backlog, OpenFor::Owner).map(drop)
 }
 
 /// The listeners whose addresses cannot be bound now, each with the reason. No connection is accepted meanwhile.

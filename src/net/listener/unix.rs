@@ -15,7 +15,16 @@ use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, UnixAdd
 use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
 
 /// Who may connect: everybody, as with nginx. The folder of the socket can be closed to others.
-const MODE: Mode = Mode::from_bits_truncate(0o666);
+const FOR_ALL: Mode = Mode::from_bits_truncate(0o666);
+/// The same for the control socket: its owner.
+const FOR_OWNER: Mode = Mode::from_bits_truncate(0o600);
+
+/// Who may connect to a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenFor {
+    All,
+    Owner,
+}
 
 /// A listening Unix socket with its file.
 #[derive(Debug)]
@@ -33,8 +42,8 @@ struct SocketFile {
 }
 
 impl UnixSocket {
-    /// Binds the path and listens there.
-    pub fn bind(path: &Path, backlog: Backlog) -> io::Result<Self> {
+    /// Binds the path and listens there. Nobody can connect before the mode is set, as nothing listens yet.
+    pub fn bind(path: &Path, backlog: Backlog, open_for: OpenFor) -> io::Result<Self> {
         let fd = match bound(path) {
             Err(error) if error.kind() == ErrorKind::AddrInUse && is_left_over(path) => {
                 fs::remove_file(path)?;
@@ -44,7 +53,8 @@ impl UnixSocket {
         };
         let file = SocketFile { path: path.to_owned(), identity: identity(path) };
         // Not through a link that somebody has put in its place.
-        fchmodat(AT_FDCWD, path, MODE, FchmodatFlags::NoFollowSymlink)?;
+        let mode = if open_for == OpenFor::Owner { FOR_OWNER } else { FOR_ALL };
+        fchmodat(AT_FDCWD, path, mode, FchmodatFlags::NoFollowSymlink)?;
         socket::listen(&fd, backlog)?;
         let listener = UnixListener::from_std(fd.into());
         Ok(Self { listener, _file: file })

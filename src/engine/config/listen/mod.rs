@@ -84,7 +84,7 @@ impl Listen {
 }
 
 /// Checks that a path can be that of a Unix socket.
-fn check_socket_path(path: &str) -> Result<(), String> {
+pub(in crate::engine) fn check_socket_path(path: &str) -> Result<(), String> {
     if !path.starts_with('/') || path.ends_with('/') {
         return Err(format!(
             "\"unix:{path}\" is not unix: and a whole path, such as unix:/run/millstream.sock"

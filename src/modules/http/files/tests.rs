@@ -77,7 +77,7 @@ fn answer(
             Answer::Reply(reply) => return reply,
             Answer::Wait(lookup) => findings.add(lookup.find()),
             Answer::Later(_) => panic!("a list of a folder"),
-            other @ (Answer::View(_) | Answer::Shared(_) | Answer::Operate(_)) => panic!("{other:?}"),
+            other => panic!("{other:?}"),
         }
         volumes.learn(&findings);
     }
@@ -291,7 +291,7 @@ fn a_list_that_waits_for_its_turn_holds_no_descriptor() {
             Answer::Later(list) => lists.push(list),
             Answer::Wait(lookup) => findings.add(lookup.find()),
             Answer::Reply(reply) => panic!("{reply:?}"),
-            other @ (Answer::View(_) | Answer::Shared(_) | Answer::Operate(_)) => panic!("{other:?}"),
+            other => panic!("{other:?}"),
         }
     }
     let open =

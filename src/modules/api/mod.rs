@@ -1,0 +1,137 @@
+//! The JSON API for operators: what the server does, and what it is told to do; and the bans that are told it.
+//!
+//! Who may read and who may act is decided here, for each request, before anything is looked at. What is read is composed
+//! in `read/`; what is done is the engine's operations. Every action is logged with who has asked for it.
+
+mod act;
+mod bans;
+mod body;
+mod directives;
+mod look;
+mod operate;
+mod reply;
+mod route;
+mod settings;
+mod tokens;
+
+use std::any::Any;
+use std::rc::Rc;
+
+use crate::auth::secret::Hasher;
+use crate::conf::{self, Directive};
+use crate::engine::{
+    Answer, ByLocation, Config, Ctx, Gate, HttpRequest, LocationId, Module, Probe, Refusal, Request,
+    RequestKind, Verdict,
+};
+
+use act::Actor;
+use bans::{Bans, seconds};
+use reply::Fault;
+use route::Call;
+use settings::Settings;
+use tokens::Grant;
+
+#[derive(Debug, Default)]
+pub struct Api {
+    /// None where there is no API.
+    locations: ByLocation<Option<Rc<Settings>>>,
+    bans: Bans,
+}
+
+impl Module for Api {
+    fn name(&self) -> &'static str {
+        "api"
+    }
+
+    fn directives(&self) -> &'static [Directive] {
+        directives::DIRECTIVES
+    }
+
+    fn declare(&self, config: &mut Config<'_>) {
+        for location in &mut config.locations {
+            location.takes_bodies |= location.scope.text("millstream_api") != "off";
+        }
+    }
+
+    fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
+        let mut faults = conf::Faults::default();
+        let place = config.locations.first().map(|location| location.scope.place("api_token"));
+        let hasher = Hasher::random()
+            .map_err(|why| conf::Error::in_place(place.unwrap_or_else(conf::Place::command_line), why));
+        if let Some(hasher) = faults.keep(hasher) {
+            let read = config.locations.iter();
+            let read = read.map(|location| (location.id, Settings::read(location, &hasher, &mut faults)));
+            self.locations = read.collect();
+        }
+        faults.into_result(())
+    }
+
+    fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
+        tokens::probe(config, probe);
+    }
+
+    fn adopt(&mut self, _cx: &mut Ctx, next: Box<dyn Any>) {
+        let Ok(next) = next.downcast::<Self>() else { return };
+        self.locations.adopt(next.locations);
+    }
+
+    fn release_locations(&mut self, _cx: &mut Ctx, first: LocationId) {
+        self.locations.release(first);
+    }
+
+    /// The name may change on the way through the gates, so it is compared at each.
+    fn gate(&mut self, cx: &mut Ctx, request: &mut Request, _gate: Gate) -> Verdict {
+        if self.bans.is_empty() {
+            return Verdict::Continue;
+        }
+        let peer = match &request.kind {
+            RequestKind::Connect(_) => return Verdict::Continue,
+            RequestKind::View(view) => Some(view.peer),
+            RequestKind::Publish { .. } | RequestKind::Play { .. } => {
+                cx.sessions.get(request.session).map(|session| session.peer)
+            }
+        };
+        let (Some(peer), Some(app)) = (peer, cx.apps.get(request.app)) else { return Verdict::Continue };
+        match self.bans.time_left(peer, (&app.name, &request.name), cx.now.instant) {
+            Some(left) => {
+                let why = format!("your address is banned for another {} s", seconds(left));
+                Verdict::Deny(Refusal::of_client(why))
+            }
+            None => Verdict::Continue,
+        }
+    }
+
+    fn on_http(&mut self, cx: &mut Ctx, request: &HttpRequest) -> Option<Answer> {
+        let settings = Rc::clone(self.locations.get(request.location)?.as_ref()?);
+        let answer = self.answer(cx, &settings, request);
+        Some(answer.unwrap_or_else(|fault| Answer::Verbatim(fault.into_reply())))
+    }
+}
+
+impl Api {
+    fn answer(&mut self, cx: &mut Ctx, settings: &Settings, request: &HttpRequest) -> Result<Answer, Fault> {
+        let token = settings.tokens.judge(cx, request)?;
+        let call = Call::of(&settings.base, &request.head.path, &request.head.method)?;
+        let grant = token.map_or(settings.open_for, |token| token.grant);
+        match call {
+            Call::Read(read) => self.read(cx, settings, &read, grant),
+            Call::Act(act) => {
+                if grant != Grant::Act {
+                    return Err(Fault::new(403, denial(token.is_some())));
+                }
+                body::check(request)?;
+                let actor = Actor { name: settings.name_of(request, token), session: request.session };
+                self.act(cx, request, &act, &actor)
+            }
+        }
+    }
+}
+
+/// Why somebody may read and not act.
+fn denial(has_token: bool) -> &'static str {
+    if has_token {
+        "this token only reads: \"api_token NAME SECRET act\" makes one that acts"
+    } else {
+        "this location only tells: to act takes a token, of \"api_token NAME SECRET act\""
+    }
+}
