@@ -90,6 +90,7 @@ pub use session::sending::MAX_QUEUED_BYTES;
 pub use sink::{Finish, Outlet, Sink};
 pub use statistics::histogram::Histogram;
 pub use statistics::longest::Longest;
+pub use statistics::present::{HttpActivity, MemoryUse};
 pub use statistics::rate::Rate;
 pub use statistics::totals::{Counted, Totals};
 pub use statistics::walk::{Visit, Walk};

@@ -9,6 +9,7 @@ mod hls;
 mod http;
 mod limits;
 mod live;
+mod metrics;
 mod notify;
 mod page;
 mod record;
@@ -38,6 +39,8 @@ pub fn table() -> Vec<Box<dyn Module>> {
         Box::<hls::Hls>::default(),
         // Warnings of a stream, from what those above have found out.
         Box::<advice::Advice>::default(),
+        // Numbers answer before the page and the files of the same location.
+        Box::<metrics::Metrics>::default(),
         // The page answers before the files of the same location.
         Box::<page::Page>::default(),
         Box::<http::Http>::default(),

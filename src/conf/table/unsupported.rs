@@ -112,7 +112,7 @@ const GROUPS: &[Group] = &[
     // Then what configurations of those have beside it.
     Group { contexts: HTTP, treatment: Treatment::Planned(
         "write \"page on;\" in the location: the streams are in its streams.json"
-    ), names: &["rtmp_stat", "rtmp_stat_stylesheet", "rtmp_stat_format", "stub_status"] },
+    ), names: &["rtmp_stat", "rtmp_stat_stylesheet", "rtmp_stat_format"] },
     Group { contexts: HTTP, treatment: Treatment::Planned("end streams at the encoder, or by publish_max_duration"), names: &["rtmp_control"] },
     Group { contexts: HTTP, treatment: Treatment::Planned("play over RTMP or HLS"), names: &["flv_live"] },
     Group { contexts: HTTP, treatment: Treatment::Planned("put a TLS proxy in front, such as stunnel or nginx with \"stream\""), names: &[

@@ -221,6 +221,14 @@ impl Connections {
         }
     }
 
+    /// The connections of a protocol.
+    pub fn count(&self, protocol: Protocol) -> usize {
+        match protocol {
+            Protocol::Rtmp => self.rtmp.count,
+            Protocol::Http => self.http.count,
+        }
+    }
+
     /// Whether there is no connection.
     pub fn is_empty(&self) -> bool {
         self.all.count == 0 && self.addresses.is_empty()

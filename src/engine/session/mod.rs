@@ -487,6 +487,16 @@ impl Sessions {
         self.slab.len()
     }
 
+    /// The number of slots; a session keeps its own.
+    pub fn slots(&self) -> usize {
+        self.slab.capacity()
+    }
+
+    /// The session in a slot, if there is one.
+    pub fn at(&self, slot: usize) -> Option<&Session> {
+        self.slab.get(slot)
+    }
+
     /// Whether there is no session.
     pub fn is_empty(&self) -> bool {
         self.slab.is_empty()

@@ -1,0 +1,154 @@
+//! The composing of all metrics, in steps: there may be thousands of streams and players.
+
+use std::collections::BinaryHeap;
+
+use super::stream::{Row, STREAM_METRICS};
+use super::text::{Kind, MIME, Text};
+use super::{reply, server};
+use crate::engine::{COMPOSED_AT_ONCE, Compose, Composed, Ctx, StreamId};
+
+/// The most streams that have metrics of their own: each costs some two dozen series in a database that keeps them.
+pub const MAX_STREAMS: usize = 500;
+
+/// A stream by application and name.
+type Named = (String, String, StreamId);
+
+/// What has been counted by going through the streams.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Counts {
+    pub live: u64,
+    pub grace: u64,
+    pub idle: u64,
+    pub players: u64,
+}
+
+/// Metrics that are being composed.
+#[derive(Debug)]
+pub struct Scrape {
+    stage: Stage,
+    counts: Counts,
+    rows: Vec<Row>,
+    text: Text,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// The first live streams by name are found; the next slot is this one.
+    Finding { slot: usize, first: BinaryHeap<Named> },
+    /// What there is of them is read. Of the first one, so many players have been looked at.
+    Reading { streams: std::vec::IntoIter<Named>, players: usize },
+    /// The metric at this position comes next.
+    Writing(usize),
+}
+
+impl Default for Scrape {
+    fn default() -> Self {
+        let stage = Stage::Finding { slot: 0, first: BinaryHeap::new() };
+        Self { stage, counts: Counts::default(), rows: Vec::new(), text: Text::default() }
+    }
+}
+
+impl Compose for Scrape {
+    fn step(&mut self, cx: &mut Ctx) -> Composed {
+        match &mut self.stage {
+            Stage::Finding { slot, first } => {
+                let end = cx.streams.slots().min(*slot + COMPOSED_AT_ONCE);
+                find(cx, *slot..end, first, &mut self.counts);
+                *slot = end;
+                if end == cx.streams.slots() {
+                    let streams = std::mem::take(first).into_sorted_vec().into_iter();
+                    self.stage = Stage::Reading { streams, players: 0 };
+                }
+                Composed::Partly
+            }
+            Stage::Reading { streams, players } => {
+                if read(cx, streams, players, &mut self.rows) {
+                    server::write(&mut self.text, cx, &self.counts);
+                    self.write_left_out();
+                    self.stage = Stage::Writing(0);
+                }
+                Composed::Partly
+            }
+            Stage::Writing(next) => match STREAM_METRICS.get(*next) {
+                Some(metric) => {
+                    metric.write(&mut self.text, &self.rows);
+                    *next += 1;
+                    Composed::Partly
+                }
+                None => Composed::Reply(reply(200, MIME, self.text.as_str())),
+            },
+        }
+    }
+}
+
+impl Scrape {
+    fn write_left_out(&mut self) {
+        let all = self.counts.live + self.counts.grace;
+        self.text.single(
+            "streams_left_out",
+            Kind::Gauge,
+            "Live streams that have no metrics of their own, as there are more than 500.",
+            all.saturating_sub(self.rows.len() as u64),
+        );
+    }
+}
+
+/// Counts the streams in these slots, and adds live ones to the first by name.
+fn find(cx: &Ctx, slots: std::ops::Range<usize>, first: &mut BinaryHeap<Named>, counts: &mut Counts) {
+    for stream in slots.filter_map(|slot| cx.streams.at(slot)) {
+        counts.players += stream.players.len() as u64;
+        match (&stream.publisher, stream.is_live()) {
+            (Some(_), _) => counts.live += 1,
+            (None, true) => counts.grace += 1,
+            (None, false) => {
+                counts.idle += 1;
+                continue;
+            }
+        }
+        let app = cx.apps.get(stream.app).map_or("", |app| app.name.as_str());
+        first.push((app.to_owned(), stream.name.as_str().to_owned(), stream.id));
+        if first.len() > MAX_STREAMS {
+            first.pop();
+        }
+    }
+}
+
+/// Reads streams, and the queues of their players, for one step; true if there is nothing left.
+fn read(
+    cx: &Ctx,
+    streams: &mut std::vec::IntoIter<Named>,
+    players: &mut usize,
+    rows: &mut Vec<Row>,
+) -> bool {
+    let mut left = COMPOSED_AT_ONCE;
+    while let Some((_, _, id)) = streams.as_slice().first() {
+        if left == 0 {
+            return false;
+        }
+        let Some(stream) = cx.streams.get(*id).filter(|stream| stream.is_live()) else {
+            // It has ended meanwhile.
+            if *players > 0 {
+                rows.pop();
+            }
+            (*players, _) = (0, streams.next());
+            continue;
+        };
+        if *players == 0 {
+            rows.push(Row::new(cx, stream, cx.now.instant));
+        }
+        let part = stream.players.get(*players..).unwrap_or_default();
+        let part = part.get(..left).unwrap_or(part);
+        for session in part.iter().filter_map(|player| cx.sessions.get(player.session)) {
+            let Some(Row { queue: (messages, bytes), .. }) = rows.last_mut() else { continue };
+            (*messages, *bytes) = ((*messages).max(session.out.len()), (*bytes).max(session.out.bytes()));
+        }
+        *players += part.len();
+        left -= part.len();
+        if *players < stream.players.len() {
+            return false;
+        }
+        left = left.saturating_sub(1);
+        (*players, _) = (0, streams.next());
+    }
+    true
+}

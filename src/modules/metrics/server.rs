@@ -1,0 +1,201 @@
+//! The metrics of the whole server.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::scrape::Counts;
+use super::text::{Kind, Text, label};
+use crate::engine::{Ctx, Protocol, Refusals, Totals};
+
+use Kind::{Counter, Gauge};
+
+/// Writes all of them. `counts` is what has been counted by going through the streams.
+pub fn write(text: &mut Text, cx: &Ctx, counts: &Counts) {
+    write_process(text, cx);
+    write_clients(text, cx, counts);
+    write_traffic(text, &cx.totals);
+    write_errors(text, cx);
+    write_loop(text, cx);
+    write_memory(text, cx);
+}
+
+fn write_process(text: &mut Text, cx: &Ctx) {
+    text.begin("build_info", Gauge, "The version of the server; the value is always 1.");
+    text.sample(&label("version", env!("CARGO_PKG_VERSION")), 1);
+    let started = cx.started.wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+    text.single(
+        "start_time_seconds",
+        Gauge,
+        "When the server was started, in seconds since 1970.",
+        started.as_secs_f64(),
+    );
+    text.single(
+        "draining",
+        Gauge,
+        "1 while the server takes no new clients and lets the others finish, else 0.",
+        u8::from(cx.is_draining()),
+    );
+}
+
+fn write_clients(text: &mut Text, cx: &Ctx, counts: &Counts) {
+    let (rtmp, http) = (cx.connections(Protocol::Rtmp), cx.connections(Protocol::Http));
+    let backends = cx.sessions.len().saturating_sub(rtmp + http);
+    text.by(
+        "connections",
+        Gauge,
+        "Open connections by protocol; those to backends are the server's own.",
+        "protocol",
+        &[("rtmp", rtmp as u64), ("http", http as u64), ("backend", backends as u64)],
+    );
+    text.by(
+        "connections_accepted_total",
+        Counter,
+        "Connections that were accepted, by protocol.",
+        "protocol",
+        &[("rtmp", cx.totals.rtmp_connections), ("http", cx.totals.http_connections)],
+    );
+    text.by(
+        "streams",
+        Gauge,
+        "Streams by state: live has a publisher, grace waits for a lost one, idle has only players that wait.",
+        "state",
+        &[("live", counts.live), ("grace", counts.grace), ("idle", counts.idle)],
+    );
+    text.single("players", Gauge, "Players of RTMP, those that wait for a publisher included.", counts.players);
+    text.single("viewers", Gauge, "Viewers of HLS.", cx.viewing.viewers.len());
+    text.begin("application_clients", Gauge, "Clients of RTMP that are connected to the application.");
+    for app in cx.apps.values() {
+        text.sample(&label("app", &app.name), app.clients);
+    }
+    text.begin("application_viewers", Gauge, "Viewers of HLS of the application.");
+    for (id, app) in cx.apps.iter() {
+        text.sample(&label("app", &app.name), cx.viewing.viewers.of_app(id));
+    }
+    text.single(
+        "suspended_requests",
+        Gauge,
+        "Clients that wait for the decision of a backend or the check of a password.",
+        cx.suspended_requests(),
+    );
+}
+
+fn write_traffic(text: &mut Text, totals: &Totals) {
+    let numbers = [
+        ("received_bytes_total", "Bytes received over all connections.", totals.bytes_in.total),
+        ("sent_bytes_total", "Bytes sent over all connections.", totals.bytes_out.total),
+        ("publishes_total", "Publishers that have begun.", totals.publishes),
+        ("plays_total", "Players of RTMP that have begun.", totals.plays),
+        ("frames_received_total", "Messages of audio, video and data from publishers.", totals.frames_in),
+        ("frames_sent_total", "Such messages queued for players, once for each player.", totals.frames_out),
+        (
+            "frames_dropped_total",
+            "Such messages left out for players that were too slow, once for each player.",
+            totals.frames_dropped,
+        ),
+        ("http_requests_total", "Requests over HTTP.", totals.http_requests),
+    ];
+    for (name, help, value) in numbers {
+        text.single(name, Counter, help, value);
+    }
+    text.begin("http_responses_total", Counter, "Responses over HTTP by the class of their status.");
+    for (class, count) in totals.answers() {
+        text.sample(&label("class", &format!("{class}xx")), count);
+    }
+}
+
+fn write_errors(text: &mut Text, cx: &Ctx) {
+    let totals = &cx.totals;
+    text.by(
+        "errors_total",
+        Counter,
+        "Errors by kind: publishers whose connections were lost, clients that broke the protocol, recordings and \
+         HLS that could not be written, calls to backends without an answer, reports to backends that were \
+         dropped, faults of the server.",
+        "kind",
+        &[
+            ("lost_publisher", totals.lost_publishers),
+            ("protocol", totals.protocol_errors),
+            ("recording", totals.recordings_failed),
+            ("hls", totals.hls_failures),
+            ("callback", totals.calls_failed),
+            ("dropped_report", cx.dropped_reports()),
+            ("fault", cx.panics.count()),
+        ],
+    );
+    let Refusals {
+        connections,
+        per_address,
+        descriptors,
+        clients,
+        downloads,
+        wrong_keys,
+        slowed,
+        viewers,
+        publishers,
+        ..
+    } = cx.refusals;
+    text.by(
+        "refusals_total",
+        Counter,
+        "Refused connections, clients and requests, by the limit that was exceeded.",
+        "reason",
+        &[
+            ("max_connections", connections),
+            ("max_connections_per_address", per_address),
+            ("descriptors", descriptors),
+            ("application_full", clients),
+            ("downloads", downloads),
+            ("wrong_key", wrong_keys),
+            ("slowed", slowed),
+            ("viewer", viewers),
+            ("publisher", publishers),
+        ],
+    );
+    text.histogram(
+        "callback_seconds",
+        "Times of calls to backends that were answered, from connecting to the end of the answer.",
+        &totals.calls,
+    );
+    text.single("callbacks_waiting", Gauge, "Calls to backends that wait or are being made.", cx.calls_waiting());
+}
+
+fn write_loop(text: &mut Text, cx: &Ctx) {
+    let (totals, now) = (&cx.totals, cx.now.instant);
+    text.histogram(
+        "turn_seconds",
+        "Times of the turns of the server's loop; while one lasts, nobody else is served.",
+        &totals.turns,
+    );
+    let seconds = |time: Duration| time.as_secs_f64();
+    text.single(
+        "longest_turn_seconds",
+        Gauge,
+        "The longest turn of the last one to two minutes.",
+        seconds(totals.longest_turn.of_late(now)),
+    );
+    text.single(
+        "longest_wait_seconds",
+        Gauge,
+        "The longest time for which a connection waited that was ready, in the last one to two minutes.",
+        seconds(totals.longest_wait.of_late(now)),
+    );
+}
+
+fn write_memory(text: &mut Text, cx: &Ctx) {
+    let memory = cx.memory_use();
+    let budgets = [("input", memory.input), ("media", memory.media), ("hls", memory.files)];
+    text.by(
+        "memory_bytes",
+        Gauge,
+        "Memory that is counted against a budget: input of clients, media that is cached or waits for players, \
+         HLS in memory.",
+        "budget",
+        &budgets.map(|(name, (used, _))| (name, used)),
+    );
+    text.by(
+        "memory_limit_bytes",
+        Gauge,
+        "The size of that budget.",
+        "budget",
+        &budgets.map(|(name, (_, limit))| (name, limit)),
+    );
+}
