@@ -47,6 +47,7 @@ mod listen;
 mod log_lines;
 mod logging;
 mod memory;
+mod metrics;
 mod module_directives;
 mod names;
 mod play_answer;

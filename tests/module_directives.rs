@@ -13,7 +13,7 @@ use millstream::{engine, modules};
 const ENGINE: [&str; 4] = ["core", "memory", "connections", "streams"];
 
 /// Words that are directives of another module, but mean something else where they stand.
-const OTHER_WORDS: [(&str, &str); 5] = [
+const OTHER_WORDS: [(&str, &str); 8] = [
     // Fields of callbacks, and nginx's words for kinds of publishing.
     ("notify/event.rs", "recorder"),
     ("notify/event.rs", "live"),
@@ -22,6 +22,10 @@ const OTHER_WORDS: [(&str, &str); 5] = [
     ("notify/format/mediamtx.rs", "hls"),
     // Its blocks may have a callback of their own.
     ("notify/settings.rs", "recorder"),
+    // A word of health, and values of labels.
+    ("metrics/mod.rs", "live"),
+    ("metrics/server.rs", "live"),
+    ("metrics/server.rs", "hls"),
 ];
 
 #[test]

@@ -17,6 +17,7 @@ mod hls;
 mod http;
 mod jobs;
 mod limit_rate;
+mod metrics;
 mod names;
 mod notices;
 mod operations;

@@ -9,7 +9,6 @@ mod stream;
 mod stub_status;
 mod text;
 
-
 use std::any::Any;
 use std::rc::Rc;
 

@@ -114,12 +114,7 @@ fn find(cx: &Ctx, slots: std::ops::Range<usize>, first: &mut BinaryHeap<Named>, 
 }
 
 /// Reads streams, and the queues of their players, for one step; true if there is nothing left.
-fn read(
-    cx: &Ctx,
-    streams: &mut std::vec::IntoIter<Named>,
-    players: &mut usize,
-    rows: &mut Vec<Row>,
-) -> bool {
+fn read(cx: &Ctx, streams: &mut std::vec::IntoIter<Named>, players: &mut usize, rows: &mut Vec<Row>) -> bool {
     let mut left = COMPOSED_AT_ONCE;
     while let Some((_, _, id)) = streams.as_slice().first() {
         if left == 0 {

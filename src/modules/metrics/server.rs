@@ -60,7 +60,12 @@ fn write_clients(text: &mut Text, cx: &Ctx, counts: &Counts) {
         "state",
         &[("live", counts.live), ("grace", counts.grace), ("idle", counts.idle)],
     );
-    text.single("players", Gauge, "Players of RTMP, those that wait for a publisher included.", counts.players);
+    text.single(
+        "players",
+        Gauge,
+        "Players of RTMP, those that wait for a publisher included.",
+        counts.players,
+    );
     text.single("viewers", Gauge, "Viewers of HLS.", cx.viewing.viewers.len());
     text.begin("application_clients", Gauge, "Clients of RTMP that are connected to the application.");
     for app in cx.apps.values() {
@@ -155,7 +160,12 @@ fn write_errors(text: &mut Text, cx: &Ctx) {
         "Times of calls to backends that were answered, from connecting to the end of the answer.",
         &totals.calls,
     );
-    text.single("callbacks_waiting", Gauge, "Calls to backends that wait or are being made.", cx.calls_waiting());
+    text.single(
+        "callbacks_waiting",
+        Gauge,
+        "Calls to backends that wait or are being made.",
+        cx.calls_waiting(),
+    );
 }
 
 fn write_loop(text: &mut Text, cx: &Ctx) {

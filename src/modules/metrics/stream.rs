@@ -88,9 +88,13 @@ const fn gauge(name: &'static str, help: &'static str, write: fn(&Row, &mut Text
 
 /// All metrics of streams. A step writes one of them.
 pub const STREAM_METRICS: &[StreamMetric] = &[
-    gauge("stream_published", "1 if the stream has a publisher, 0 while a lost one is waited for.", |row, text| {
-        text.sample(&row.labels, u8::from(row.is_published));
-    }),
+    gauge(
+        "stream_published",
+        "1 if the stream has a publisher, 0 while a lost one is waited for.",
+        |row, text| {
+            text.sample(&row.labels, u8::from(row.is_published));
+        },
+    ),
     gauge("stream_uptime_seconds", "The time since the stream began.", |row, text| {
         text.sample(&row.labels, row.uptime.as_secs_f64());
     }),
