@@ -15,6 +15,15 @@ pub fn to_string(value: &impl Serialize) -> String {
     String::from_utf8(text).unwrap_or_default()
 }
 
+/// Adds a text to a document, in quotes; one without anything special without any copy in between.
+pub fn push_text(document: &mut String, text: &str) {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~' if byte != b'"' && byte != b'\\')) {
+        document.extend(["\"", text, "\""]);
+    } else {
+        document.push_str(&to_string(&text));
+    }
+}
+
 /// Escapes the control characters that serde_json leaves as they are.
 struct NoControls;
 
@@ -51,5 +60,17 @@ mod tests {
             "{json}"
         );
         assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+    }
+
+    #[test]
+    fn a_text_is_added_to_a_document_as_it_is_written_alone() {
+        let scripts = "Käse 东京 студия قناة ช่อง 채널 😀";
+        for text in
+            ["", "cam 1~", "\"", "\\", "</script><script>", "a]]>b", "\0\r\n\u{9b}", scripts, "\u{2028}"]
+        {
+            let mut document = "[".to_owned();
+            push_text(&mut document, text);
+            assert_eq!(document, format!("[{}", to_string(&text)), "{text:?}");
+        }
     }
 }

@@ -14,6 +14,7 @@ mod notify;
 mod page;
 mod record;
 mod shared_object;
+mod stat;
 
 use crate::engine::Module;
 
@@ -43,6 +44,8 @@ pub fn table() -> Vec<Box<dyn Module>> {
         Box::<metrics::Metrics>::default(),
         // The page answers before the files of the same location.
         Box::<page::Page>::default(),
+        // nginx-rtmp's statistics likewise; its stylesheet stands in for a file that is missing.
+        Box::<stat::Stat>::default(),
         Box::<http::Http>::default(),
     ]
 }

@@ -110,9 +110,6 @@ const GROUPS: &[Group] = &[
         "server_name", "merge_slashes", "hls_nested_index_filename", "hls_dir_access",
     ] },
     // Then what configurations of those have beside it.
-    Group { contexts: HTTP, treatment: Treatment::Planned(
-        "write \"page on;\" in the location: the streams are in its streams.json"
-    ), names: &["rtmp_stat", "rtmp_stat_stylesheet", "rtmp_stat_format"] },
     Group { contexts: HTTP, treatment: Treatment::Planned("end streams at the encoder, or by publish_max_duration"), names: &["rtmp_control"] },
     Group { contexts: HTTP, treatment: Treatment::Planned("play over RTMP or HLS"), names: &["flv_live"] },
     Group { contexts: HTTP, treatment: Treatment::Planned("put a TLS proxy in front, such as stunnel or nginx with \"stream\""), names: &[
@@ -243,7 +240,7 @@ mod tests {
 
     #[test]
     fn all_that_is_planned_is_named() {
-        for name in ["push", "exec_record_done", "dash", "rtmp_stat", "ssl_*", "play"] {
+        for name in ["push", "exec_record_done", "dash", "rtmp_control", "ssl_*", "play"] {
             assert!(planned().any(|planned| planned == name), "{name}");
         }
         assert!(planned().all(|name| !["sendfile", "access_log", "proxy_*"].contains(&name)));

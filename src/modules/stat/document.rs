@@ -1,0 +1,202 @@
+//! A document that is being made: the walk over applications, streams and clients, written in steps.
+
+use std::mem;
+use std::rc::Rc;
+
+use crate::engine::{
+    AppId, Body, ByApp, COMPOSED_AT_ONCE, Compose, Composed, Ctx, Endpoint, HttpReply, StreamId, Visit, Walk,
+};
+use crate::http::ResponseHead;
+
+use super::facts::{ClientFacts, ServerFacts, StreamEnd, StreamFacts};
+use super::{App, Format, Settings, json, xml};
+
+/// A document on its way.
+#[derive(Debug)]
+pub struct Document {
+    settings: Rc<Settings>,
+    apps: Rc<ByApp<App>>,
+    walk: Option<Walk>,
+    text: String,
+    /// The application that is being written.
+    app: AppId,
+    /// Its clients so far.
+    app_clients: usize,
+    /// The stream that is being written, unless it is left out.
+    stream: Option<Current>,
+    /// The servers that have begun, and the port of the last of them.
+    servers: (usize, Option<u16>),
+}
+
+/// A stream that is being written.
+#[derive(Debug)]
+struct Current {
+    id: StreamId,
+    /// Where it begins in the text.
+    start: usize,
+    clients: usize,
+}
+
+impl Document {
+    pub fn new(settings: Rc<Settings>, apps: Rc<ByApp<App>>) -> Self {
+        let (walk, stream, servers) = (None, None, (0, None));
+        Self {
+            settings,
+            apps,
+            walk,
+            text: String::new(),
+            app: AppId::default(),
+            app_clients: 0,
+            stream,
+            servers,
+        }
+    }
+
+    fn begin(&mut self, cx: &Ctx) -> Walk {
+        let server = ServerFacts::new(cx);
+        match self.settings.format {
+            Format::Xml => xml::begin(&mut self.text, &self.settings.stylesheet, &server),
+            Format::Json => json::begin(&mut self.text, &server),
+        }
+        let has_clients = self.settings.sections.live && self.settings.sections.clients;
+        if has_clients { Walk::new(cx) } else { Walk::without_clients(cx) }
+    }
+
+    fn write(&mut self, cx: &Ctx, visit: Visit) {
+        match visit {
+            Visit::Partly => {}
+            Visit::App(app) => self.begin_app(cx, app),
+            Visit::Stream(id) => self.begin_stream(cx, id),
+            Visit::Client(id, client) => self.write_client(cx, id, client),
+            Visit::StreamEnd(id) => self.end_stream(cx, id),
+            Visit::AppEnd(app) => self.end_app(cx, app),
+        }
+    }
+
+    fn begin_app(&mut self, cx: &Ctx, app: AppId) {
+        (self.app, self.app_clients) = (app, 0);
+        let name = cx.apps.get(app).map_or("", |app| app.name.as_str());
+        let has_live = self.settings.sections.live;
+        if self.settings.format == Format::Xml {
+            return xml::begin_app(&mut self.text, name, has_live);
+        }
+        let port = self.apps.get(app).map_or(0, |app| app.port);
+        if self.servers.1 != Some(port) {
+            if self.servers.0 > 0 {
+                json::end_server(&mut self.text);
+            }
+            json::begin_server(&mut self.text, self.servers.0, port);
+            self.servers = (self.servers.0 + 1, Some(port));
+        }
+        json::begin_app(&mut self.text, name, has_live);
+    }
+
+    fn end_app(&mut self, cx: &Ctx, app: AppId) {
+        let viewers = self.has_hls(app).then(|| cx.viewing.viewers.of_app(app));
+        let live = self.settings.sections.live.then_some((self.app_clients, viewers));
+        match self.settings.format {
+            Format::Xml => xml::end_app(&mut self.text, live),
+            Format::Json => json::end_app(&mut self.text, live),
+        }
+    }
+
+    fn begin_stream(&mut self, cx: &Ctx, id: StreamId) {
+        let Some(stream) = cx.streams.get(id).filter(|_| self.settings.sections.live) else { return };
+        let clients = usize::from(stream.publisher.is_some()) + stream.players.len();
+        // An exporter insists on a client for each stream; one in grace may have none.
+        if clients == 0 {
+            return;
+        }
+        let has_clients = self.settings.sections.clients;
+        let clients = if has_clients { 0 } else { clients };
+        self.stream = Some(Current { id, start: self.text.len(), clients });
+        let facts = StreamFacts::new(cx, stream);
+        match self.settings.format {
+            Format::Xml => xml::begin_stream(&mut self.text, &facts),
+            Format::Json => json::begin_stream(&mut self.text, &facts, has_clients),
+        }
+    }
+
+    fn write_client(&mut self, cx: &Ctx, id: StreamId, client: Endpoint) {
+        let Some(current) = self.stream.as_mut().filter(|current| current.id == id) else { return };
+        let (stream, session) = (cx.streams.get(id), cx.sessions.get(client.session));
+        let Some((stream, session)) = stream.zip(session) else { return };
+        let Some(role) = session.roles().on(client.msid) else { return };
+        let Some(facts) = ClientFacts::new(cx, stream, session, role) else { return };
+        current.clients += 1;
+        match self.settings.format {
+            Format::Xml => xml::client(&mut self.text, &facts),
+            Format::Json => json::client(&mut self.text, &facts),
+        }
+    }
+
+    fn end_stream(&mut self, cx: &Ctx, id: StreamId) {
+        let Some(current) = self.stream.take().filter(|current| current.id == id) else { return };
+        // All its clients have left since it was begun.
+        if current.clients == 0 {
+            return self.text.truncate(current.start);
+        }
+        self.app_clients += current.clients;
+        let stream = cx.streams.get(id);
+        let viewers = stream.filter(|_| self.has_hls(self.app));
+        let viewers = viewers.map(|stream| cx.viewing.viewers.of_stream(stream.app, stream.name.as_str()));
+        let end = stream.map_or_else(
+            || StreamEnd::gone(current.clients),
+            |stream| StreamEnd::new(stream, current.clients, viewers),
+        );
+        match self.settings.format {
+            Format::Xml => xml::end_stream(&mut self.text, &end),
+            Format::Json => {
+                if self.settings.sections.clients {
+                    json::end_clients(&mut self.text);
+                }
+                if let Some(stream) = stream.filter(|_| self.settings.sections.record) {
+                    json::records(&mut self.text, &stream.recordings);
+                }
+                json::end_stream(&mut self.text, &end);
+            }
+        }
+    }
+
+    fn has_hls(&self, app: AppId) -> bool {
+        self.apps.get(app).is_some_and(|app| app.has_hls)
+    }
+
+    fn finish(&mut self) -> HttpReply {
+        let mut text = mem::take(&mut self.text);
+        let mime = match self.settings.format {
+            Format::Xml => {
+                xml::end(&mut text);
+                "text/xml"
+            }
+            Format::Json => {
+                if self.servers.0 > 0 {
+                    json::end_server(&mut text);
+                }
+                json::end(&mut text);
+                "application/json"
+            }
+        };
+        let head = ResponseHead::new(200)
+            .with("Content-Type", mime)
+            .with("Cache-Control", "no-cache")
+            .with("X-Content-Type-Options", "nosniff");
+        HttpReply { head, body: Body::Bytes(text.into_bytes().into()) }
+    }
+}
+
+impl Compose for Document {
+    fn step(&mut self, cx: &mut Ctx) -> Composed {
+        let cx = &*cx;
+        let mut walk = self.walk.take().unwrap_or_else(|| self.begin(cx));
+        for _ in 0..COMPOSED_AT_ONCE {
+            match walk.next(cx) {
+                None => return Composed::Reply(self.finish()),
+                Some(Visit::Partly) => break,
+                Some(visit) => self.write(cx, visit),
+            }
+        }
+        self.walk = Some(walk);
+        Composed::Partly
+    }
+}
