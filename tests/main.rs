@@ -70,5 +70,6 @@ mod secure_link;
 mod shipped_configurations;
 mod signals;
 mod slow_disk;
+mod stat;
 mod takeover;
 mod users;

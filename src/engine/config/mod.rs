@@ -83,6 +83,11 @@ pub struct Application<'t> {
 }
 
 impl Application<'_> {
+    /// The number of its RTMP server, which it keeps over a reload.
+    pub fn server_number(&self) -> usize {
+        self.server.0
+    }
+
     /// Whether players get audio and video on one chunk stream.
     pub fn is_interleaved(&self) -> bool {
         self.policy.mux == Mux::Interleaved

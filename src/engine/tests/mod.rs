@@ -34,6 +34,7 @@ mod sessions;
 mod shared_answers;
 mod shared_object;
 mod slow_disk;
+mod stat;
 mod statistics;
 mod unsolicited;
 mod viewing;

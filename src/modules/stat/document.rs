@@ -24,8 +24,8 @@ pub struct Document {
     app_clients: usize,
     /// The stream that is being written, unless it is left out.
     stream: Option<Current>,
-    /// The servers that have begun, and the port of the last of them.
-    servers: (usize, Option<u16>),
+    /// The number of servers that have begun, and the last of them.
+    servers: (usize, Option<usize>),
 }
 
 /// A stream that is being written.
@@ -80,13 +80,13 @@ impl Document {
         if self.settings.format == Format::Xml {
             return xml::begin_app(&mut self.text, name, has_live);
         }
-        let port = self.apps.get(app).map_or(0, |app| app.port);
-        if self.servers.1 != Some(port) {
+        let (server, port) = self.apps.get(app).map_or((None, 0), |app| (Some(app.server), app.port));
+        if self.servers.0 == 0 || self.servers.1 != server {
             if self.servers.0 > 0 {
                 json::end_server(&mut self.text);
             }
             json::begin_server(&mut self.text, self.servers.0, port);
-            self.servers = (self.servers.0 + 1, Some(port));
+            self.servers = (self.servers.0 + 1, server);
         }
         json::begin_app(&mut self.text, name, has_live);
     }

@@ -68,6 +68,8 @@ pub struct Stat {
 /// What documents say of an application beside what the engine knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct App {
+    /// The number of its RTMP server.
+    server: usize,
     port: u16,
     has_hls: bool,
 }
@@ -167,5 +169,9 @@ impl Settings {
 }
 
 fn read_app(application: &Application<'_>) -> App {
-    App { port: application.port, has_hls: application.features.hls.is_some() }
+    App {
+        server: application.server_number(),
+        port: application.port,
+        has_hls: application.features.hls.is_some(),
+    }
 }
