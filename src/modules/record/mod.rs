@@ -24,8 +24,8 @@ use std::time::{Duration, Instant};
 
 use crate::conf::{self, Directive};
 use crate::engine::{
-    AppId, Application, ByApp, Config, Ctx, Failed, JobResult, Level, Module, Notice, Now, Probe, Recording,
-    Stream, StreamId, TimerId, quantities,
+    AppId, Application, ByApp, Config, Ctx, Failed, JobResult, Level, Module, Notice, Now, Probe,
+    RecordResult, Recording, Stream, StreamId, TimerId, quantities,
 };
 use crate::media::Frame;
 use deletions::Deletions;
@@ -167,6 +167,19 @@ impl Module for Record {
         self.set_timer(cx, id);
     }
 
+    fn on_record(&mut self, cx: &mut Ctx, id: StreamId, recorder: &str, start: bool) -> Option<RecordResult> {
+        let mut result = RecordResult::NoRecorder;
+        // Its status is noted at once.
+        self.streams.get_mut(&id)?.noted = None;
+        self.for_each(cx, id, |at, stream| {
+            if at.recorder.is_named(recorder) {
+                result = if start { at.start_by_operator(stream) } else { at.stop_by_operator(stream) };
+            }
+        });
+        self.set_timer(cx, id);
+        Some(result)
+    }
+
     fn on_stream_end(&mut self, cx: &mut Ctx, id: StreamId) {
         self.for_each(cx, id, |recorder, stream| {
             recorder.end(stream);
@@ -241,6 +254,9 @@ impl Record {
             };
             cx.tell_publisher(id, status, &settings.recorder);
         }
+        for (recorder, result) in self.shared.began.drain(..) {
+            cx.recording_began(id, &recorder, result);
+        }
         self.settle(cx);
     }
 
@@ -261,6 +277,8 @@ impl Record {
 
     /// Does what recorders have left to do.
     fn settle(&mut self, cx: &mut Ctx) {
+        // Of a stream that has ended nobody waits for these.
+        self.shared.began.clear();
         for file in self.shared.lost.drain(..) {
             self.deletions.release(cx, &self.disk, file);
         }

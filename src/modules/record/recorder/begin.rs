@@ -33,9 +33,10 @@ impl RecorderAt<'_> {
 
     fn start(&mut self, stream: &Stream, opening: Opening) -> Start {
         let metadata = self.recorder.metadata.as_deref().map(Frame::amf0);
+        let names = self.recorder.names.take();
         Start {
             key: self.shared.new_key(),
-            names: self.settings.names(self.recorder.stream.as_str(), self.now.wall),
+            names: names.unwrap_or_else(|| self.settings.names(self.recorder.stream.as_str(), self.now.wall)),
             script: Script::new(&self.settings.identity(&self.recorder.label), metadata, &stream.facts),
             headers: opening.headers,
             held: HeldFrames::new(opening.frames, self.now.instant),

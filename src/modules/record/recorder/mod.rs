@@ -7,6 +7,7 @@
 mod begin;
 mod drops;
 mod held;
+mod operator;
 mod outcomes;
 mod retry;
 mod status;
@@ -23,10 +24,11 @@ use super::file::script::Script;
 use super::output::{IntervalEnd, Output};
 use super::settings::{Settings, Trigger};
 use super::wait::{Beginning, Wait};
-use crate::engine::{AppId, Endpoint, Now, PublishType, Stream, StreamName};
+use crate::engine::{AppId, Endpoint, Now, PublishType, RecordResult, Stream, StreamName};
 use crate::media::{Frame, Kind, Meter};
 use drops::DropLog;
 use held::HeldFrames;
+use operator::Said;
 use retry::{Attempt, LastError, Retry};
 
 /// An event that the publisher may be told of.
@@ -57,6 +59,8 @@ pub struct SharedState {
     logged: Option<Instant>,
     /// A file has begun or the disk is full: the room on the disk is to be looked at.
     pub needs_room: bool,
+    /// Files that have begun, and why others have not, each with the name of the recorder.
+    pub began: Vec<(String, RecordResult)>,
     /// Recordings that have begun to fail and are not counted yet.
     pub failures: u64,
     /// Files that another program has removed or truncated while they were written.
@@ -89,6 +93,10 @@ pub struct Recorder {
     /// The publisher's last `onMetaData`.
     metadata: Option<Rc<Frame>>,
     publisher: Option<Endpoint>,
+    /// What an operator has said last.
+    said: Option<Said>,
+    /// The names of the next file, if they are known before it begins.
+    names: Option<Names>,
     /// The next file may be one that is there; the first one only.
     appends: bool,
     retry: Retry,
@@ -161,6 +169,8 @@ impl Recorder {
             state: State::Idle,
             metadata: None,
             publisher: stream.publisher,
+            said: None,
+            names: None,
             appends: false,
             retry: Retry::default(),
             last_error: None,
@@ -239,10 +249,7 @@ impl RecorderAt<'_> {
         if frame.is_metadata() {
             self.recorder.metadata = Some(Rc::clone(frame));
         }
-        if self.recorder.publisher != stream.publisher {
-            self.recorder.publisher = stream.publisher;
-            self.change_publisher(stream);
-        }
+        self.note_publisher(stream);
         let (settings, now) = (self.settings, self.now.instant);
         self.look();
         self.keep_to_interval(frame);
@@ -289,10 +296,19 @@ impl RecorderAt<'_> {
         }
     }
 
+    /// Looks whether another publisher has come since the last frame.
+    fn note_publisher(&mut self, stream: &Stream) {
+        if stream.publisher.is_some() && self.recorder.publisher != stream.publisher {
+            self.recorder.publisher = stream.publisher;
+            self.change_publisher(stream);
+        }
+    }
+
     /// Another publisher continues the stream: in the same file, if it is to be recorded, too.
     fn change_publisher(&mut self, stream: &Stream) {
         self.stop_searching("another publisher came before it was repaired");
-        if !is_wanted(self.settings, stream.publish_type) {
+        self.recorder.forget_stop();
+        if self.recorder.said.is_none() && !is_wanted(self.settings, stream.publish_type) {
             return self.close();
         }
         match &mut self.recorder.state {
@@ -430,6 +446,7 @@ impl RecorderAt<'_> {
                 .for_each(|output| self.give_up(output));
         }
         self.retry_later(error);
+        self.shared.began.push((self.recorder.name.clone(), RecordResult::Failed(error.to_string())));
         if is_first {
             self.shared.failures += 1;
             self.events.push(RecordEvent::Failed);

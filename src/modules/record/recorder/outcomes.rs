@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::retry::Retry;
 use super::{ENDED, Next, RecordEvent, RecorderAt, State};
+use crate::engine::RecordResult;
 use crate::modules::record::disk::{FileKey, Outcome, Source};
 use crate::modules::record::file::FileState;
 use crate::modules::record::file::examination::Tail;
@@ -69,6 +70,7 @@ impl RecorderAt<'_> {
         let State::Writing(writing) = &mut self.recorder.state else { return };
         let goes_on = if writing.output.is_appended() { ", behind what is there" } else { "" };
         log::info!("{} is recorded to {}{goes_on}", self.recorder.label, path.display());
+        self.shared.began.push((self.recorder.name.clone(), RecordResult::Done(path.clone())));
         writing.output.begun(path);
         self.events.push(RecordEvent::Started);
         self.recorder.appends = false;
