@@ -4,6 +4,7 @@ mod access;
 mod advice;
 mod api;
 mod codec;
+mod control;
 mod gop_cache;
 mod hls;
 mod http;
@@ -43,6 +44,8 @@ pub fn table() -> Vec<Box<dyn Module>> {
         // Numbers answer before the page and the files of the same location.
         Box::<metrics::Metrics>::default(),
         // The page answers before the files of the same location.
+        // Commands and the page answer before the files of the same location.
+        Box::<control::Control>::default(),
         Box::<page::Page>::default(),
         // nginx-rtmp's statistics likewise; its stylesheet stands in for a file that is missing.
         Box::<stat::Stat>::default(),

@@ -110,7 +110,6 @@ const GROUPS: &[Group] = &[
         "server_name", "merge_slashes", "hls_nested_index_filename", "hls_dir_access",
     ] },
     // Then what configurations of those have beside it.
-    Group { contexts: HTTP, treatment: Treatment::Planned("end streams at the encoder, or by publish_max_duration"), names: &["rtmp_control"] },
     Group { contexts: HTTP, treatment: Treatment::Planned("play over RTMP or HLS"), names: &["flv_live"] },
     Group { contexts: HTTP, treatment: Treatment::Planned("put a TLS proxy in front, such as stunnel or nginx with \"stream\""), names: &[
         "ssl", "ssl_*",

@@ -54,6 +54,8 @@ pub struct Config<'t> {
     pub sites: Vec<Site>,
     /// Every address to listen on.
     pub listeners: Vec<Listener>,
+    /// The RTMP servers in the order of the file.
+    server_order: Vec<ServerId>,
     /// Every RTMP server.
     pub(in crate::engine) servers: ByServer<RtmpServer>,
     /// Every HTTP server.
@@ -118,6 +120,7 @@ impl<'t> Config<'t> {
             locations: Vec::new(),
             sites: Vec::new(),
             listeners: Vec::new(),
+            server_order: Vec::new(),
             servers: ByServer::default(),
             web: Vec::new(),
             hosts: Vec::new(),
@@ -142,6 +145,15 @@ impl<'t> Config<'t> {
         }
         config.fold_listeners();
         config
+    }
+
+    /// The applications of each RTMP server with their names, in the order of the file.
+    pub fn applications_by_server(&self) -> Vec<Vec<(AppId, String)>> {
+        let of = |server: &ServerId| {
+            let own = self.applications.iter().filter(|app| app.server == *server);
+            own.map(|app| (app.id, app.name.clone())).collect()
+        };
+        self.server_order.iter().map(of).collect()
     }
 
     /// Collects the folders of the HTTP servers, after all locations have declared theirs.
@@ -177,6 +189,7 @@ impl<'t> Config<'t> {
         faults: &mut Faults,
     ) {
         self.limits.servers.insert(server, ConnectionLimits::of(scope));
+        self.server_order.push(server);
         let port = scope.own("listen").find_map(|node| node.custom::<listen::Listen>().port(RTMP_PORT));
         for application in scope.blocks("application") {
             let node = application.node();

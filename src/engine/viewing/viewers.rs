@@ -132,6 +132,13 @@ impl Viewers {
         self.by_origin.get(&(app, origin)).copied().unwrap_or_default()
     }
 
+    /// The viewer who has this number, with the stream whose playlist it has asked for last. All viewers are looked at.
+    pub fn find_number(&self, number: u32) -> Option<(ViewerId, AppId, &str)> {
+        let viewer = self.table.values().find(|viewer| viewer.id.serial() == number)?;
+        let stream = self.streams.get(viewer.stream as usize)?;
+        Some((viewer.id, stream.app, &stream.name))
+    }
+
     /// The number of all viewers.
     pub fn len(&self) -> usize {
         self.table.len()

@@ -1,0 +1,100 @@
+//! The arguments of a request, as nginx finds them (`ngx_http_arg`): the first of a name, whatever its case. nginx does not
+//! decode them, and scripts may write them either way: a text is meant as it is written, or decoded.
+
+use crate::engine::stream_name;
+use crate::http::path::unescape;
+
+/// The first argument of this name, as it is written.
+pub fn find<'q>(query: &'q str, name: &str) -> Option<&'q str> {
+    let mut pairs = query.split('&').filter_map(|part| part.split_once('='));
+    pairs.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
+
+/// The arguments for the log: " app=live name=cam". What a stream's name is followed by may be a secret.
+pub fn describe(query: &str) -> String {
+    let shown = SHOWN.iter().filter_map(|name| {
+        let value = find(query, name)?;
+        let value = value.split("%3F").next()?.split("%3f").next()?.split('?').next()?;
+        let value: String = value.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect();
+        Some(format!(" {name}={value}"))
+    });
+    shown.collect()
+}
+
+/// The arguments that are logged.
+const SHOWN: [&str; 7] = ["srv", "app", "name", "addr", "clientid", "rec", "newname"];
+
+/// The most characters of each.
+const MAX_SHOWN: usize = 128;
+
+/// The value of an argument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    raw: String,
+    decoded: Option<String>,
+}
+
+impl Text {
+    pub fn new(raw: &str) -> Self {
+        Self { raw: raw.to_owned(), decoded: unescape(raw).filter(|decoded| decoded != raw) }
+    }
+
+    /// The decoded text, or as it is written if its escapes are broken.
+    pub fn decoded(self) -> String {
+        self.decoded.unwrap_or(self.raw)
+    }
+
+    /// Whether it is this one, in either form.
+    pub fn is(&self, text: &str) -> bool {
+        self.raw == text || self.decoded.as_deref() == Some(text)
+    }
+
+    /// Whether it means the stream of this name.
+    pub fn is_stream(&self, name: &str) -> bool {
+        self.is(name) || stream_name(&self.raw).is_ok_and(|meant| meant.as_str() == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_argument_of_a_name_counts_whatever_its_case() {
+        for (query, expected) in [
+            ("name=a&name=b", Some("a")),
+            ("NAME=a", Some("a")),
+            ("newname=a", None),
+            ("x=1&name=", Some("")),
+            ("name", None),
+            ("name=a=b", Some("a=b")),
+            ("", None),
+        ] {
+            assert_eq!(find(query, "name"), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn the_log_has_what_tells_clients_apart_and_no_secret() {
+        let query = "name=a%0ab&other=x&app=live&newname=b?key=secret-of-b&NEWNAME=c";
+        assert_eq!(describe(query), " app=live name=a%0ab newname=b");
+        assert_eq!(describe("newname=b%3Fkey%3Dsecret"), " newname=b");
+        assert_eq!(describe(&format!("name={}", "x".repeat(500))).len(), " name=".len() + 128);
+        assert_eq!(describe(""), "");
+    }
+
+    #[test]
+    fn a_text_means_itself_and_what_it_is_escaped_for() {
+        for (raw, name) in [
+            ("cam", "cam"),
+            ("my%20cam", "my cam"),
+            ("room/cam", "room~cam"),
+            ("mp4:cam", "cam"),
+            ("%D0%B0", "а"),
+        ] {
+            assert!(Text::new(raw).is_stream(name), "{raw}");
+        }
+        assert!(Text::new("a%zz").is("a%zz") && !Text::new("a+b").is("a b"));
+        assert!(!Text::new("%2563").is_stream("c"), "it is decoded once");
+    }
+}

@@ -1,0 +1,134 @@
+//! The clients that are to be ended or moved: they are looked for in steps, and only when all are known something happens to
+//! them, in steps too. So nobody is met twice whom a redirect has moved on.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::command::Who;
+use super::filter::{ClientNumber, Filter};
+use super::reply;
+use crate::engine::{COMPOSED_AT_ONCE, Compose, Composed, Ctx, Endpoint, HttpReply, SessionId, StreamId};
+
+/// What a client that is ended is told.
+const DROPPED: &str = "ended by an operator";
+
+/// How long the playlists are refused to a viewer of HLS who was ended, who would else go on with the next request.
+const VIEWER_REFUSED: Duration = Duration::from_secs(60);
+
+/// What happens to clients.
+#[derive(Debug)]
+pub enum Act {
+    Drop,
+    /// They go to the stream of this name and arguments; none if there can be no such stream.
+    Redirect(Option<String>),
+}
+
+/// A search for clients, and what is done with them.
+#[derive(Debug)]
+pub struct Selection {
+    filter: Filter,
+    who: Who,
+    act: Act,
+    /// What is done and by whom, for the log.
+    what: String,
+    /// Clients that have not been looked at.
+    left: Vec<Endpoint>,
+    /// Streams whose clients are to be looked at, the next one last; none before the first step.
+    streams: Option<Vec<StreamId>>,
+    /// Whom it is about: a session once if it is to be ended.
+    found: Vec<Endpoint>,
+    sessions: HashSet<SessionId>,
+    /// The number of those to whom it has happened.
+    done: usize,
+}
+
+impl Selection {
+    pub fn new((filter, who): (Filter, Who), act: Act, what: String) -> Self {
+        Self {
+            filter,
+            who,
+            act,
+            what,
+            left: Vec::new(),
+            streams: None,
+            found: Vec::new(),
+            sessions: HashSet::new(),
+            done: 0,
+        }
+    }
+
+    /// Looks at some clients; false if there are no more.
+    fn search(&mut self, cx: &Ctx) -> bool {
+        let streams = self.streams.get_or_insert_with(|| {
+            let mut streams = self.filter.streams(cx);
+            streams.reverse();
+            streams
+        });
+        for _ in 0..COMPOSED_AT_ONCE {
+            let Some(client) = self.left.pop() else {
+                let Some(stream) = streams.pop() else { return false };
+                if let Some(stream) = cx.streams.get(stream) {
+                    self.left.extend(stream.players.iter().filter(|_| self.who.has_subscribers()));
+                    self.left.extend(stream.publisher.filter(|_| self.who.has_publishers()));
+                }
+                continue;
+            };
+            let is_once = matches!(self.act, Act::Redirect(_)) || !self.sessions.contains(&client.session);
+            if is_once && self.filter.is_client(cx, client.session) {
+                self.sessions.insert(client.session);
+                self.found.push(client);
+            }
+        }
+        true
+    }
+
+    /// Does it to some of them; true if all are done.
+    fn act(&mut self, cx: &mut Ctx) -> bool {
+        let next: Vec<_> = self.found.iter().skip(self.done).take(COMPOSED_AT_ONCE).copied().collect();
+        for client in &next {
+            match &self.act {
+                Act::Drop => cx.kick(client.session, DROPPED),
+                Act::Redirect(Some(to)) => cx.redirect(*client, to),
+                Act::Redirect(None) => {}
+            }
+        }
+        self.done += next.len();
+        self.done == self.found.len()
+    }
+
+    /// Ends the viewer of HLS who has the number that is asked for: only so are viewers told apart, as they have no
+    /// connections.
+    fn drop_viewer(&self, cx: &mut Ctx) -> bool {
+        let Some(ClientNumber::Of(number)) = self.filter.client else { return false };
+        let viewer = cx.viewing.viewers.find_number(number);
+        let viewer = viewer.filter(|(_, app, name)| self.filter.is_viewer(*app, name)).map(|(id, ..)| id);
+        if let Some(id) = viewer {
+            cx.kick_viewer(id, DROPPED, VIEWER_REFUSED);
+        }
+        viewer.is_some()
+    }
+
+    fn finish(&mut self, cx: &mut Ctx) -> HttpReply {
+        let is_drop_of_watchers = matches!(self.act, Act::Drop) && self.who.has_subscribers();
+        let viewers = usize::from(self.found.is_empty() && is_drop_of_watchers && self.drop_viewer(cx));
+        let all = self.done + viewers;
+        log::info!("{} (clients: {all})", self.what);
+        reply(all.to_string().as_bytes())
+    }
+}
+
+impl Compose for Selection {
+    fn step(&mut self, cx: &mut Ctx) -> Composed {
+        if self.search(cx) {
+            return Composed::Partly;
+        }
+        if matches!(self.act, Act::Redirect(None)) && !self.found.is_empty() {
+            log::warn!("{}: there is no such name to go to", self.what);
+            return Composed::Reply(HttpReply::error(500));
+        }
+        if !self.act(cx) {
+            return Composed::Partly;
+        }
+        Composed::Reply(self.finish(cx))
+    }
+}
