@@ -41,13 +41,11 @@ pub fn table() -> Vec<Box<dyn Module>> {
         Box::<hls::Hls>::default(),
         // Warnings of a stream, from what those above have found out.
         Box::<advice::Advice>::default(),
-        // Numbers answer before the page and the files of the same location.
+        // What answers before the files of the same location.
         Box::<metrics::Metrics>::default(),
-        // The page answers before the files of the same location.
-        // Commands and the page answer before the files of the same location.
         Box::<control::Control>::default(),
         Box::<page::Page>::default(),
-        // nginx-rtmp's statistics likewise; its stylesheet stands in for a file that is missing.
+        // The stylesheet of statistics stands in for a file that is missing.
         Box::<stat::Stat>::default(),
         Box::<http::Http>::default(),
     ]
