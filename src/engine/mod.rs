@@ -111,7 +111,7 @@ pub use viewing::lists::HlsLists;
 pub use viewing::marked::{MarkedLists, Version as MarkedVersion};
 pub use viewing::marks::{Marker, Marks, leads_elsewhere};
 pub use viewing::view::{View, ViewerId};
-pub use viewing::viewers::Viewers;
+pub use viewing::viewers::{ViewerFacts, Viewers};
 pub use work::Action;
 
 use std::path::PathBuf;

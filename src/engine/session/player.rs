@@ -209,7 +209,7 @@ impl Player {
     }
 
     /// The time at which it joined its stream.
-    pub(in crate::engine) fn joined_at(&self) -> Instant {
+    pub fn joined_at(&self) -> Instant {
         self.joined_at
     }
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod advice;
+mod api_read;
 mod bodies;
 mod bounds;
 mod budgets;

@@ -93,6 +93,19 @@ struct Watched {
     viewers: u32,
 }
 
+/// What is told of a viewer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ViewerFacts {
+    /// Its number.
+    pub id: ViewerId,
+    /// The application of the stream that it watches.
+    pub app: AppId,
+    /// The name of that stream.
+    pub name: Box<str>,
+    /// When it last asked for a playlist, to a tenth of a second.
+    pub seen: Option<Instant>,
+}
+
 /// A viewer that has left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::engine) struct Ended {
@@ -155,6 +168,25 @@ impl Viewers {
         let viewer = self.table.values().find(|viewer| viewer.id.serial() == serial)?;
         let stream = self.streams.get(viewer.stream as usize)?;
         Some((viewer.id, stream.app, &stream.name))
+    }
+
+    /// At most so many viewers, in no order.
+    pub fn facts(&self, most: usize) -> Vec<ViewerFacts> {
+        self.table.values().filter_map(|viewer| self.facts_on(viewer)).take(most).collect()
+    }
+
+    /// The viewer of this number.
+    pub fn facts_of(&self, serial: u32) -> Option<ViewerFacts> {
+        self.table
+            .values()
+            .find(|viewer| viewer.id.serial() == serial)
+            .and_then(|viewer| self.facts_on(viewer))
+    }
+
+    fn facts_on(&self, viewer: &Viewer) -> Option<ViewerFacts> {
+        let stream = self.streams.get(viewer.stream as usize)?;
+        let (app, name, seen) = (stream.app, stream.name.clone(), self.clock.time(viewer.seen));
+        Some(ViewerFacts { id: viewer.id, app, name, seen })
     }
 
     /// The viewers of a stream, with a look at all.

@@ -2,13 +2,14 @@
 
 use serde::Serialize;
 
-use crate::engine::{Answer, Ctx};
+use crate::engine::{Answer, Compose, Ctx, HttpRequest, SharedAnswer, SharedKey};
 
 use super::Api;
+use super::act::streams_of;
 use super::bans::BanFacts;
+use super::read::{Clients, OneClient, OneStream, Recorders, Status, Streams};
 use super::reply::{Fault, json_reply};
 use super::route::Read;
-use super::settings::Settings;
 use super::tokens::Grant;
 
 /// What there is to ask for.
@@ -51,33 +52,39 @@ impl Api {
     pub(super) fn read(
         &self,
         cx: &Ctx,
-        _settings: &Settings,
+        request: &HttpRequest,
         read: &Read,
         grant: Grant,
     ) -> Result<Answer, Fault> {
         let now = cx.now.instant;
-        Ok(Answer::Verbatim(match read {
-            Read::Index => json_reply(
-                200,
-                &Index {
-                    server: "Millstream",
-                    version: env!("CARGO_PKG_VERSION"),
-                    may_act: grant == Grant::Act,
-                    requests: REQUESTS,
-                },
-            ),
+        let composer: Box<dyn Compose> = match read {
+            Read::Index => return Ok(Answer::Verbatim(json_reply(200, &index(grant)))),
             // At most a thousand short ones.
             Read::Bans => {
-                json_reply(200, &AllBans { bans: self.bans.iter(now).map(|ban| ban.facts(now)).collect() })
+                let bans = AllBans { bans: self.bans.iter(now).map(|ban| ban.facts(now)).collect() };
+                return Ok(Answer::Verbatim(json_reply(200, &bans)));
             }
-            Read::Status
-            | Read::Streams
-            | Read::Stream(_)
-            | Read::Clients
-            | Read::Client(_)
-            | Read::Recorders => {
-                return Err(Fault::not_found("not there yet"));
+            Read::Status => Box::<Status>::default(),
+            Read::Streams => Box::new(Streams::new()),
+            Read::Stream(path) => {
+                let first = streams_of(cx, path)?.into_iter().next();
+                Box::new(OneStream::new(first.ok_or_else(|| Fault::not_found("the stream has ended"))?))
             }
-        }))
+            Read::Clients => Box::new(Clients::new()),
+            Read::Client(id) => Box::new(OneClient::new(*id)),
+            Read::Recorders => Box::new(Recorders::new()),
+        };
+        // All who may read are told the same.
+        let key = SharedKey { module: "api", location: request.location, what: format!("{read:?}") };
+        Ok(Answer::Shared(SharedAnswer { key, composer }))
+    }
+}
+
+fn index(grant: Grant) -> Index {
+    Index {
+        server: "Millstream",
+        version: env!("CARGO_PKG_VERSION"),
+        may_act: grant == Grant::Act,
+        requests: REQUESTS,
     }
 }

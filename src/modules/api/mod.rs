@@ -9,6 +9,7 @@ mod body;
 mod directives;
 mod look;
 mod operate;
+mod read;
 mod reply;
 mod route;
 mod settings;
@@ -114,7 +115,7 @@ impl Api {
         let call = Call::of(&settings.base, &request.head.path, &request.head.method)?;
         let grant = token.map_or(settings.open_for, |token| token.grant);
         match call {
-            Call::Read(read) => self.read(cx, settings, &read, grant),
+            Call::Read(read) => self.read(cx, request, &read, grant),
             Call::Act(act) => {
                 if grant != Grant::Act {
                     return Err(Fault::new(403, denial(token.is_some())));

@@ -68,6 +68,11 @@ struct Message<'a> {
 pub fn json_reply(status: u16, value: &impl Serialize) -> HttpReply {
     let mut text = json::to_string(value);
     text.push('\n');
+    text_reply(status, text)
+}
+
+/// An answer with a text of JSON.
+pub fn text_reply(status: u16, text: String) -> HttpReply {
     let head = ResponseHead::new(status)
         .with("Content-Type", "application/json")
         .with("Cache-Control", "no-store")

@@ -214,10 +214,8 @@ impl<'a> AudioFacts<'a> {
 /// The tracks by their configurations; the default one also if its codec has none.
 fn tracks(stream: &Stream) -> Vec<Track> {
     let mut tracks = Vec::new();
-    let defaults = [
-        (Kind::Video, "video", stream.facts.video_codec),
-        (Kind::Audio, "audio", stream.facts.audio_codec),
-    ];
+    let defaults =
+        [(Kind::Video, "video", stream.facts.video_codec), (Kind::Audio, "audio", stream.facts.audio_codec)];
     for (of, kind, codec) in defaults {
         let first = tracks.len();
         for header in stream.headers.of(of).filter(|header| header.packet == Packet::Configuration) {

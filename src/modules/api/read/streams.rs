@@ -102,7 +102,11 @@ impl Compose for OneStream {
                 list.push(&facts);
             }
         }
-        if self.found.is_empty() { self.list.take().map_or(Composed::Partly, List::end) } else { Composed::Partly }
+        if self.found.is_empty() {
+            self.list.take().map_or(Composed::Partly, List::end)
+        } else {
+            Composed::Partly
+        }
     }
 }
 
