@@ -1,5 +1,7 @@
 //! What the API tells, in virtual time.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value as Json, json};
 
 use crate::engine::tests::*;
@@ -297,4 +299,38 @@ fn names_of_every_script_are_told_as_they_are() {
         let streams = all["streams"].as_array().unwrap();
         assert!(streams.iter().any(|stream| stream["name"] == name), "{name}");
     }
+}
+
+/// Adds the names of all fields of a value.
+fn collect(value: &Json, fields: &mut BTreeSet<String>) {
+    match value {
+        Json::Object(object) => object.iter().for_each(|(name, value)| {
+            fields.insert(name.clone());
+            collect(value, fields);
+        }),
+        Json::Array(elements) => elements.iter().for_each(|element| collect(element, fields)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_field_is_documented() {
+    let folder = Folder::new();
+    let config = format!(
+        "rtmp {{ server {{ listen 127.0.0.1:0; application live {{ live on; record all; record_path {};
+            hls on; hls_path /x/hls; hls_memory on; }} }} }} {API}",
+        folder.display()
+    );
+    let mut world = World::configured(table(), &config);
+    let mut publisher = publish(&mut world, "cam");
+    let _player = Client::play(&mut world, "cam");
+    send(&mut world, &mut publisher, 0);
+    let mut fields = BTreeSet::new();
+    for path in ["status", "streams/live/cam", "streams", "clients", "recorders"] {
+        collect(&get(&mut world, path), &mut fields);
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/statistics.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    fields.retain(|field| !text.contains(&format!("`{field}`")));
+    assert!(fields.is_empty(), "docs/statistics.md does not have {fields:?}");
 }

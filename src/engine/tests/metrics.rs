@@ -136,7 +136,7 @@ fn more_players_than_a_step_takes_are_all_looked_at() {
 }
 
 #[test]
-fn each_metric_has_help_and_type_once_and_its_samples_behind_them() {
+fn each_metric_is_documented_and_has_help_and_type_once_and_its_samples_behind_them() {
     let mut world = world();
     let _publishers = [Client::publish(&mut world, "a"), Client::publish(&mut world, "b")];
     let (_, text) = get(&mut world, "/metrics");
@@ -155,6 +155,10 @@ fn each_metric_has_help_and_type_once_and_its_samples_behind_them() {
         }
     }
     assert!(seen.len() > 40, "{seen:?}");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/statistics.md");
+    let document = std::fs::read_to_string(path).unwrap();
+    seen.retain(|name| !document.contains(&format!("`{name}`")));
+    assert!(seen.is_empty(), "docs/statistics.md does not have {seen:?}");
 }
 
 #[test]
