@@ -3,6 +3,8 @@
 //! All three are off unless a location has them, as they tell whoever may open it what the server does. What they show is
 //! counted elsewhere. Metrics and `stub_status` are composed once for all who ask at the same time.
 
+mod counts;
+mod reply;
 mod scrape;
 mod server;
 mod stream;
@@ -10,16 +12,16 @@ mod stub_status;
 mod text;
 
 use std::any::Any;
-use std::rc::Rc;
 
 use crate::conf::value::Custom;
 use crate::conf::{self, Acts, Context, Directive, Repeat, Takes};
 use crate::engine::{
-    Answer, Body, ByLocation, Compose, Config, Ctx, HttpReply, HttpRequest, Location, LocationId, Module,
+    Answer, ByLocation, Compose, Config, Ctx, HttpReply, HttpRequest, Location, LocationId, Module,
     SharedAnswer, SharedKey,
 };
-use crate::http::{Method, ResponseHead};
+use crate::http::Method;
 
+use reply::plain;
 use scrape::Scrape;
 use stub_status::StubStatus;
 
@@ -150,17 +152,4 @@ impl Kind {
             None => Ok(Some(kind)),
         }
     }
-}
-
-/// A short answer of text that nobody keeps.
-fn plain(status: u16, text: &str) -> HttpReply {
-    reply(status, "text/plain; charset=utf-8", text)
-}
-
-fn reply(status: u16, mime: &'static str, text: &str) -> HttpReply {
-    let head = ResponseHead::new(status)
-        .with("Content-Type", mime)
-        .with("Cache-Control", "no-store")
-        .with("X-Content-Type-Options", "nosniff");
-    HttpReply { head, body: Body::Bytes(Rc::from(text.as_bytes())) }
 }

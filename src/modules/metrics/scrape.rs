@@ -2,9 +2,11 @@
 
 use std::collections::BinaryHeap;
 
+use super::counts::Counts;
+use super::reply::reply;
+use super::server;
 use super::stream::{Row, STREAM_METRICS};
 use super::text::{Kind, MIME, Text};
-use super::{reply, server};
 use crate::engine::{COMPOSED_AT_ONCE, Compose, Composed, Ctx, StreamId};
 
 /// The most streams that have metrics of their own: each costs some two dozen series in a database that keeps them.
@@ -12,15 +14,6 @@ pub const MAX_STREAMS: usize = 500;
 
 /// A stream by application and name.
 type Named = (String, String, StreamId);
-
-/// What has been counted by going through the streams.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct Counts {
-    pub live: u64,
-    pub grace: u64,
-    pub idle: u64,
-    pub players: u64,
-}
 
 /// Metrics that are being composed.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::scrape::Counts;
+use super::counts::Counts;
 use super::text::{Kind, Text, label};
 use crate::engine::{Ctx, Protocol, Refusals, Totals};
 

@@ -5,7 +5,7 @@
 
 use crate::engine::{COMPOSED_AT_ONCE, Compose, Composed, Ctx, HttpActivity, Protocol};
 
-use super::reply;
+use super::reply::reply;
 
 /// What HTTP connections do, as far as they have been looked at.
 #[derive(Debug, Default)]

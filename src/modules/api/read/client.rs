@@ -2,16 +2,22 @@
 
 use serde::Serialize;
 
-use super::streams::queue;
-use super::{Queue, address, ms_since};
+use super::parts::{Queue, address, ms_since};
 use crate::engine::{Ctx, Player, Session, SessionRole, Stream, TrackState, ViewerFacts};
 use crate::media::Kind;
+
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Protocol {
+    Rtmp,
+    Hls,
+}
 
 /// A session of RTMP, which publishes, plays, both, or is about to.
 #[derive(Debug, Serialize)]
 pub struct ClientFacts<'a> {
     id: u32,
-    protocol: &'static str,
+    protocol: Protocol,
     address: String,
     app: &'a str,
     connected_ms: u64,
@@ -50,7 +56,7 @@ enum Role<'a> {
 #[derive(Debug, Serialize)]
 pub struct ViewerJson<'a> {
     id: u32,
-    protocol: &'static str,
+    protocol: Protocol,
     app: &'a str,
     stream: &'a str,
     /// Since it has asked for a playlist.
@@ -64,14 +70,14 @@ impl<'a> ClientFacts<'a> {
         let app = cx.app_of(session.id).and_then(|app| cx.apps.get(app)).map_or("", |app| &app.name);
         Some(Self {
             id: session.id.serial(),
-            protocol: "rtmp",
+            protocol: Protocol::Rtmp,
             address: address(session.peer),
             app,
             connected_ms: ms_since(Some(session.opened), now),
             silent_ms: ms_since(Some(session.last_input), now),
             bytes_in: session.bytes_in,
             bytes_out: session.bytes_out,
-            queue: queue(session),
+            queue: Queue::of(session),
             flash_ver: client.flash_ver(),
             tc_url: connected_url(client.tc_url(), app),
             page_url: without_arguments(client.page_url()),
@@ -108,7 +114,7 @@ impl<'a> ViewerJson<'a> {
     pub fn new(cx: &'a Ctx, viewer: &'a ViewerFacts) -> Self {
         Self {
             id: viewer.id.serial(),
-            protocol: "hls",
+            protocol: Protocol::Hls,
             app: cx.apps.get(viewer.app).map_or("", |app| &app.name),
             stream: &viewer.name,
             silent_ms: ms_since(viewer.seen, cx.now.instant),

@@ -1,7 +1,7 @@
 //! All clients, and one client.
 
-use super::List;
 use super::client::{ClientFacts, ViewerJson};
+use super::parts::List;
 use crate::engine::{COMPOSED_AT_ONCE, Compose, Composed, Ctx, ViewerFacts};
 use crate::modules::api::reply::{Fault, json_reply};
 

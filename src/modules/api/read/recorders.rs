@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::List;
+use super::parts::List;
 use super::stream::RecordingFacts;
 use crate::engine::{COMPOSED_AT_ONCE, Compose, Composed, Ctx, Visit, Walk};
 

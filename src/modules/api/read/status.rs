@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::super::reply::json_reply;
-use super::{bits, date, ms_since};
+use super::parts::{bits, date, ms_since};
 use crate::engine::{
     AppId, COMPOSED_AT_ONCE, Compose, Composed, Counted, Ctx, Histogram, Protocol, Refusals, Totals,
 };
+use crate::modules::api::reply::json_reply;
 
 /// Composes the numbers of the whole server. Streams are gone through in steps.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Queue, bits, date, finite, ms, ms_since};
+use super::parts::{Queue, bits, date, finite, ms, ms_since};
 use crate::engine::{
     Ctx, HlsStatus, PublishType, RecordingState, RecordingStatus, Stream, StreamFacts as Codecs,
 };
@@ -19,7 +19,7 @@ pub struct StreamFacts<'a> {
     state: State,
     /// The number of the client that publishes it.
     publisher: Option<u32>,
-    publish_type: &'static str,
+    publish_type: Publish,
     encoder: &'a str,
     uptime_ms: u64,
     publisher_uptime_ms: u64,
@@ -58,6 +58,15 @@ enum State {
     Lost,
     /// Only players wait.
     Idle,
+}
+
+/// What the publisher has asked for.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Publish {
+    Live,
+    Record,
+    Append,
 }
 
 #[derive(Debug, Serialize)]
@@ -139,9 +148,9 @@ impl<'a> StreamFacts<'a> {
             state,
             publisher: stream.publisher.map(|publisher| publisher.session.serial()),
             publish_type: match stream.publish_type {
-                PublishType::Live => "live",
-                PublishType::Record => "record",
-                PublishType::Append => "append",
+                PublishType::Live => Publish::Live,
+                PublishType::Record => Publish::Record,
+                PublishType::Append => Publish::Append,
             },
             encoder: &stream.facts.encoder,
             uptime_ms: ms_since(stream.started, now),

@@ -1,11 +1,9 @@
 //! All streams, and one stream with its clients.
 
 use super::client::ClientFacts;
+use super::parts::{List, Queue};
 use super::stream::StreamFacts;
-use super::{List, Queue};
-use crate::engine::{
-    COMPOSED_AT_ONCE, Compose, Composed, Ctx, Endpoint, Session, SessionId, StreamId, Visit, Walk,
-};
+use crate::engine::{COMPOSED_AT_ONCE, Compose, Composed, Ctx, Endpoint, SessionId, StreamId, Visit, Walk};
 use crate::modules::api::reply::Fault;
 
 /// Composes the list of all streams, in the order of the configuration and of their names.
@@ -111,10 +109,5 @@ impl Compose for OneStream {
 }
 
 fn queue_of(cx: &Ctx, client: Endpoint) -> Queue {
-    cx.sessions.get(client.session).map_or_else(Queue::default, queue)
-}
-
-/// What waits for a session.
-pub fn queue(session: &Session) -> Queue {
-    Queue { messages: session.out.len(), bytes: session.out.bytes() }
+    cx.sessions.get(client.session).map(Queue::of).unwrap_or_default()
 }
