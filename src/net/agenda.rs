@@ -96,3 +96,22 @@ impl Agenda {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_ready_since_it_was_added_also_if_it_is_postponed() {
+        let start = Instant::now();
+        let (id, mut agenda) = (SessionId::default(), Agenda::new(start));
+        agenda.add(id, Queue::Prompt);
+        agenda.set_clock(start + STEP);
+        agenda.add(id, Queue::Slow);
+        agenda.postpone_prompt();
+        assert_eq!(agenda.next(Queue::Prompt), None);
+        assert_eq!(agenda.next(Queue::Slow), Some((id, start + STEP)));
+        assert_eq!(agenda.next(Queue::Slow), Some((id, start)));
+        assert!(agenda.is_empty());
+    }
+}

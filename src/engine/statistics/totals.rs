@@ -51,11 +51,11 @@ pub struct Totals {
     pub frames_dropped: u64,
     /// Publishers whose connections were lost before they had stopped.
     pub lost_publishers: u64,
-    /// RTMP sessions that were closed as their clients broke the protocol or a limit.
+    /// Sessions that were closed as their clients broke the protocol, or asked for too much.
     pub protocol_errors: u64,
-    /// Recordings that were given up, or whose files miss something.
+    /// How often recorders have begun to fail; each tries again.
     pub recordings_failed: u64,
-    /// HLS outputs that were given up, and fragments that could not be written.
+    /// How often HLS outputs have begun to fail; each tries again.
     pub hls_failures: u64,
     /// The times of calls to backends that were answered, from their begin.
     pub calls: Histogram,

@@ -114,3 +114,47 @@ pub fn label(name: &str, value: &str) -> String {
 pub fn labels(all: &[(&str, &str)]) -> String {
     all.iter().map(|(name, value)| label(name, value)).collect::<Vec<_>>().join(",")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_a_label_must_not_have_is_escaped() {
+        assert_eq!(label("a", "b\\\"c\nd<e>\u{e9}"), "a=\"b\\\\\\\"c\\nd<e>\u{e9}\"");
+        assert_eq!(labels(&[("a", "1"), ("b", "2")]), "a=\"1\",b=\"2\"");
+    }
+
+    #[test]
+    fn a_metric_has_help_type_and_samples() {
+        let mut text = Text::default();
+        text.single("draining", Kind::Gauge, "Whether.", 0);
+        text.by("seen_total", Kind::Counter, "Seen.", "kind", &[("a", 1), ("b", 2)]);
+        let expected = "# HELP millstream_draining Whether.\n# TYPE millstream_draining gauge\n\
+                        millstream_draining 0\n\
+                        # HELP millstream_seen_total Seen.\n# TYPE millstream_seen_total counter\n\
+                        millstream_seen_total{kind=\"a\"} 1\nmillstream_seen_total{kind=\"b\"} 2\n";
+        assert_eq!(text.as_str(), expected);
+    }
+
+    #[test]
+    fn a_histogram_counts_up_to_each_bound_and_all_in_the_end() {
+        let (mut text, mut histogram) = (Text::default(), Histogram::default());
+        [200, 3_000_000, 20_000_000].map(|micros| histogram.observe(Duration::from_micros(micros)));
+        text.histogram("turn_seconds", "Turns.", &histogram);
+        for line in [
+            "# TYPE millstream_turn_seconds histogram\n",
+            "millstream_turn_seconds_bucket{le=\"0.0001\"} 0\n",
+            "millstream_turn_seconds_bucket{le=\"0.00025\"} 1\n",
+            "millstream_turn_seconds_bucket{le=\"5\"} 2\n",
+            "millstream_turn_seconds_bucket{le=\"10\"} 2\n",
+            "millstream_turn_seconds_bucket{le=\"+Inf\"} 3\n",
+            "millstream_turn_seconds_sum 23.0002\n",
+            "millstream_turn_seconds_count 3\n",
+        ] {
+            assert!(text.as_str().contains(line), "{line}{}", text.as_str());
+        }
+    }
+}
