@@ -73,3 +73,4 @@ mod slow_disk;
 mod stat;
 mod takeover;
 mod users;
+mod views;

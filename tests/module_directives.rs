@@ -13,7 +13,7 @@ use millstream::{engine, modules};
 const ENGINE: [&str; 4] = ["core", "memory", "connections", "streams"];
 
 /// Words that are directives of another module, but mean something else where they stand.
-const OTHER_WORDS: [(&str, &str); 8] = [
+const OTHER_WORDS: [(&str, &str); 10] = [
     // Fields of callbacks, and nginx's words for kinds of publishing.
     ("notify/event.rs", "recorder"),
     ("notify/event.rs", "live"),
@@ -26,6 +26,9 @@ const OTHER_WORDS: [(&str, &str); 8] = [
     ("metrics/mod.rs", "live"),
     ("metrics/server.rs", "live"),
     ("metrics/server.rs", "hls"),
+    // nginx's words for the parts of its statistics.
+    ("stat/mod.rs", "live"),
+    ("stat/mod.rs", "record"),
 ];
 
 #[test]

@@ -16,6 +16,7 @@ mod page;
 mod record;
 mod shared_object;
 mod stat;
+mod views;
 
 use crate::engine::Module;
 
@@ -47,6 +48,7 @@ pub fn table() -> Vec<Box<dyn Module>> {
         Box::<page::Page>::default(),
         // The stylesheet of statistics stands in for a file that is missing.
         Box::<stat::Stat>::default(),
+        Box::<views::Views>::default(),
         Box::<http::Http>::default(),
     ]
 }

@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn all_that_is_planned_is_named() {
-        for name in ["push", "exec_record_done", "dash", "rtmp_control", "ssl_*", "play"] {
+        for name in ["push", "exec_record_done", "dash", "flv_live", "ssl_*", "play"] {
             assert!(planned().any(|planned| planned == name), "{name}");
         }
         assert!(planned().all(|name| !["sendfile", "access_log", "proxy_*"].contains(&name)));

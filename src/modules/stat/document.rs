@@ -9,7 +9,8 @@ use crate::engine::{
 use crate::http::ResponseHead;
 
 use super::facts::{ClientFacts, ServerFacts, StreamEnd, StreamFacts};
-use super::{App, Format, Settings, json, xml};
+use super::settings::{App, Format, Settings};
+use super::{json, xml};
 
 /// A document on its way.
 #[derive(Debug)]

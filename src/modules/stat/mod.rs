@@ -6,6 +6,7 @@
 mod document;
 mod facts;
 mod json;
+mod settings;
 mod stylesheet;
 mod xml;
 
@@ -14,12 +15,13 @@ use std::rc::Rc;
 
 use crate::conf::{self, Acts, Context, Directive, Repeat, Takes};
 use crate::engine::{
-    Answer, Application, ByApp, ByLocation, Config, Ctx, HttpRequest, Location, LocationId, Module, Route,
-    SharedAnswer, SharedKey,
+    Answer, ByApp, ByLocation, Config, Ctx, HttpRequest, Location, LocationId, Module, Route, SharedAnswer,
+    SharedKey,
 };
 use crate::http::Method;
 
 use document::Document;
+use settings::{App, Settings};
 
 const WORDS: &[&str] = &["all", "global", "live", "clients", "play", "record"];
 
@@ -65,38 +67,6 @@ pub struct Stat {
     stylesheets: ByLocation<Rc<[String]>>,
 }
 
-/// What documents say of an application beside what the engine knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct App {
-    /// The number of its RTMP server.
-    server: usize,
-    port: u16,
-    has_hls: bool,
-}
-
-/// The statistics of a location.
-#[derive(Debug, PartialEq, Eq)]
-struct Settings {
-    sections: Sections,
-    format: Format,
-    /// The URL of the stylesheet, or empty.
-    stylesheet: String,
-}
-
-/// The parts of a document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Sections {
-    live: bool,
-    clients: bool,
-    record: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
-    Xml,
-    Json,
-}
-
 impl Module for Stat {
     fn name(&self) -> &'static str {
         "stat"
@@ -107,7 +77,7 @@ impl Module for Stat {
     }
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
-        self.apps = Rc::new(config.applications.iter().map(|app| (app.id, read_app(app))).collect());
+        self.apps = Rc::new(config.applications.iter().map(|app| (app.id, App::new(app))).collect());
         let read = |location: &Location<'_>| (location.id, Settings::read(location).map(Rc::new));
         self.locations = config.locations.iter().map(read).collect();
         self.stylesheets = stylesheet::paths(&config.locations, &self.locations);
@@ -150,28 +120,5 @@ impl Stat {
         let paths = self.stylesheets.get(request.location);
         matches!(request.method, Method::Get | Method::Head)
             && paths.is_some_and(|paths| paths.contains(&request.head.path))
-    }
-}
-
-impl Settings {
-    fn read(location: &Location<'_>) -> Option<Self> {
-        // As nginx does, a location does not inherit it.
-        let node = location.scope.own("rtmp_stat").next()?;
-        let has = |word: &str| node.args.iter().any(|arg| arg == word || arg == "all");
-        let format =
-            if location.scope.text("rtmp_stat_format") == "json" { Format::Json } else { Format::Xml };
-        Some(Self {
-            sections: Sections { live: has("live"), clients: has("clients"), record: has("record") },
-            format,
-            stylesheet: location.scope.text("rtmp_stat_stylesheet"),
-        })
-    }
-}
-
-fn read_app(application: &Application<'_>) -> App {
-    App {
-        server: application.server_number(),
-        port: application.port,
-        has_hls: application.features.hls.is_some(),
     }
 }

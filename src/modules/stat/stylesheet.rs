@@ -7,7 +7,7 @@ use std::rc::Rc;
 use crate::engine::{Body, ByLocation, HttpReply, Location};
 use crate::http::{ResponseHead, path};
 
-use super::Settings;
+use super::settings::Settings;
 
 const STYLESHEET: &str = include_str!("stat.xsl");
 

@@ -1,0 +1,60 @@
+//! The settings of statistics: their parts and format at a location, and what they say of applications.
+
+use crate::engine::{Application, Location};
+
+/// What documents say of an application beside what the engine knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct App {
+    /// The number of its RTMP server.
+    pub server: usize,
+    pub port: u16,
+    pub has_hls: bool,
+}
+
+/// The statistics of a location.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Settings {
+    pub sections: Sections,
+    pub format: Format,
+    /// The URL of the stylesheet, or empty.
+    pub stylesheet: String,
+}
+
+/// The parts of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sections {
+    pub live: bool,
+    pub clients: bool,
+    pub record: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Xml,
+    Json,
+}
+
+impl App {
+    pub fn new(application: &Application<'_>) -> Self {
+        Self {
+            server: application.server_number(),
+            port: application.port,
+            has_hls: application.features.hls.is_some(),
+        }
+    }
+}
+
+impl Settings {
+    pub fn read(location: &Location<'_>) -> Option<Self> {
+        // As nginx does, a location does not inherit it.
+        let node = location.scope.own("rtmp_stat").next()?;
+        let has = |word: &str| node.args.iter().any(|arg| arg == word || arg == "all");
+        let format =
+            if location.scope.text("rtmp_stat_format") == "json" { Format::Json } else { Format::Xml };
+        Some(Self {
+            sections: Sections { live: has("live"), clients: has("clients"), record: has("record") },
+            format,
+            stylesheet: location.scope.text("rtmp_stat_stylesheet"),
+        })
+    }
+}
