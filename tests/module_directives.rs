@@ -27,8 +27,8 @@ const OTHER_WORDS: [(&str, &str); 10] = [
     ("metrics/server.rs", "live"),
     ("metrics/server.rs", "hls"),
     // nginx's words for the parts of its statistics.
-    ("stat/mod.rs", "live"),
-    ("stat/mod.rs", "record"),
+    ("stat/settings.rs", "live"),
+    ("stat/settings.rs", "record"),
 ];
 
 #[test]
