@@ -6,6 +6,7 @@ from .fanout import Burdened, FanOut, Ingest, Memory
 from .instructions import Instructions
 from .load import FLOOR, MILLSTREAM, NGINX, Goal
 from .output import HLS, RECORD, Binary, Files, Output
+from .polled import Polled
 from .process import Idle
 
 ALL = (FLOOR, MILLSTREAM, NGINX)
@@ -42,6 +43,9 @@ LOADS = {
     "callbacks": Callbacks(
         "1000 publishers per minute, of which a backend is asked and told",
         [Goal("cpu", over=NGINX, most=1.0)], publishers=1000),
+    "statistics": Polled(
+        "five tools that ask for the XML of 100 streams with 2000 sessions each second",
+        [Goal("cpu", most=1.0), Goal("latency_max", most=20)], (MILLSTREAM,), streams=100, players=19, video=64_000),
     "files": Files(
         "wrk with 50 connections: a fragment of 500 kB, a playlist",
         [Goal("fragments", over=NGINX, least=1.0), Goal("playlists", over=NGINX, least=1.0)]),
