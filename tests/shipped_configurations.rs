@@ -204,3 +204,25 @@ fn with_the_example_behind_a_proxy_rules_and_log_have_the_addresses_of_the_clien
     }
     assert_eq!(get(server.http(), "/").status, 403);
 }
+
+#[test]
+fn the_built_in_configuration_tells_statistics_to_programs_of_this_machine_only() {
+    let text =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/millstream.conf")).unwrap();
+    let server = Server::start(&tamed(&text));
+    let ask = |target: &str, host: &str, fields: &str| {
+        let mut connection = Connection::open(server.http());
+        connection.send(format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n"));
+        connection.reply("GET")
+    };
+    let (closed, local) = (["/stat", "/metrics", "/healthz", "/readyz", "/api"], "127.0.0.1");
+    for target in closed {
+        assert_eq!(ask(target, local, "").status, 200, "{target}");
+        assert_eq!(ask(target, "localhost:8080", "").status, 200, "{target}");
+        // Through a proxy of this machine, and from a page that has its name point here.
+        assert_eq!(ask(target, local, "X-Forwarded-For: 192.0.2.7\r\n").status, 403, "{target}");
+        assert_eq!(ask(target, "evil.example", "").status, 403, "{target}");
+    }
+    assert!(ask("/stat.xsl", local, "").text().contains("xsl:stylesheet"));
+    assert!(ask("/stat", local, "").text().contains("href=\"stat.xsl\""));
+}

@@ -21,9 +21,7 @@ use crate::engine::{
 use crate::http::Method;
 
 use document::Document;
-use settings::{App, Settings};
-
-const WORDS: &[&str] = &["all", "global", "live", "clients", "play", "record"];
+use settings::{App, Settings, WORDS};
 
 const DIRECTIVES: &[Directive] = &[
     Directive {

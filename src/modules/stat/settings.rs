@@ -2,6 +2,9 @@
 
 use crate::engine::{Application, Location};
 
+/// The parts of a document, in nginx's words.
+pub const WORDS: &[&str] = &["all", "global", "live", "clients", "play", "record"];
+
 /// What documents say of an application beside what the engine knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct App {
