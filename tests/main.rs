@@ -17,6 +17,7 @@ mod command_line;
 mod config;
 mod config_files;
 mod config_probe;
+mod control;
 mod descriptors;
 mod directives;
 mod docs;

@@ -1,0 +1,103 @@
+//! Who may not: pages of other sites, and whoever the location does not let in.
+
+use super::ask;
+use crate::common::http::Connection;
+use crate::common::player::Client;
+use crate::common::{Server, millstream, run, stderr};
+
+const CONFIGURATION: &str = "
+    rtmp { server { listen 127.0.0.1:0; application live { live on; } } }
+    http { server { listen 127.0.0.1:0;
+        location /control { rtmp_control all; }
+        location /local { allow local; deny all; rtmp_control all; }
+        location /closed { rtmp_control all; deny all; }
+        location /user { rtmp_control all; auth_basic control; auth_basic_user_file FOLDER/users; } } }";
+
+fn server() -> Server {
+    let folder = crate::common::Folder::new();
+    folder.write("users", "admin:{PLAIN}secret-of-admin\n");
+    Server::start_in(folder, &format!("pid off; {CONFIGURATION}"))
+}
+
+#[test]
+fn what_a_page_of_another_site_causes_is_refused() {
+    let server = server();
+    let mut client = Client::publish(server.rtmp(), "cam");
+    let drop = "/control/drop/client?app=live";
+    for (method, fields) in [
+        ("GET", "Sec-Fetch-Site: cross-site\r\n"),
+        ("GET", "Sec-Fetch-Site: same-site\r\n"),
+        ("POST", "Origin: http://evil.example\r\nContent-Length: 0\r\n"),
+        ("POST", "Origin: null\r\nContent-Length: 0\r\n"),
+        ("OPTIONS", "Origin: http://evil.example\r\n"),
+        ("HEAD", "Sec-Fetch-Site: cross-site\r\n"),
+    ] {
+        let reply = Connection::open(server.http()).request(method, drop, fields);
+        assert_eq!(reply.status, 403, "{method} {fields}");
+    }
+    server.wait_log("127.0.0.1 may not drop here: a page of another site has caused this");
+    client.send_metadata(1);
+    for (method, fields) in [
+        ("GET", "Sec-Fetch-Site: none\r\n"),
+        ("POST", "Origin: http://test\r\nSec-Fetch-Site: same-origin\r\nContent-Length: 0\r\n"),
+    ] {
+        let reply = Connection::open(server.http()).request(method, "/control/drop/client?name=x", fields);
+        assert_eq!((reply.status, reply.text().as_str()), (200, "0"), "{method} {fields}");
+    }
+    assert_eq!(ask(server.http(), drop), "200 1");
+}
+
+#[test]
+fn access_rules_and_passwords_hold_and_the_log_has_the_user() {
+    let server = server();
+    let _client = Client::publish(server.rtmp(), "cam");
+    assert_eq!(ask(server.http(), "/closed/drop/client"), "403");
+    assert_eq!(ask(server.http(), "/user/drop/client"), "401");
+    let by_proxy = "Host: 127.0.0.1\r\nX-Forwarded-For: 192.0.2.1\r\n";
+    for (fields, status) in [("Host: evil.example\r\n", 403), (by_proxy, 403), ("Host: 127.0.0.1\r\n", 200)] {
+        let mut connection = Connection::open(server.http());
+        connection.send(format!("GET /local/drop/client?name=x HTTP/1.1\r\n{fields}\r\n"));
+        assert_eq!(connection.reply("GET").status, status, "{fields}");
+    }
+    // admin:secret-of-admin
+    let fields = "Authorization: Basic YWRtaW46c2VjcmV0LW9mLWFkbWlu\r\n";
+    let reply = Connection::open(server.http()).request("GET", "/user/drop/client", fields);
+    assert_eq!((reply.status, reply.text().as_str()), (200, "1"));
+    server.wait_log("admin (127.0.0.1): drop client (clients: 1)");
+}
+
+#[test]
+fn any_method_acts_and_bodies_are_ignored() {
+    let server = server();
+    let drop = "/control/drop/client?name=nobody";
+    for (method, fields, body) in [
+        ("GET", "", ""),
+        ("POST", "Content-Length: 3\r\n", "a=b"),
+        ("POST", "Transfer-Encoding: chunked\r\n", "3\r\na=b\r\n0\r\n\r\n"),
+        ("PUT", "Content-Length: 0\r\n", ""),
+        ("DELETE", "", ""),
+    ] {
+        let mut connection = Connection::open(server.http());
+        connection.send(format!("{method} {drop} HTTP/1.1\r\nHost: test\r\n{fields}\r\n{body}"));
+        assert_eq!(connection.reply(method).text(), "0", "{method}");
+        assert_eq!(connection.get(drop).text(), "0", "and the connection goes on");
+    }
+}
+
+#[test]
+fn an_open_location_is_warned_of() {
+    let text = |rules: &str| {
+        format!(
+            "http {{ server {{ listen 127.0.0.1:0; location /control {{ rtmp_control all; {rules} }} }} }}"
+        )
+    };
+    let folder = crate::common::Folder::new();
+    for (rules, warns) in
+        [("", true), ("allow local; deny all;", false), ("deny all;", false), ("auth_basic on;", true)]
+    {
+        let rules = if rules == "auth_basic on;" { "auth_basic off;" } else { rules };
+        let file = folder.write("test.conf", text(rules));
+        let output = run(millstream().arg("-t").arg("-c").arg(file));
+        assert_eq!(stderr(&output).contains("whoever reaches this location"), warns, "{rules}");
+    }
+}
