@@ -76,7 +76,7 @@ pub use memory::{Extent, Growth, MemoryFile, MemoryFiles, SHORTEST_READ_TIME};
 pub use module::Module;
 pub use notice::{Notice, Recording};
 pub use now::Now;
-pub use operations::{Operation, OperationResult, RecordResult};
+pub use operations::operation::{Operation, OperationResult, RecordResult};
 pub use panics::Panics;
 pub use peer::Peer;
 pub use request::{Gate, Refusal, RefusalKind, Reply, Request, RequestKind, Ticket, Verdict};

@@ -33,7 +33,7 @@ use crate::engine::ids::SessionId;
 use crate::engine::ids::StreamId;
 use crate::engine::jobs::JobResult;
 use crate::engine::notice::Notice;
-use crate::engine::operations::RecordResult;
+use crate::engine::operations::operation::RecordResult;
 use crate::engine::request::{Refusal, Request};
 use crate::engine::viewing::view::ViewerId;
 

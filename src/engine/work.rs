@@ -12,7 +12,7 @@ use crate::engine::ids::Endpoint;
 use crate::engine::ids::SessionId;
 use crate::engine::jobs::FinishedJob;
 use crate::engine::notice::Notice;
-use crate::engine::operations::Order;
+use crate::engine::operations::order::Order;
 use crate::engine::request::{Reply, Ticket};
 use crate::http::client::Response;
 

@@ -9,7 +9,7 @@ use crate::engine::http::body::Body;
 use crate::engine::http::lookup::Lookup;
 use crate::engine::ids::LocationId;
 use crate::engine::jobs::JobResult;
-use crate::engine::operations::Operation;
+use crate::engine::operations::operation::Operation;
 use crate::engine::viewing::files::HlsFile;
 use crate::http;
 

@@ -4,14 +4,13 @@
 //! viewer of HLS is forgotten, and its next requests for playlists are refused for a while. That the client does not come
 //! again is for bans, which are a module's.
 
-use std::collections::HashMap;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::{Endpoint, SessionId};
-use crate::engine::operations::Order;
+use crate::engine::operations::order::Order;
 use crate::engine::rtmp::publish::LeaveReason;
 use crate::engine::session::roles::SessionRole;
 use crate::engine::session::{Life, Session};
@@ -22,9 +21,6 @@ use crate::rtmp::control::UserControl;
 const REJECTED: (Level, &str) = (Level::Error, "NetStream.Publish.Rejected");
 const STOP: (Level, &str) = (Level::Status, "NetStream.Play.Stop");
 const CLOSED: (Level, &str) = (Level::Error, "NetConnection.Connect.Closed");
-
-/// Viewers that are to end, each with the end of its refusal and the reason.
-pub(in crate::engine) type KickedViewers = HashMap<ViewerId, (Instant, Rc<str>)>;
 
 impl Ctx {
     /// Ends a client of RTMP in a later step, whatever it does, and tells it why. What it publishes ends at once, without

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::{AppId, Endpoint, StreamId};
-use crate::engine::operations::Order;
+use crate::engine::operations::order::Order;
 use crate::engine::request::{Refusal, Request, RequestKind};
 use crate::engine::rtmp::address::stream_name;
 use crate::engine::session::Life;

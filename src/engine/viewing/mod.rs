@@ -24,14 +24,13 @@ use crate::auth::segment_token::SegmentSigner;
 use crate::engine::config::Application;
 use crate::engine::config::by_id::ByApp;
 use crate::engine::ids::AppId;
-use crate::engine::operations::kick::KickedViewers;
 use crate::engine::viewing::files::{HlsFile, HlsFileKind, HlsFiles};
 use crate::engine::viewing::guard::Guard;
 use crate::engine::viewing::identity::{Identities, carried};
 use crate::engine::viewing::lists::HlsLists;
 use crate::engine::viewing::marked::MarkedLists;
 use crate::engine::viewing::marks::Marks;
-use crate::engine::viewing::viewers::{Ended, Viewers};
+use crate::engine::viewing::viewers::{Ended, KickedViewers, Viewers};
 
 /// A viewer that has asked for no playlist for so many target durations has left.
 const QUIET_TARGETS: u32 = 3;

@@ -5,13 +5,13 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use slab::Slab;
 
 use crate::engine::ids::{AppId, SessionId};
 use crate::engine::limits::origin::Origin;
-use crate::engine::operations::kick::KickedViewers;
 use crate::engine::viewing::identity::{ViewerKey, ViewerKeys};
 use crate::engine::viewing::view::ViewerId;
 
@@ -30,6 +30,9 @@ const MAX_WAITING: usize = 64;
 
 /// The number of entries for which a table keeps its memory.
 const USUAL: usize = 1024;
+
+/// Viewers that are to end, each with the end of its refusal and the reason.
+pub(in crate::engine) type KickedViewers = HashMap<ViewerId, (Instant, Rc<str>)>;
 
 /// All viewers.
 #[derive(Debug, Default)]

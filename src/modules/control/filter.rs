@@ -2,9 +2,11 @@
 
 use std::net::IpAddr;
 
-use super::Apps;
 use super::arguments::{Text, find};
 use crate::engine::{AppId, Ctx, Peer, SessionId, Stream, StreamId};
+
+/// The applications of an RTMP server, by name, in the order of the file.
+pub type Apps = Vec<(AppId, String)>;
 
 /// Which clients are meant.
 #[derive(Debug, Clone, PartialEq, Eq)]

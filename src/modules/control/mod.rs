@@ -4,6 +4,7 @@
 //! to be done, and the arguments to whom. Any method acts, as in nginx; so what a browser sends for a page of another site is
 //! refused. Everything that is done is logged with who has asked for it. The work itself is the engine's.
 
+mod answers;
 mod arguments;
 mod command;
 mod filter;
@@ -15,12 +16,12 @@ use std::rc::Rc;
 
 use crate::conf::{self, Acts, Context, Directive, Repeat, Takes};
 use crate::engine::{
-    Answer, AppId, Body, ByLocation, Config, Ctx, HttpReply, HttpRequest, LocationId, Module, Operation,
-    OperationResult, Probe, RecordResult, StreamId,
+    Answer, ByLocation, Config, Ctx, HttpReply, HttpRequest, LocationId, Module, Operation, OperationResult,
+    Probe, RecordResult, StreamId,
 };
-use crate::http::ResponseHead;
+use answers::{nothing, reply};
 use command::{Command, Section};
-use filter::Filter;
+use filter::{Apps, Filter};
 use selection::{Act, Selection};
 
 /// The name of the directive.
@@ -39,9 +40,6 @@ const DIRECTIVES: &[Directive] = &[Directive {
           sends for a page of another site are refused. It acts in the block in which it stands, and not in \
           blocks inside it.",
 }];
-
-/// The applications of an RTMP server, by name, in the order of the file.
-type Apps = Vec<(AppId, String)>;
 
 #[derive(Debug, Default)]
 pub struct Control {
@@ -195,15 +193,4 @@ fn recorded(result: &OperationResult, what: &str) -> HttpReply {
         RecordResult::NoRecorder | RecordResult::Unchanged | RecordResult::Failed(_) => None,
     });
     path.map_or_else(nothing, |path| reply(path.as_os_str().as_bytes()))
-}
-
-/// The answer when there was nothing to do for a recorder.
-fn nothing() -> HttpReply {
-    HttpReply { head: ResponseHead::new(204).with("Cache-Control", "no-store"), body: Body::Empty }
-}
-
-/// An answer with a text. Like nginx's it has no type.
-fn reply(text: &[u8]) -> HttpReply {
-    let head = ResponseHead::new(200).with("Cache-Control", "no-store");
-    HttpReply { head, body: Body::Bytes(text.into()) }
 }

@@ -4,9 +4,9 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use super::answers::reply;
 use super::command::Who;
 use super::filter::{ClientNumber, Filter};
-use super::reply;
 use crate::engine::{COMPOSED_AT_ONCE, Compose, Composed, Ctx, Endpoint, HttpReply, SessionId, StreamId};
 
 /// What a client that is ended is told.

@@ -28,7 +28,6 @@ use crate::engine::{AppId, Endpoint, Now, PublishType, RecordResult, Stream, Str
 use crate::media::{Frame, Kind, Meter};
 use drops::DropLog;
 use held::HeldFrames;
-use operator::Said;
 use retry::{Attempt, LastError, Retry};
 
 /// An event that the publisher may be told of.
@@ -104,6 +103,13 @@ pub struct Recorder {
     drops: DropLog,
     /// The stream has ended; it is still searched for the file that the last frames are for.
     has_ended: bool,
+}
+
+/// What an operator has said last about a recorder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Said {
+    Start,
+    Stop,
 }
 
 #[derive(Debug)]

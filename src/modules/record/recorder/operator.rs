@@ -6,16 +6,9 @@
 use std::path::PathBuf;
 
 use super::retry::Retry;
-use super::{Recorder, RecorderAt, State};
+use super::{Recorder, RecorderAt, Said, State};
 use crate::engine::{RecordResult, Stream};
 use crate::modules::record::wait::Wait;
-
-/// What an operator has said last about a recorder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Said {
-    Start,
-    Stop,
-}
 
 /// The reason to give up a repair.
 const STOPPED: &str = "it was stopped before it was repaired";

@@ -1,0 +1,28 @@
+//! Carries out orders, each in a step of its own.
+
+use crate::engine::Engine;
+use crate::engine::ctx::Ctx;
+use crate::engine::operations::order::Order;
+
+impl Engine {
+    /// Carries out one order.
+    pub(in crate::engine) fn carry_out(&mut self, order: Order) {
+        let session = order.session();
+        let done = self.contain(|engine| match order {
+            Order::Kick(id, why) => engine.end_kicked(id, &why),
+            Order::EndViewers => engine.end_kicked_viewers(),
+            Order::Redirect(endpoint, name) => engine.begin_redirect(endpoint, &name),
+            Order::Operate(id) => engine.continue_operation(id),
+            Order::Began(stream, recorder, result) => engine.note_began(stream, &recorder, &result),
+        });
+        if let (None, Some(id)) = (done, session) {
+            self.cx.close_after_panic(id);
+        }
+    }
+}
+
+impl Ctx {
+    pub(in crate::engine) fn order(&mut self, order: Order) {
+        self.work.orders.push_back(order);
+    }
+}
