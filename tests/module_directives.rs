@@ -22,6 +22,9 @@ const OTHER_WORDS: [(&str, &str); 10] = [
     ("notify/format/mediamtx.rs", "hls"),
     // Its blocks may have a callback of their own.
     ("notify/settings.rs", "recorder"),
+    // A part of nginx's URLs.
+    ("control/mod.rs", "record"),
+    ("control/command.rs", "record"),
     // A word of health, and values of labels.
     ("metrics/mod.rs", "live"),
     ("metrics/server.rs", "live"),

@@ -34,6 +34,8 @@ pub struct Location<'t> {
     pub server: usize,
     /// The folders of its files.
     pub files: LocationFiles,
+    /// Whether not everybody may ask for it: there are rules by address, or a password.
+    pub is_restricted: bool,
     /// Whether requests may have bodies, see [`Request::body`](crate::http::Request::body). Elsewhere they are refused.
     pub takes_bodies: bool,
     /// Whether it is that of the control socket.
@@ -137,6 +139,7 @@ pub(in crate::engine) fn read<'t>(
         regex: None,
         server,
         files: LocationFiles::default(),
+        is_restricted: false,
         takes_bodies: false,
         is_control: is_of_control(scope.node()),
         scope: own,
@@ -163,6 +166,7 @@ pub(in crate::engine) fn read<'t>(
             regex,
             server,
             files,
+            is_restricted: false,
             takes_bodies: false,
             is_control: is_of_control(node),
             scope: location,

@@ -110,10 +110,9 @@ impl Module for Control {
     fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
         for location in &config.locations {
             let scope = &location.scope;
-            let is_open = scope.all_of(&["allow", "deny"]).is_empty() && scope.text("auth_basic") == "off";
             if let Some(node) = scope.own(CONTROL).next()
                 && Sections::read(scope) != Sections::default()
-                && is_open
+                && !location.is_restricted
             {
                 probe.warn(
                     node,

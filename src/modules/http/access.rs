@@ -61,6 +61,11 @@ impl Whom {
     }
 }
 
+/// Whether not everybody may ask for a location: it has rules, or a password.
+pub fn is_restricted(scope: &Scope<'_>) -> bool {
+    !scope.all_of(&["allow", "deny"]).is_empty() || scope.text("auth_basic") != "off"
+}
+
 /// Reads the arguments of `allow` and `deny`.
 pub fn parse(args: &[String]) -> Result<Whom, String> {
     match args {

@@ -79,6 +79,7 @@ impl Module for Http {
         for location in &mut config.locations {
             let (root, alias) = (location.scope.text("root"), location.scope.text("alias"));
             location.files = LocationFiles { root, alias };
+            location.is_restricted = access::is_restricted(&location.scope);
         }
     }
 
