@@ -17,8 +17,8 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         Takes::AnyOf(&["off", "all", "audio", "video", "keyframes", "manual"]),
         "off",
         "What is recorded of each stream; keyframes means the key frames of the video only. With manual, a \
-         stream is recorded only if its publisher asks for it: the publish type record begins a new file, \
-         append continues the existing one.",
+         stream is recorded only when an operator starts the recorder (rtmp_control, or the API), or if its \
+         publisher asks for it: the publish type record begins a new file, append continues the existing one.",
     ),
     row("record_path", Takes::Path, "", "The folder for recordings. It is created if it does not exist."),
     row(
