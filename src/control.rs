@@ -7,6 +7,7 @@ use millstream::engine::files::log_file::StandardStream;
 use millstream::net;
 
 use crate::loaded::Loaded;
+use crate::process;
 
 /// The ending of a control socket's name.
 const ENDING: &str = "sock";
@@ -32,6 +33,31 @@ pub fn path_to_serve(loaded: &Loaded) -> Option<PathBuf> {
     }
 }
 
+/// The path that these arguments of `control_socket` and `pid` mean, which may be missing; or why there is none.
+pub fn configured_path(socket: Option<&str>, pid: Option<&str>) -> Result<PathBuf, String> {
+    let socket = socket.unwrap_or("auto").to_owned();
+    match (ControlSocket::parse(&[socket])?, pid) {
+        (ControlSocket::Off, _) => Err("\"control_socket off\": this server has none".to_owned()),
+        (ControlSocket::At(path), _) => Ok(path),
+        (ControlSocket::Auto, Some("off")) => Err(NO_PLACE.to_owned()),
+        (ControlSocket::Auto, pid) => {
+            let pid = pid.map(PathBuf::from).or_else(process::default_pid_path);
+            pid.and_then(|pid| beside(&pid)).ok_or_else(|| NO_PLACE.to_owned())
+        }
+    }
+}
+
+const NO_PLACE: &str =
+    "without a pid file this server has no control socket, unless \"control_socket PATH;\" names one";
+
+/// The paths of servers whose configurations say nothing about it: that of this user, and root's.
+pub fn usual_paths() -> Vec<PathBuf> {
+    let pid_files = [process::default_pid_path(), Some(process::ROOTS_PID_FILE.into())];
+    let mut paths: Vec<_> = pid_files.into_iter().flatten().filter_map(|file| beside(&file)).collect();
+    paths.dedup();
+    paths
+}
+
 /// The path beside a pid file.
 fn beside(pid_file: &Path) -> Option<PathBuf> {
     let whole = std::path::absolute(pid_file).ok()?;
@@ -51,5 +77,17 @@ mod tests {
         assert!(beside("live.pid").is_some_and(|path| path.is_absolute()));
         assert_eq!(beside("/dev/null"), None);
         assert_eq!(beside("/dev/stdout"), None);
+    }
+
+    #[test]
+    fn a_configuration_tells_where_its_socket_is_or_why_there_is_none() {
+        let path = |socket, pid| {
+            configured_path(socket, pid).map_err(|why| why.split(' ').next().unwrap().to_owned())
+        };
+        assert_eq!(path(Some("/a.sock"), Some("off")), Ok("/a.sock".into()));
+        assert_eq!(path(None, Some("/run/a.pid")), Ok("/run/a.sock".into()));
+        assert_eq!(path(Some("auto"), Some("off")), Err("without".into()));
+        assert_eq!(path(Some("off"), Some("/run/a.pid")), Err("\"control_socket".into()));
+        assert!(path(Some("relative"), None).is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! The `millstream` program: options, then configuration, then the loop. The only place that exits.
 
 mod control;
+mod ctl;
 mod loaded;
 mod logging;
 mod machine;
@@ -23,7 +24,11 @@ const VERSION: &str = concat!("millstream version: millstream/", env!("CARGO_PKG
 fn main() -> ExitCode {
     let args: Vec<String> =
         std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
-    match options::parse(&args).and_then(|mut line| run(&mut line)) {
+    let result = match args.split_first() {
+        Some((first, rest)) if first == "ctl" => ctl::run(rest),
+        _ => options::parse(&args).and_then(|mut line| run(&mut line)),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             complain(&message);

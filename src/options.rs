@@ -7,8 +7,9 @@ use getopts::{Fail, Options};
 use crate::logging::STDERR;
 
 /// The job that the command line asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Task {
+    #[default]
     Serve,
     /// Test the configuration.
     Test {
@@ -38,7 +39,7 @@ pub enum Signal {
     Reopen,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CommandLine {
     pub task: Task,
     /// `-c`: the configuration file; without it, the built-in configuration.
@@ -84,7 +85,7 @@ fn options() -> Options {
 
 /// The text of `-h`.
 pub fn usage() -> String {
-    let brief = "Usage: millstream [-hvVtT] [-s signal] [-p prefix] [-e file] [-c file] [-g directives]";
+    let brief = "Usage: millstream [-hvVtT] [-s signal] [-p prefix] [-e file] [-c file] [-g directives]\n       millstream ctl ...: sees and steers a running server; ctl -h tells more";
     options().usage(brief)
 }
 
@@ -122,7 +123,7 @@ pub fn parse(args: &[String]) -> Result<CommandLine, String> {
 }
 
 /// The error of an option, with where to look for more.
-fn explain(fail: &Fail) -> String {
+pub fn explain(fail: &Fail) -> String {
     let dashed = |name: &str| format!("{}{name}", if name.len() == 1 { "-" } else { "--" });
     match fail {
         Fail::UnrecognizedOption(name) => format!("there is no option {}; -h lists them", dashed(name)),

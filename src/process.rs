@@ -131,10 +131,13 @@ pub fn is_held(path: &Path) -> bool {
     file.is_some_and(|file| Flock::lock(file, FlockArg::LockSharedNonblock).is_err())
 }
 
+/// The pid file of root's servers.
+pub const ROOTS_PID_FILE: &str = "/run/millstream.pid";
+
 /// The pid file of a configuration that names none.
 pub fn default_pid_path() -> Option<PathBuf> {
     if geteuid().is_root() {
-        return Some("/run/millstream.pid".into());
+        return Some(ROOTS_PID_FILE.into());
     }
     std::env::var_os("XDG_RUNTIME_DIR").map(|folder| Path::new(&folder).join("millstream.pid"))
 }

@@ -23,7 +23,8 @@ pub enum ControlSocket {
 }
 
 impl ControlSocket {
-    pub(in crate::engine) fn parse(args: &[String]) -> Result<Self, String> {
+    /// Reads the argument.
+    pub fn parse(args: &[String]) -> Result<Self, String> {
         match args {
             [word] if word == "auto" => Ok(Self::Auto),
             [word] if word == "off" => Ok(Self::Off),

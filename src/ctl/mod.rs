@@ -1,0 +1,118 @@
+//! `millstream ctl`: asks a running server by its control socket what it does, and has it do something.
+//!
+//! It speaks the API of docs/openapi.json over that socket and prints tables for people; with `--json`, what the server
+//! has said.
+
+mod client;
+mod options;
+mod show;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use millstream::conf::Tree;
+use serde_json::{Map, Value};
+
+use crate::control;
+use crate::options::CommandLine;
+use client::{Request, Server, path};
+use options::{Command, ControlLine, StreamArgument, Whom};
+
+/// Does what the arguments behind `ctl` say.
+pub fn run(args: &[String]) -> Result<(), String> {
+    let line = options::parse(args)?;
+    if line.command == Command::Help {
+        println!("{}", options::usage());
+        return Ok(());
+    }
+    let server = find_server(&line)?;
+    let answer = server.ask(&request(&line.command))?;
+    if line.json {
+        print!("{}", answer.text);
+    } else {
+        print!("{}", show::answer(&line.command, &answer.value));
+    }
+    Ok(())
+}
+
+/// The request for a command.
+fn request(command: &Command) -> Request {
+    match command {
+        Command::Help | Command::Status => Request::get("/status"),
+        Command::List => Request::get("/streams"),
+        Command::Clients => Request::get("/clients"),
+        Command::Bans => Request::get("/bans"),
+        Command::Kick { whom, ban, why, who } => {
+            let at = match whom {
+                Whom::Client(id) => format!("/clients/{id}/kick"),
+                Whom::Stream(stream) => stream_path(stream, "kick"),
+            };
+            Request::post(at, body(&[("ban", ban.as_ref()), ("why", why.as_ref()), ("who", who.as_ref())]))
+        }
+        Command::Redirect { id, name } => {
+            Request::post(format!("/clients/{id}/redirect"), body(&[("name", Some(name))]))
+        }
+        Command::Ban { address, time, stream, why } => {
+            let fields = [("address", Some(address)), ("time", Some(time)), ("stream", stream.as_ref())];
+            Request::post("/bans", body(&[fields.as_slice(), &[("why", why.as_ref())]].concat()))
+        }
+        Command::Unban { id } => Request { method: "DELETE", path: format!("/bans/{id}"), body: None },
+        Command::Record { start, stream, recorder } => {
+            let action = if *start { "start" } else { "stop" }.to_owned();
+            let fields = [("action", Some(&action)), ("recorder", recorder.as_ref())];
+            Request::post(stream_path(stream, "record"), body(&fields))
+        }
+        Command::Reload => Request::post("/reload", body(&[])),
+    }
+}
+
+fn stream_path(stream: &StreamArgument, verb: &str) -> String {
+    path(&["streams", &stream.app, &stream.name, verb])
+}
+
+/// An object with the fields that are given.
+fn body(fields: &[(&str, Option<&String>)]) -> Value {
+    let given =
+        fields.iter().filter_map(|(name, value)| Some(((*name).to_owned(), Value::from((*value)?.as_str()))));
+    Value::Object(given.collect::<Map<_, _>>())
+}
+
+/// Connects to the server that a command line means.
+fn find_server(line: &ControlLine) -> Result<Server, String> {
+    if let Some(socket) = &line.socket {
+        return Server::find(std::slice::from_ref(socket))
+            .map_err(|why| format!("no server answers at {why}"));
+    }
+    let mut whole =
+        CommandLine { file: line.file.clone(), prefix: line.prefix.clone(), ..CommandLine::default() };
+    whole.enter_prefix()?;
+    let paths = match &whole.file {
+        Some(file) => vec![configured_path(file)?],
+        None => control::usual_paths(),
+    };
+    if paths.is_empty() {
+        return Err(format!("there is no usual place for a control socket here; {HOW}"));
+    }
+    Server::find(&paths).map_err(|looked| match &whole.file {
+        Some(file) => {
+            format!("no server of {} answers; looked at {looked}\nIs it running? {WHICH}", file.display())
+        }
+        None => format!("no server answers; looked at {looked}\n{HOW}"),
+    })
+}
+
+const HOW: &str =
+    "A server with a configuration is found with its -c FILE, or by its control socket with --socket PATH.";
+const WHICH: &str =
+    "One that has been started with another control_socket or pid is found with --socket PATH.";
+
+/// The control socket of a configuration, which may have errors.
+fn configured_path(file: &Path) -> Result<PathBuf, String> {
+    let tree = Tree::load(file).map_err(|error| error.to_string())?;
+    let word = |name: &str| {
+        let nodes = tree.root().children.iter().flatten();
+        nodes.filter(|node| node.name == name).find_map(|node| node.args.first()).cloned()
+    };
+    control::configured_path(word("control_socket").as_deref(), word("pid").as_deref())
+        .map_err(|why| format!("{}: {why}", file.display()))
+}
