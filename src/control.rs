@@ -71,12 +71,12 @@ mod tests {
 
     #[test]
     fn the_socket_is_beside_the_pid_file() {
-        let beside = |path: &str| super::beside(Path::new(path));
-        assert_eq!(beside("/run/millstream.pid"), Some("/run/millstream.sock".into()));
-        assert_eq!(beside("/run/a.b/live"), Some("/run/a.b/live.sock".into()));
-        assert!(beside("live.pid").is_some_and(|path| path.is_absolute()));
-        assert_eq!(beside("/dev/null"), None);
-        assert_eq!(beside("/dev/stdout"), None);
+        let at = |path: &str| beside(Path::new(path));
+        assert_eq!(at("/run/millstream.pid"), Some("/run/millstream.sock".into()));
+        assert_eq!(at("/run/a.b/live"), Some("/run/a.b/live.sock".into()));
+        assert!(at("live.pid").is_some_and(|path| path.is_absolute()));
+        assert_eq!(at("/dev/null"), None);
+        assert_eq!(at("/dev/stdout"), None);
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod config;
 mod config_files;
 mod config_probe;
 mod control;
+mod ctl;
 mod descriptors;
 mod directives;
 mod docs;

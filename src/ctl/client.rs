@@ -42,6 +42,14 @@ impl Request {
     }
 }
 
+/// Why there is no answer, for people.
+#[derive(Debug)]
+pub struct Refusal {
+    pub why: String,
+    /// The server does not know what the request names.
+    pub is_unknown: bool,
+}
+
 /// An answer.
 #[derive(Debug)]
 pub struct Answer {
@@ -64,18 +72,22 @@ impl Server {
     }
 
     /// Asks, and waits for the answer. The error is the server's own text if it has one.
-    pub fn ask(self, request: &Request) -> Result<Answer, String> {
-        let lost = |error: &io::Error| format!("{}: {error}", self.path.display());
+    pub fn ask(self, request: &Request) -> Result<Answer, Refusal> {
+        let lost = |error: &io::Error| {
+            let why = format!("{}: {error}", self.path.display());
+            Refusal { why, is_unknown: false }
+        };
         let response = self.exchange(request).map_err(|error| lost(&error))?;
         let text = String::from_utf8_lossy(&response.body).into_owned();
         let value: Value = serde_json::from_str(&text).unwrap_or_default();
         if (200..300).contains(&response.status) {
             return Ok(Answer { text, value });
         }
-        Err(match value.get("error").and_then(Value::as_str) {
+        let why = match value.get("error").and_then(Value::as_str) {
             Some(error) => error.to_owned(),
             None => format!("{} answers {} to {}", self.path.display(), response.status, request.path),
-        })
+        };
+        Err(Refusal { why, is_unknown: response.status == 404 })
     }
 
     fn exchange(&self, request: &Request) -> io::Result<Response> {

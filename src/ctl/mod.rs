@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::control;
 use crate::options::CommandLine;
-use client::{Request, Server, path};
+use client::{Refusal, Request, Server, path};
 use options::{Command, ControlLine, StreamArgument, Whom};
 
 /// Does what the arguments behind `ctl` say.
@@ -26,13 +26,24 @@ pub fn run(args: &[String]) -> Result<(), String> {
         return Ok(());
     }
     let server = find_server(&line)?;
-    let answer = server.ask(&request(&line.command))?;
+    let answer = server.ask(&request(&line.command)).map_err(|refusal| explain(&line.command, refusal))?;
     if line.json {
         print!("{}", answer.text);
     } else {
         print!("{}", show::answer(&line.command, &answer.value));
     }
     Ok(())
+}
+
+/// Why a command has failed, with the command that shows what there is.
+fn explain(command: &Command, Refusal { why, is_unknown }: Refusal) -> String {
+    let list = match command {
+        Command::Kick { whom: Whom::Client(_), .. } | Command::Redirect { .. } => "clients",
+        Command::Kick { whom: Whom::Stream(_), .. } | Command::Record { .. } => "list",
+        Command::Unban { .. } => "bans",
+        _ => return why,
+    };
+    if is_unknown { format!("{why}; \"millstream ctl {list}\" shows what there is") } else { why }
 }
 
 /// The request for a command.

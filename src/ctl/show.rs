@@ -313,11 +313,11 @@ live/cam: HLS\\u{1b} has no URL
             Command::Kick { whom: super::super::options::Whom::Client(7), ban: None, why: None, who: None };
         let ban = json!({"id": 3, "address": "192.0.2.7", "stream": "live/cam", "ends_in": 600});
         assert_eq!(
-            super::answer(&kick, &json!({"kicked": 1, "bans": [ban]})),
+            answer(&kick, &json!({"kicked": 1, "bans": [ban]})),
             "1 client kicked\n192.0.2.7 is banned from live/cam for 10m00s; millstream ctl unban 3 lifts it\n"
         );
         assert_eq!(
-            super::answer(&kick, &json!({"kicked": 2, "bans": [], "note": "so"})),
+            answer(&kick, &json!({"kicked": 2, "bans": [], "note": "so"})),
             "2 clients kicked\nnote: so\n"
         );
         let record = |outcome: &str, path: Option<&str>| json!({"recorders": [{"stream": "live/cam", "recorder": "r", "outcome": outcome, "path": path}]});

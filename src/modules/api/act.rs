@@ -102,7 +102,7 @@ impl Api {
         let why = body::why(kick.why.as_ref())?;
         let ban = kick.ban.as_ref().map(body::Time::read).transpose()?;
         let Some((viewer, app, name)) = cx.viewing.viewers.by_serial(id) else {
-            return Err(Fault::not_found(format!("there is no client {id}; GET clients lists all")));
+            return Err(Fault::not_found(format!("there is no client {id}")));
         };
         let app = cx.apps.get(app).map_or("", |app| &app.name);
         let refused_for = ban.unwrap_or(VIEWER_REFUSED_FOR);
@@ -244,7 +244,7 @@ impl Api {
     fn lift(&mut self, cx: &Ctx, id: u64, actor: &Actor) -> Result<Answer, Fault> {
         let now = cx.now.instant;
         let Some(ban) = self.bans.lift(id, now) else {
-            return Err(Fault::not_found(format!("there is no ban {id}; GET bans lists all")));
+            return Err(Fault::not_found(format!("there is no ban {id}")));
         };
         actor.log(&format!("lifts the ban {id} on {}", ban.banned));
         Ok(Answer::Verbatim(json_reply(200, &ban.facts(now))))
@@ -274,7 +274,7 @@ impl Targets {
 fn redirect(cx: &mut Ctx, id: u32, to: &Redirect, actor: &Actor) -> Result<Answer, Fault> {
     let name = to.name.split_once('?').map_or(to.name.as_str(), |(name, _)| name);
     stream_name(name).map_err(|why| Fault::new(400, format!("\"name\": {why}")))?;
-    let no_client = || Fault::not_found(format!("there is no client {id} of RTMP; GET clients lists all"));
+    let no_client = || Fault::not_found(format!("there is no client {id} of RTMP"));
     let session = cx.sessions.by_serial(id).filter(|session| is_client(session)).ok_or_else(no_client)?;
     let roles: Vec<_> = session.roles().iter().map(SessionRole::msid).collect();
     let &[msid] = roles.as_slice() else {
@@ -317,7 +317,7 @@ pub(super) fn streams_of(cx: &Ctx, path: &StreamPath) -> Result<Vec<StreamId>, F
     let streams: Vec<_> =
         apps.filter_map(|(app, _)| cx.streams.find(app, &name)).map(|stream| stream.id).collect();
     if streams.is_empty() {
-        let why = format!("there is no stream {}/{name} now; GET streams lists all", path.app.escape_debug());
+        let why = format!("there is no stream {}/{name} now", path.app.escape_debug());
         return Err(Fault::not_found(why));
     }
     Ok(streams)

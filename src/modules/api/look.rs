@@ -74,8 +74,12 @@ impl Api {
             Read::Client(id) => Box::new(OneClient::new(*id)),
             Read::Recorders => Box::new(Recorders::new()),
         };
-        // All who may read are told the same.
-        let key = SharedKey { module: "api", location: request.location, what: format!("{read:?}") };
+        // All who may read are told the same, but nothing older than the last action.
+        let key = SharedKey {
+            module: "api",
+            location: request.location,
+            what: format!("{read:?} {}", self.actions),
+        };
         Ok(Answer::Shared(SharedAnswer { key, composer }))
     }
 }

@@ -37,6 +37,8 @@ pub struct Api {
     /// None where there is no API.
     locations: ByLocation<Option<Rc<Settings>>>,
     bans: Bans,
+    /// Actions so far. Who reads after one is told what is there since.
+    actions: u64,
 }
 
 impl Module for Api {
@@ -121,6 +123,7 @@ impl Api {
                     return Err(Fault::new(403, denial(token.is_some())));
                 }
                 body::check(request)?;
+                self.actions += 1;
                 let actor = Actor { name: settings.name_of(request, token), session: request.session };
                 self.act(cx, request, &act, &actor)
             }

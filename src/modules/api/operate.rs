@@ -53,7 +53,7 @@ impl Api {
             None => {
                 let streams = streams_of(cx, path)?;
                 if recorder.len() > MAX_RECORDER {
-                    return Err(no_recorder(recorder));
+                    return Err(no_recorder(recorder, ""));
                 }
                 let verb = if start { "starts" } else { "stops" };
                 let which = match recorder {
@@ -115,17 +115,23 @@ fn recorded(
     match (recorders.is_empty(), failure) {
         (false, _) => Ok(Answer::Verbatim(json_reply(200, &Recorded { recorders }))),
         (true, Some(why)) => Err(Fault::new(500, why.clone())),
-        (true, None) => Err(no_recorder(recorder)),
+        (true, None) => {
+            let recordings = results.first().and_then(|(stream, _)| cx.streams.get(*stream));
+            let recordings = recordings.iter().flat_map(|stream| &stream.recordings);
+            let names =
+                recordings.map(|recording| recording.recorder.as_str()).filter(|name| !name.is_empty());
+            Err(no_recorder(recorder, &names.collect::<Vec<_>>().join(", ")))
+        }
     }
 }
 
-fn no_recorder(recorder: &str) -> Fault {
-    match recorder {
-        "" => Fault::not_found(
-            "this stream is not recorded by its application: write \"record\" into it, or name a recorder",
-        ),
-        name => Fault::not_found(format!("this stream has no recorder \"{}\"", name.escape_debug())),
-    }
+/// The error if a stream has no recorder of a name; `others` are those that it has.
+fn no_recorder(recorder: &str, others: &str) -> Fault {
+    let has = if others.is_empty() { String::new() } else { format!("; it has {others}") };
+    Fault::not_found(match recorder {
+        "" => format!("no \"record\" of its application records this stream, and no recorder is named{has}"),
+        name => format!("this stream has no recorder \"{}\"{has}", name.escape_debug()),
+    })
 }
 
 fn busy() -> Fault {

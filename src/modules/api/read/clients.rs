@@ -85,7 +85,7 @@ impl Compose for OneClient {
         }
         Composed::Reply(match cx.viewing.viewers.facts_of(self.id) {
             Some(viewer) => json_reply(200, &ViewerJson::new(cx, &viewer)),
-            None => Fault::not_found("there is no such client").into_reply(),
+            None => Fault::not_found(format!("there is no client {}", self.id)).into_reply(),
         })
     }
 }
