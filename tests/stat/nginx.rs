@@ -106,7 +106,7 @@ fn the_documents_are_those_of_nginx_rtmp() {
     let mut arguments = ffmpeg::source(Tracks::Both, 60);
     arguments.truncate(arguments.len() - 2);
     let tee = ["-map", "0", "-map", "1", "-flags", "+global_header", "-f", "tee", &targets];
-    let mut encoder = ffmpeg::spawn(ffmpeg::command().arg("-re").args(arguments).args(tee));
+    let _encoder = ffmpeg::spawn(ffmpeg::command().arg("-re").args(arguments).args(tee));
     wait("all are there", || {
         places.iter().all(|(_, http)| {
             get(*http, "/stat").matches("<client>").count() == 8
