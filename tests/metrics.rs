@@ -58,8 +58,8 @@ fn promtool_finds_nothing_to_complain_of() {
     let mut player = Client::play(server.rtmp(), "caf\u{e9} [1]");
     publisher.send_all(&both(0, 4000));
     player.receive(100);
-    let sample = "millstream_stream_hls_segments_total{app=\"live\",stream=\"caf\u{e9} [1]\"} ";
-    wait("segments", || {
+    let sample = "millstream_stream_hls_fragments_total{app=\"live\",stream=\"caf\u{e9} [1]\"} ";
+    wait("fragments", || {
         let text = get(server.http(), "/metrics").text();
         let value = text.lines().find_map(|line| line.strip_prefix(sample));
         value.is_some_and(|count| count.parse::<u32>().unwrap() > 2)

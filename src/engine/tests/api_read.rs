@@ -182,7 +182,7 @@ fn viewers_of_hls_are_clients_too() {
     assert_eq!(one["protocol"], "hls");
     let stream = get(&mut world, "streams/live/cam");
     assert_eq!((&stream["viewers"], &stream["hls"]["failing"]), (&json!(1), &Json::Null));
-    assert!(stream["hls"]["segments"].as_u64().unwrap() >= 3, "{}", stream["hls"]);
+    assert!(stream["hls"]["fragments"].as_u64().unwrap() >= 3, "{}", stream["hls"]);
 }
 
 #[test]

@@ -149,7 +149,7 @@ pub const STREAM_METRICS: &[StreamMetric] = &[
             text.sample(&format!("{},state=\"{state}\"", row.labels), count);
         }
     }),
-    counter("stream_hls_segments_total", "Segments of HLS that were cut.", |row, text| {
+    counter("stream_hls_fragments_total", "Fragments of HLS that were cut.", |row, text| {
         if let Some(hls) = &row.hls {
             text.sample(&row.labels, hls.fragments);
         }
@@ -160,8 +160,8 @@ pub const STREAM_METRICS: &[StreamMetric] = &[
         }
     }),
     gauge(
-        "stream_hls_last_segment_timestamp_seconds",
-        "When the last segment of HLS was cut, in seconds since 1970.",
+        "stream_hls_last_fragment_timestamp_seconds",
+        "When the last fragment of HLS was cut, in seconds since 1970.",
         |row, text| {
             if let Some(last) = row.hls.as_ref().and_then(|hls| hls.last) {
                 text.sample(&row.labels, last.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64());

@@ -142,9 +142,9 @@ mod tests {
     #[test]
     fn a_histogram_counts_up_to_each_bound_and_all_in_the_end() {
         let (mut text, mut histogram) = (Text::default(), Histogram::default());
-        for micros in [200, 3_000_000, 20_000_000] {
-            histogram.observe(Duration::from_micros(micros));
-        }
+        [200, 3_000_000, 20_000_000]
+            .into_iter()
+            .for_each(|micros| histogram.observe(Duration::from_micros(micros)));
         text.histogram("turn_seconds", "Turns.", &histogram);
         for line in [
             "# TYPE millstream_turn_seconds histogram\n",

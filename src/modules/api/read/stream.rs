@@ -126,7 +126,7 @@ pub struct RecordingFacts<'a> {
 
 #[derive(Debug, Serialize)]
 struct HlsFacts {
-    segments: u64,
+    fragments: u64,
     listed: usize,
     last: Option<String>,
     bytes: u64,
@@ -275,7 +275,7 @@ impl<'a> RecordingFacts<'a> {
 impl HlsFacts {
     fn new(status: HlsStatus) -> Self {
         let HlsStatus { fragments, listed, last, bytes, failing } = status;
-        Self { segments: fragments, listed, last: last.and_then(date), bytes, failing }
+        Self { fragments, listed, last: last.and_then(date), bytes, failing }
     }
 }
 
