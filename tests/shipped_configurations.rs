@@ -223,6 +223,6 @@ fn the_built_in_configuration_tells_statistics_to_programs_of_this_machine_only(
         assert_eq!(ask(target, local, "X-Forwarded-For: 192.0.2.7\r\n").status, 403, "{target}");
         assert_eq!(ask(target, "evil.example", "").status, 403, "{target}");
     }
-    assert!(ask("/stat.xsl", local, "").text().contains("xsl:stylesheet"));
-    assert!(ask("/stat", local, "").text().contains("href=\"stat.xsl\""));
+    assert!(ask("/stat", local, "").text().contains("type=\"text/css\" href=\"stat.css\""));
+    assert!(ask("/stat.css", local, "").text().contains("prefers-color-scheme"));
 }

@@ -91,6 +91,8 @@ fn the_built_in_stylesheet_stands_in_for_a_file_that_is_not_there_and_for_no_oth
     let built_in = (200, true, "text/xml; charset=utf-8".to_owned());
     assert_eq!(status(0, "/stat.xsl"), built_in);
     assert_eq!(status(0, "/style/my.xsl"), built_in);
+    let css = (200, false, "text/css; charset=utf-8".to_owned());
+    assert_eq!((status(0, "/stat.css"), status(1, "/stat.css").0), (css, 404));
     let head = Connection::open(server.http()).request("HEAD", "/stat.xsl", "");
     assert_eq!((head.status, head.header("content-type")), (200, "text/xml; charset=utf-8"));
     for (http, target, code) in [

@@ -69,6 +69,20 @@ fn a_lost_encoder_is_gone_at_once_and_its_stream_stays_while_somebody_watches() 
     }
 }
 
+/// Publishes as an encoder whose name is these bytes, which may be no UTF-8.
+fn publish_as(world: &mut World, flash_ver: &[u8], name: &str) -> Client {
+    let mut client = Client::open(world);
+    let (stand_in, mut bytes) = ("Q".repeat(flash_ver.len()), Vec::new());
+    let object = Object::default().with("app", "live").with("flashVer", stand_in.as_str());
+    let connect = amf0::encode_all(&["connect".into(), 1.0.into(), Value::Object(object)]);
+    write_message(&mut bytes, 128, 3, (MessageType::CommandAmf0, 0, 0), &connect);
+    let start = bytes.windows(flash_ver.len()).position(|part| part == stand_in.as_bytes()).unwrap();
+    bytes[start..start + flash_ver.len()].copy_from_slice(flash_ver);
+    client.send(world, &[[3].as_slice(), &[0; 2 * 1536], &bytes].concat());
+    client.command(world, &["publish".into(), 2.0.into(), Value::Null, name.into()]);
+    client
+}
+
 #[test]
 fn the_texts_of_a_client_cannot_change_a_document() {
     let mut world = world();
@@ -88,9 +102,7 @@ fn the_texts_of_a_client_cannot_change_a_document() {
         other.command(&mut world, &["play".into(), 2.0.into(), Value::Null, name.into()]);
     }
     client.command(&mut world, &["publish".into(), 2.0.into(), Value::Null, "a [b]]".into()]);
-    // A text that is no UTF-8.
-    let mut other = Client::open(&mut world);
-    other.connect_with(&mut world, &[("app", "live"), ("flashVer", "\u{fffd}")]);
+    publish_as(&mut world, &[0xff, b'<', 0xc3, 0x28, 0xed, 0xa0, 0x80], "broken");
     let xml = get(&mut world, "/stat");
     let json = get(&mut world, "/json");
     for document in [&xml, &json] {
@@ -105,6 +117,7 @@ fn the_texts_of_a_client_cannot_change_a_document() {
     let value: serde_json::Value = serde_json::from_str(&json).unwrap();
     let streams = value["http-flv"]["servers"][0]["applications"][0]["live"]["streams"].as_array().unwrap();
     let publisher = streams.iter().find(|stream| stream["name"] == "a [b]]").unwrap();
+    assert!(xml.contains("<flashver>\u{fffd}&lt;\u{fffd}("), "{xml}");
     assert_eq!(publisher["clients"][0]["flashver"], evil);
     assert_eq!(publisher["clients"][0]["pageurl"], "");
 }

@@ -42,8 +42,8 @@ const DIRECTIVES: &[Directive] = &[
         default: "",
         repeat: Repeat::Once,
         acts: Acts::AtOnce,
-        doc: "The URL of the stylesheet with which a browser shows the XML of rtmp_stat. If there is no file at that \
-              URL, the server has a stylesheet of its own.",
+        doc: "The URL of the stylesheet with which a browser shows the XML of rtmp_stat: XSLT, or CSS if the URL \
+              ends with `.css`. If there is no file at that URL, the server has a stylesheet of its own.",
     },
     Directive {
         name: "rtmp_stat_format",
@@ -97,7 +97,7 @@ impl Module for Stat {
     fn on_http(&mut self, _cx: &mut Ctx, request: &HttpRequest) -> Option<Answer> {
         let settings = self.locations.get(request.location)?.as_ref()?;
         if self.wants_stylesheet(request) {
-            return Some(Answer::Reply(stylesheet::reply()));
+            return Some(Answer::Reply(stylesheet::reply(&request.head.path)));
         }
         let composer = Box::new(Document::new(Rc::clone(settings), Rc::clone(&self.apps)));
         let key = SharedKey { module: "stat", location: request.location, what: String::new() };
@@ -106,7 +106,7 @@ impl Module for Stat {
 
     fn on_http_error(&mut self, _cx: &mut Ctx, request: &HttpRequest, status: u16) -> Route {
         if status == 404 && self.wants_stylesheet(request) {
-            return Route::Verbatim(stylesheet::reply());
+            return Route::Verbatim(stylesheet::reply(&request.head.path));
         }
         Route::Continue
     }

@@ -1,6 +1,7 @@
-//! The built-in stylesheet, and the paths at which it stands in for a file that is not there.
+//! The built-in stylesheets, and the paths at which they stand in for files that are not there.
 //!
-//! Published configurations name a `stat.xsl` that each user has to find and copy. Here it works without.
+//! Published configurations name a `stat.xsl` that each user has to find and copy. Here it works without. Browsers give up
+//! XSLT, so there is one in CSS too.
 
 use std::rc::Rc;
 
@@ -9,19 +10,27 @@ use crate::http::{ResponseHead, path};
 
 use super::settings::Settings;
 
-const STYLESHEET: &str = include_str!("stat.xsl");
+const XSL: &str = include_str!("stat.xsl");
+const CSS: &str = include_str!("stat.css");
 
-/// The path at which it is in every server that has statistics.
-const USUAL: &str = "/stat.xsl";
+/// The paths at which they are in every server that has statistics.
+const USUAL: [&str; 2] = ["/stat.xsl", "/stat.css"];
 
-/// The answer to a request for the stylesheet.
-pub fn reply() -> HttpReply {
-    // Of the types of stylesheets, browsers agree on this one.
+/// Whether a URL is that of a stylesheet in CSS.
+pub fn is_css(url: &str) -> bool {
+    url.split(['?', '#']).next().is_some_and(|path| path.ends_with(".css"))
+}
+
+/// The answer to a request for a stylesheet.
+pub fn reply(path: &str) -> HttpReply {
+    // Of the types of stylesheets of XSLT, browsers agree on this one.
+    let (mime, text) =
+        if is_css(path) { ("text/css; charset=utf-8", CSS) } else { ("text/xml; charset=utf-8", XSL) };
     let head = ResponseHead::new(200)
-        .with("Content-Type", "text/xml; charset=utf-8")
+        .with("Content-Type", mime)
         .with("Cache-Control", "no-cache")
         .with("X-Content-Type-Options", "nosniff");
-    HttpReply { head, body: Body::Bytes(STYLESHEET.as_bytes().into()) }
+    HttpReply { head, body: Body::Bytes(text.as_bytes().into()) }
 }
 
 /// For each location, the paths of the stylesheets of all statistics of its server.
@@ -33,7 +42,7 @@ pub fn paths(
         let mut paths = Vec::new();
         for location in locations.iter().filter(|location| location.server == server) {
             let Some(Some(settings)) = settings.get(location.id) else { continue };
-            paths.push(USUAL.to_owned());
+            paths.extend(USUAL.map(str::to_owned));
             paths.extend(resolve(&location.path, &settings.stylesheet));
         }
         paths.sort_unstable();
@@ -82,10 +91,12 @@ mod tests {
     }
 
     #[test]
-    fn the_stylesheet_has_no_script_and_loads_nothing() {
-        for forbidden in ["<script", "onclick", "javascript", "@import", "url(", "src="] {
-            assert!(!STYLESHEET.contains(forbidden), "{forbidden}");
+    fn the_stylesheets_have_no_script_and_load_nothing() {
+        for stylesheet in [XSL, CSS] {
+            for forbidden in ["<script", "onclick", "javascript", "@import", "url(", "src="] {
+                assert!(!stylesheet.contains(forbidden), "{forbidden}");
+            }
+            assert!(stylesheet.contains("prefers-color-scheme: dark"));
         }
-        assert!(STYLESHEET.contains("prefers-color-scheme: dark"));
     }
 }

@@ -12,11 +12,13 @@ use crate::http::xml;
 use super::facts::{
     BUILT, COMPILER, ClientFacts, Flow, Meta, RTMP_VERSION, ServerFacts, StreamEnd, StreamFacts, VERSION,
 };
+use super::stylesheet::is_css;
 
 pub fn begin(text: &mut String, stylesheet: &str, server: &ServerFacts) {
     text.push_str("<?xml version=\"1.0\" encoding=\"utf-8\" ?>\r\n");
     if !stylesheet.is_empty() {
-        text.push_str("<?xml-stylesheet type=\"text/xsl\" href=\"");
+        let mime = if is_css(stylesheet) { "text/css" } else { "text/xsl" };
+        text.extend(["<?xml-stylesheet type=\"", mime, "\" href=\""]);
         xml::push(text, stylesheet);
         text.push_str("\" ?>\r\n");
     }
