@@ -77,85 +77,99 @@ pub fn noalbs(document: &str, app: &str, name: &str) -> Scene {
 /// nginx-rtmp-exporter (kaylendog): every element is mandatory but for four, and each stream has a client. Returns the
 /// number of clients of each stream.
 pub fn strict_exporter(document: &str) -> Result<Vec<(String, usize)>, quick_xml::DeError> {
-    #[derive(Deserialize)]
-    struct Rtmp {
-        nginx_version: String,
-        nginx_rtmp_version: String,
-        compiler: String,
-        pid: u32,
-        uptime: u64,
-        naccepted: u32,
-        bw_in: u64,
-        bytes_in: u64,
-        bw_out: u64,
-        bytes_out: u64,
-        server: Server,
-    }
-    #[derive(Deserialize)]
-    struct Server {
-        application: Vec<Application>,
-    }
-    #[derive(Deserialize)]
-    struct Application {
-        name: String,
-        live: Live,
-    }
-    #[derive(Deserialize)]
-    struct Live {
-        #[serde(default)]
-        stream: Vec<Stream>,
-    }
-    #[derive(Deserialize)]
-    struct Stream {
-        name: String,
-        time: u64,
-        bw_in: u64,
-        bytes_in: u64,
-        bw_out: u64,
-        bytes_out: u64,
-        bw_audio: u64,
-        bw_video: u64,
-        client: Vec<Client>,
-        meta: Option<Meta>,
-    }
-    #[derive(Deserialize)]
-    struct Client {
-        id: u32,
-        address: Option<String>,
-        time: u64,
-        flashver: Option<String>,
-        pageurl: Option<String>,
-        dropped: u64,
-        avsync: i64,
-        timestamp: u32,
-        publishing: Option<String>,
-        active: Option<String>,
-    }
-    #[derive(Deserialize)]
-    struct Meta {
-        video: Video,
-        audio: Audio,
-    }
-    #[derive(Deserialize)]
-    struct Video {
-        width: u16,
-        height: u16,
-        frame_rate: u16,
-        codec: String,
-        profile: String,
-        compat: u32,
-        level: f32,
-    }
-    #[derive(Deserialize)]
-    struct Audio {
-        codec: String,
-        profile: String,
-        channels: u8,
-        sample_rate: u32,
-    }
-    let rtmp: Rtmp = quick_xml::de::from_str(document)?;
+    let rtmp: strict::Rtmp = quick_xml::de::from_str(document)?;
     let streams = rtmp.server.application.into_iter().flat_map(|application| application.live.stream);
     Ok(streams.map(|stream| (stream.name, stream.client.len())).collect())
+}
+
+/// What nginx-rtmp-exporter takes.
+mod strict {
+    use serde::Deserialize;
+
+    #[derive(Deserialize)]
+    pub struct Rtmp {
+        pub nginx_version: String,
+        pub nginx_rtmp_version: String,
+        pub compiler: String,
+        pub pid: u32,
+        pub uptime: u64,
+        pub naccepted: u32,
+        pub bw_in: u64,
+        pub bytes_in: u64,
+        pub bw_out: u64,
+        pub bytes_out: u64,
+        pub server: Server,
+    }
+
+    #[derive(Deserialize)]
+    pub struct Server {
+        pub application: Vec<Application>,
+    }
+
+    #[derive(Deserialize)]
+    pub struct Application {
+        pub name: String,
+        pub live: Live,
+    }
+
+    #[derive(Deserialize)]
+    pub struct Live {
+        #[serde(default)]
+        pub stream: Vec<Stream>,
+    }
+
+    #[derive(Deserialize)]
+    pub struct Stream {
+        pub name: String,
+        pub time: u64,
+        pub bw_in: u64,
+        pub bytes_in: u64,
+        pub bw_out: u64,
+        pub bytes_out: u64,
+        pub bw_audio: u64,
+        pub bw_video: u64,
+        pub client: Vec<Client>,
+        pub meta: Option<Meta>,
+    }
+
+    #[derive(Deserialize)]
+    pub struct Client {
+        pub id: u32,
+        pub address: Option<String>,
+        pub time: u64,
+        pub flashver: Option<String>,
+        pub pageurl: Option<String>,
+        pub dropped: u64,
+        pub avsync: i64,
+        pub timestamp: u32,
+        pub publishing: Option<String>,
+        pub active: Option<String>,
+    }
+
+    #[derive(Deserialize)]
+    pub struct Meta {
+        pub video: Video,
+        pub audio: Audio,
+    }
+
+    #[derive(Deserialize)]
+    pub struct Video {
+        pub width: u16,
+        pub height: u16,
+        pub frame_rate: u16,
+        pub codec: String,
+        pub profile: String,
+        pub compat: u32,
+        pub level: f32,
+    }
+
+    #[derive(Deserialize)]
+    pub struct Audio {
+        pub codec: String,
+        pub profile: String,
+        pub channels: u8,
+        pub sample_rate: u32,
+    }
 }
 
 /// rtmp_exporter (rfratto): the date of the build in one form, and numbers wherever it has one.

@@ -1,6 +1,11 @@
 //! rtmp_stat, as the programs read it that are made for nginx-rtmp's.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod consumers;
 mod documents;

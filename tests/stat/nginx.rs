@@ -106,7 +106,8 @@ fn the_documents_are_those_of_nginx_rtmp() {
     let mut arguments = ffmpeg::source(Tracks::Both, 60);
     arguments.truncate(arguments.len() - 2);
     let tee = ["-map", "0", "-map", "1", "-flags", "+global_header", "-f", "tee", &targets];
-    let _encoder = ffmpeg::spawn(ffmpeg::command().arg("-re").args(arguments).args(tee));
+    // It ends with its servers if the test fails.
+    let mut encoder = ffmpeg::spawn(ffmpeg::command().arg("-re").args(arguments).args(tee));
     wait("all are there", || {
         places.iter().all(|(_, http)| {
             get(*http, "/stat").matches("<client>").count() == 8
@@ -131,6 +132,8 @@ fn the_documents_are_those_of_nginx_rtmp() {
             );
         }
     }
+    encoder.kill().unwrap();
+    encoder.wait().unwrap();
 }
 
 /// The lines but for those of one side of the differences, which are returned too.
@@ -156,9 +159,9 @@ fn flatten(element: &Element, above: &str, lines: &mut Vec<String>) {
     let label =
         if is_named { format!("{} {}", element.name, element.text_at("name")) } else { element.name.clone() };
     let path = format!("{above}{label}");
-    let varies = |known: &&str| **known == element.name || **known == path;
+    let varies = |known: &str| known == element.name || known == path;
     if element.children.is_empty() {
-        let value = if VARYING.iter().any(|known| varies(&known)) { "*" } else { &element.text };
+        let value = if VARYING.iter().any(|known| varies(known)) { "*" } else { &element.text };
         lines.push(format!("{path} = {value}"));
     }
     let mut children: Vec<_> = element.children.iter().collect();
@@ -171,7 +174,7 @@ fn flatten(element: &Element, above: &str, lines: &mut Vec<String>) {
     for kind in ["stream", "client"] {
         let at: Vec<_> = (0..children.len()).filter(|index| children[*index].name == kind).collect();
         let mut sorted: Vec<_> = at.iter().map(|index| children[*index]).collect();
-        sorted.sort_by_key(|child| rank(&child));
+        sorted.sort_by_key(|child| rank(child));
         at.iter().zip(sorted).for_each(|(index, child)| children[*index] = child);
     }
     children.iter().for_each(|child| flatten(child, &format!("{path}/"), lines));

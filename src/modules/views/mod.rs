@@ -49,7 +49,7 @@ struct Settings {
 enum Server {
     Srs,
     MediaMtx,
-    NodeMediaServer,
+    NodeMedia,
 }
 
 impl Module for Views {
@@ -102,7 +102,7 @@ impl Server {
         match self {
             Self::Srs => srs::question(path, cx),
             Self::MediaMtx => mediamtx::question(path),
-            Self::NodeMediaServer => node_media_server::question(path),
+            Self::NodeMedia => node_media_server::question(path),
         }
     }
 }
@@ -113,7 +113,7 @@ impl Settings {
         let server = |word: &String| match word.as_str() {
             "srs" => Server::Srs,
             "mediamtx" => Server::MediaMtx,
-            _ => Server::NodeMediaServer,
+            _ => Server::NodeMedia,
         };
         let base = location.path.trim_end_matches('/').to_owned();
         Some(Self { base, servers: node.args.iter().map(server).collect() })

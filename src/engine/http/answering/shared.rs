@@ -122,7 +122,7 @@ impl SharedAnswers {
 
     /// When the next answer need not be kept any more.
     pub fn next_end(&self) -> Option<Instant> {
-        self.entries.iter().filter_map(|entry| entry.kept_until()).min()
+        self.entries.iter().filter_map(Entry::kept_until).min()
     }
 
     /// The number of answers that are kept, and their bytes.
