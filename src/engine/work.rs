@@ -46,8 +46,8 @@ pub enum Action {
 ///
 /// 1. Every other step is input of a session with a role (`streaming`), if any waits.
 /// 2. What ends, in the order of the fields from `notices` to `done_exchanges`: it is soon done, and frees memory.
-/// 3. In rotation an HTTP answer to compose, input of an RTMP client without a role, and input of an HTTP client, so
-///    that none of the three waits until the others have nothing left.
+/// 3. In rotation an order of an operator, an HTTP answer to compose, input of an RTMP client without a role, and input
+///    of an HTTP client, so that none of the four waits until the others have nothing left.
 ///
 /// `dirty`, `needs_flush` and `actions` are no steps: net takes them by itself, and writes before it asks for a step.
 #[derive(Debug, Default)]
@@ -71,9 +71,6 @@ pub(super) struct Work {
     pub decided: VecDeque<(SessionId, Option<u16>)>,
     /// Sessions that end as their application or server is gone since a reload.
     pub gone: VecDeque<SessionId>,
-    /// What operators have asked for. A module adds at most [`COMPOSED_AT_ONCE`](crate::engine::COMPOSED_AT_ONCE) in a
-    /// step, and these steps come before its next.
-    pub orders: VecDeque<Order>,
     /// Publishers that modules have dismissed.
     pub dismissed: VecDeque<Endpoint>,
     /// Players that have got all that they asked for and leave their streams.
@@ -88,13 +85,15 @@ pub(super) struct Work {
     pub streaming: VecDeque<SessionId>,
     /// RTMP sessions without a role whose input waits: a flood of them delays no stream.
     pub joining: VecDeque<SessionId>,
+    /// What operators have asked for: at most as much as there are sessions, for each that has asked.
+    pub orders: VecDeque<Order>,
     /// HTTP answers that are being composed.
     pub composing: VecDeque<Composition>,
     /// HTTP sessions whose input waits.
     pub requesting: VecDeque<SessionId>,
     /// Whether the last step was taken from `streaming`.
     has_streamed: bool,
-    /// The one of the last three lists that is next.
+    /// The one of the last four lists that is next.
     rotation: u8,
 }
 
@@ -164,20 +163,20 @@ impl Work {
         }
         None.or_else(|| self.decided.pop_front().map(|(id, status)| Task::Decide(id, status)))
             .or_else(|| self.gone.pop_front().map(Task::EndGone))
-            .or_else(|| self.orders.pop_front().map(|order| Task::CarryOut(Box::new(order))))
             .or_else(|| self.dismissed.pop_front().map(Task::Dismiss))
             .or_else(|| self.finished.pop_front().map(Task::Complete))
             .or_else(|| self.ending.pop_front().map(Task::End))
             .or_else(|| self.lingering.pop_front().map(Task::Linger))
             .or_else(|| self.done_exchanges.pop_front().map(|exchange| Task::Account(Box::new(exchange))))
-            .or_else(|| (0..3).find_map(|_| self.in_rotation()))
+            .or_else(|| (0..4).find_map(|_| self.in_rotation()))
     }
 
     fn in_rotation(&mut self) -> Option<Task> {
-        self.rotation = (self.rotation + 1) % 3;
+        self.rotation = (self.rotation + 1) % 4;
         match self.rotation {
             0 => self.composing.pop_front().map(Task::Compose),
             1 => self.joining.pop_front().map(Task::Resume),
+            2 => self.orders.pop_front().map(|order| Task::CarryOut(Box::new(order))),
             _ => self.requesting.pop_front().map(Task::Resume),
         }
     }
@@ -187,7 +186,7 @@ impl Work {
         let lists = [&self.streaming, &self.joining, &self.requesting];
         let waits = lists.into_iter().any(|list| !list.is_empty());
         waits
-            || !self.composing.is_empty()
+            || !(self.composing.is_empty() && self.orders.is_empty())
             || self.is_ending()
             || !(self.dirty.is_empty() && self.actions.is_empty())
     }
@@ -200,7 +199,6 @@ impl Work {
             && self.answers.is_empty()
             && self.decided.is_empty()
             && self.gone.is_empty()
-            && self.orders.is_empty()
             && self.dismissed.is_empty()
             && self.finished.is_empty()
             && self.ending.is_empty()

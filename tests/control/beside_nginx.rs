@@ -63,6 +63,7 @@ const HARMLESS: &[&str] = &[
     "/control/drop/client?srv=1",
     "/control/drop/client?srv=2",
     "/control/drop/client?srv=x",
+    "/control/drop/client?srv=+1",
     "/control/drop/client?srv=",
     "/control/drop/subscriber",
     "/control/record/foo?name=a",

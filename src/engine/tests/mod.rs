@@ -165,7 +165,7 @@ impl World {
                 self.do_jobs();
             }
             let work = &self.engine.cx.work;
-            if !work.is_ending() && work.composing.is_empty() {
+            if !work.is_ending() && work.composing.is_empty() && work.orders.is_empty() {
                 let waiting = work.streaming.len() + work.joining.len() + work.requesting.len();
                 let left = resumes.get_or_insert(waiting);
                 let Some(fewer) = left.checked_sub(1) else { break };

@@ -1,7 +1,7 @@
 //! The arguments of a request, as nginx finds them (`ngx_http_arg`): the first of a name, whatever its case. nginx does not
 //! decode them, and scripts may write them either way: a text is meant as it is written, or decoded.
 
-use crate::engine::stream_name;
+use crate::engine::{StreamName, stream_name};
 use crate::http::path::unescape;
 
 /// The first argument of this name, as it is written.
@@ -31,6 +31,7 @@ const MAX_SHOWN: usize = 128;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text {
     raw: String,
+    /// The decoded text, if that is another one.
     decoded: Option<String>,
 }
 
@@ -49,9 +50,12 @@ impl Text {
         self.raw == text || self.decoded.as_deref() == Some(text)
     }
 
-    /// Whether it means the stream of this name.
-    pub fn is_stream(&self, name: &str) -> bool {
-        self.is(name) || stream_name(&self.raw).is_ok_and(|meant| meant.as_str() == name)
+    /// The names of the streams that it may mean.
+    pub fn streams(&self) -> Vec<StreamName> {
+        let mut names: Vec<_> =
+            StreamName::new(&self.raw).into_iter().chain(stream_name(&self.raw)).collect();
+        names.dedup();
+        names
     }
 }
 
@@ -92,9 +96,9 @@ mod tests {
             ("mp4:cam", "cam"),
             ("%D0%B0", "а"),
         ] {
-            assert!(Text::new(raw).is_stream(name), "{raw}");
+            assert!(Text::new(raw).streams().iter().any(|stream| stream.as_str() == name), "{raw}");
         }
         assert!(Text::new("a%zz").is("a%zz") && !Text::new("a+b").is("a b"));
-        assert!(!Text::new("%2563").is_stream("c"), "it is decoded once");
+        assert!(Text::new("%2563").streams().is_empty(), "it is decoded once");
     }
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::arguments::{Text, find};
-use crate::engine::{AppId, Ctx, Peer, SessionId, Stream, StreamId};
+use crate::engine::{AppId, Ctx, Peer, SessionId, Stream, StreamId, StreamName};
 
 /// The applications of an RTMP server, by name, in the order of the file.
 pub type Apps = Vec<(AppId, String)>;
@@ -13,8 +13,8 @@ pub type Apps = Vec<(AppId, String)>;
 pub struct Filter {
     /// The applications.
     apps: Vec<AppId>,
-    /// The stream; none for all.
-    name: Option<Text>,
+    /// The names of the stream; none for all streams.
+    names: Option<Vec<StreamName>>,
     /// The address of the client; none for all.
     address: Option<Text>,
     /// The number of the client by which statistics and logs know it; none for all.
@@ -34,32 +34,35 @@ impl Filter {
     pub fn read(query: &str, servers: &[Apps]) -> Option<Self> {
         let server = match find(query, "srv") {
             None => 0,
-            Some(text) => text.parse::<usize>().ok()?,
+            Some(text) => usize::try_from(number(text)?).ok()?,
         };
         let app = find(query, "app").filter(|app| !app.is_empty()).map(Text::new);
         let apps = servers.get(server).map(Vec::as_slice);
         // A configuration without any RTMP server has nobody to end.
         let apps = if server == 0 { apps.unwrap_or_default() } else { apps? };
         let is_meant = |(_, name): &&(AppId, String)| app.as_ref().is_none_or(|app| app.is(name));
-        let number = |text: &str| text.parse().map_or(ClientNumber::Nobody, ClientNumber::Of);
+        let client = |text: &str| number(text).map_or(ClientNumber::Nobody, ClientNumber::Of);
         Some(Self {
             apps: apps.iter().filter(is_meant).map(|(id, _)| *id).collect(),
-            name: find(query, "name").map(Text::new),
+            names: find(query, "name").map(|name| Text::new(name).streams()),
             address: find(query, "addr").map(Text::new),
-            client: find(query, "clientid").map(number),
+            client: find(query, "clientid").map(client),
         })
     }
 
     /// The streams that are meant, in the order of their applications and names.
     pub fn streams(&self, cx: &Ctx) -> Vec<StreamId> {
+        if let Some(names) = &self.names {
+            let of = |app| names.iter().filter_map(move |name| cx.streams.find(app, name));
+            return self.apps.iter().flat_map(|app| of(*app)).map(|stream| stream.id).collect();
+        }
         let place = |stream: &Stream| self.apps.iter().position(|app| *app == stream.app);
-        let is_meant = |stream: &&Stream| {
-            place(stream).is_some()
-                && self.name.as_ref().is_none_or(|name| name.is_stream(stream.name.as_str()))
-        };
-        let mut found: Vec<_> = cx.streams.iter().filter(is_meant).collect();
-        found.sort_by(|one, other| (place(one), one.name.as_str()).cmp(&(place(other), other.name.as_str())));
-        found.into_iter().map(|stream| stream.id).collect()
+        let placed = cx.streams.iter().filter_map(|stream| Some(((place(stream)?, &stream.name), stream.id)));
+        let mut found: Vec<_> = placed.collect();
+        found.sort_unstable_by(|((place, name), _), (other, _)| {
+            (place, name.as_str()).cmp(&(&other.0, other.1.as_str()))
+        });
+        found.into_iter().map(|(_, id)| id).collect()
     }
 
     /// Whether the client of a session is meant.
@@ -77,8 +80,13 @@ impl Filter {
     pub fn is_viewer(&self, app: AppId, name: &str) -> bool {
         self.address.is_none()
             && self.apps.contains(&app)
-            && self.name.as_ref().is_none_or(|text| text.is_stream(name))
+            && self.names.as_ref().is_none_or(|names| names.iter().any(|meant| meant.as_str() == name))
     }
+}
+
+/// A number as nginx reads it: digits alone.
+fn number(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Whether an address is meant, however it is written.

@@ -1,5 +1,5 @@
 //! The clients that are to be ended or moved: they are looked for in steps, and only when all are known something happens to
-//! them, in steps too. So nobody is met twice whom a redirect has moved on.
+//! them. So nobody is met twice whom a redirect has moved on, and who asks may leave meanwhile.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -38,8 +38,6 @@ pub struct Selection {
     /// Whom it is about: a session once if it is to be ended.
     found: Vec<Endpoint>,
     sessions: HashSet<SessionId>,
-    /// The number of those to whom it has happened.
-    done: usize,
 }
 
 impl Selection {
@@ -53,7 +51,6 @@ impl Selection {
             streams: None,
             found: Vec::new(),
             sessions: HashSet::new(),
-            done: 0,
         }
     }
 
@@ -82,18 +79,15 @@ impl Selection {
         true
     }
 
-    /// Does it to some of them; true if all are done.
-    fn act(&mut self, cx: &mut Ctx) -> bool {
-        let next: Vec<_> = self.found.iter().skip(self.done).take(COMPOSED_AT_ONCE).copied().collect();
-        for client in &next {
+    /// Has it happen to all of them, in steps of the engine's.
+    fn act(&self, cx: &mut Ctx) {
+        for client in &self.found {
             match &self.act {
                 Act::Drop => cx.kick(client.session, DROPPED),
                 Act::Redirect(Some(to)) => cx.redirect(*client, to),
                 Act::Redirect(None) => {}
             }
         }
-        self.done += next.len();
-        self.done == self.found.len()
     }
 
     /// Ends the viewer of HLS who has the number that is asked for: only so are viewers told apart, as they have no
@@ -108,11 +102,16 @@ impl Selection {
         viewer.is_some()
     }
 
-    fn finish(&mut self, cx: &mut Ctx) -> HttpReply {
+    fn finish(&self, cx: &mut Ctx) -> HttpReply {
+        if matches!(self.act, Act::Redirect(None)) && !self.found.is_empty() {
+            log::warn!("{}: there is no such name to go to", self.what);
+            return HttpReply::error(500);
+        }
         let is_drop_of_watchers = matches!(self.act, Act::Drop) && self.who.has_subscribers();
         let viewers = usize::from(self.found.is_empty() && is_drop_of_watchers && self.drop_viewer(cx));
-        let all = self.done + viewers;
+        let all = self.found.len() + viewers;
         log::info!("{} (clients: {all})", self.what);
+        self.act(cx);
         reply(all.to_string().as_bytes())
     }
 }
@@ -120,13 +119,6 @@ impl Selection {
 impl Compose for Selection {
     fn step(&mut self, cx: &mut Ctx) -> Composed {
         if self.search(cx) {
-            return Composed::Partly;
-        }
-        if matches!(self.act, Act::Redirect(None)) && !self.found.is_empty() {
-            log::warn!("{}: there is no such name to go to", self.what);
-            return Composed::Reply(HttpReply::error(500));
-        }
-        if !self.act(cx) {
             return Composed::Partly;
         }
         Composed::Reply(self.finish(cx))
