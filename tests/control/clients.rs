@@ -4,6 +4,7 @@ use std::process::Child;
 use std::time::Duration;
 
 use super::{Program, ask, publish};
+use crate::common::backend::{Answer, Backend};
 use crate::common::ffmpeg;
 use crate::common::http::get;
 use crate::common::player::Client;
@@ -112,4 +113,34 @@ fn a_viewer_of_hls_is_ended_by_its_number_and_refused_for_a_minute() {
     }
     assert_eq!(get(server.http(), list).status, 403);
     server.wait_log(&format!("live/cam: viewer {number} is ended: ended by an operator"));
+}
+
+#[test]
+fn a_backend_is_asked_about_the_new_name_and_a_no_leaves_the_client_where_it_is() {
+    let backend = Backend::start(|request| {
+        let is_allowed = request.field("name") != "secret";
+        Answer::Status(if request.field("call") == "publish" && !is_allowed { 403 } else { 200 })
+    });
+    let calls = format!("on_publish {url}; on_publish_done {url}", url = backend.url("/"));
+    let server = Server::start(&CONFIGURATION.replace("hls on;", &format!("{calls}; hls on;")));
+    let mut publisher = Client::publish(server.rtmp(), "a?key=k");
+    for (name, answer) in [("secret", "200 1"), ("b?key=other", "200 1")] {
+        let target = format!("/control/redirect/publisher?app=live&newname={name}");
+        assert_eq!(ask(server.http(), &target), answer);
+        backend.wait_for(|requests| requests.iter().any(|request| name.starts_with(request.field("name"))));
+    }
+    server.wait_log("publish live/secret refused");
+    server.wait_log("publish live/b");
+    publisher.send_metadata(1);
+    drop(publisher);
+    let requests = backend.wait_for(|requests| requests.len() >= 5);
+    let told: Vec<_> = requests
+        .iter()
+        .map(|request| {
+            format!("{} {} {}", request.field("call"), request.field("name"), request.field("key"))
+        })
+        .collect();
+    let expected =
+        ["publish a k", "publish secret ", "publish b other", "publish_done a k", "publish_done b other"];
+    assert_eq!(told, expected);
 }

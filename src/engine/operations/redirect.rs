@@ -13,6 +13,7 @@ use crate::engine::operations::order::Order;
 use crate::engine::request::{Refusal, Request, RequestKind};
 use crate::engine::rtmp::address::stream_name;
 use crate::engine::session::Life;
+use crate::engine::session::player::Player;
 use crate::engine::session::roles::SessionRole;
 use crate::engine::stream::Stream;
 use crate::engine::stream::name::StreamName;
@@ -59,6 +60,14 @@ impl Engine {
                 self.submit(request);
             }
             Err(error) => self.refuse(&request, &Refusal::of_request(error.to_string())),
+        }
+    }
+
+    /// The player of a message stream.
+    pub(in crate::engine) fn player_on(&self, endpoint: Endpoint) -> Option<Player> {
+        match self.cx.sessions.get(endpoint.session)?.roles.on(endpoint.msid)? {
+            SessionRole::Player(player) => Some(*player),
+            SessionRole::Publisher { .. } => None,
         }
     }
 

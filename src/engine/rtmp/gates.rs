@@ -215,7 +215,8 @@ impl Engine {
             }
             (&RequestKind::Play { msid, duration, after, .. }, Ok(name)) => {
                 let endpoint = Endpoint { session: id, msid };
-                if !self.grant_play(endpoint, app, (duration, after), &name) {
+                let before = if request.is_redirect { self.player_on(endpoint) } else { None };
+                if !self.grant_play(endpoint, app, (duration, after, before), &name) {
                     self.call_refused(request);
                 }
             }

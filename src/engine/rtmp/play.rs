@@ -24,13 +24,13 @@ const SEEK: Code = (Level::Status, "NetStream.Seek.Notify");
 const NOT_FOUND: Code = (Level::Error, "NetStream.Play.StreamNotFound");
 
 impl Engine {
-    /// Grants a `play`: the message stream becomes a player of the stream, and its earlier role ends. False if it is
-    /// refused, as nobody publishes the stream.
+    /// Grants a `play`: the message stream becomes a player of the stream, and its earlier role ends; `before` is the
+    /// player that it goes on as, if it is redirected. False if it is refused, as nobody publishes the stream.
     pub(in crate::engine) fn grant_play(
         &mut self,
         endpoint: Endpoint,
         app: AppId,
-        (duration, after): (Option<u32>, After),
+        (duration, after, before): (Option<u32>, After, Option<Player>),
         name: &StreamName,
     ) -> bool {
         let Endpoint { session: id, msid } = endpoint;
@@ -43,11 +43,16 @@ impl Engine {
             self.finish_if_idle(id, &reason);
             return false;
         }
+        let left_at = before.and_then(|before| self.cx.streams.get(before.stream())?.newest_time());
         self.leave(endpoint, LeaveReason::NextRequest);
         let live = self.cx.streams.find(app, name).is_some_and(Stream::is_live);
         let stream_id = self.cx.find_or_create_stream(app, name);
         let Some(session) = self.cx.sessions.get_mut(id) else { return false };
-        session.roles.add(SessionRole::Player(Player::new((stream_id, msid), duration, self.cx.now.instant)));
+        let mut player = Player::new((stream_id, msid), duration, self.cx.now.instant);
+        if let Some(before) = before {
+            player.continue_from(&before, left_at.unwrap_or_default());
+        }
+        session.roles.add(SessionRole::Player(player));
         self.cx.schedule_ping(id);
         let wait = if live { "" } else { ", not live yet" };
         self.cx.totals.plays += 1;

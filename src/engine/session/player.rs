@@ -91,6 +91,24 @@ impl Player {
         }
     }
 
+    /// Takes over what the client has asked for since it played another stream, which it has left at this time.
+    pub(in crate::engine) fn continue_from(&mut self, before: &Self, left_at: u64) {
+        for (track, before) in
+            [(&mut self.video, before.video), (&mut self.audio, before.audio), (&mut self.data, before.data)]
+        {
+            if before == TrackState::Off {
+                *track = before;
+            }
+        }
+        self.is_paused = before.is_paused;
+        self.limit = match before.limit {
+            PlayLimit::Timestamp(end) => {
+                PlayLimit::Duration(u32::try_from(end.saturating_sub(left_at)).unwrap_or(u32::MAX))
+            }
+            limit => limit,
+        };
+    }
+
     /// Applies the player's own command.
     pub(in crate::engine) fn apply(&mut self, control: &Control) {
         match *control {

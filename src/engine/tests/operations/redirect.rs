@@ -34,6 +34,39 @@ fn a_redirected_player_plays_the_other_stream() {
 }
 
 #[test]
+fn a_redirected_player_keeps_what_its_client_has_asked_for() {
+    let mut world = world("");
+    let (mut a, mut b) = (Client::publish(&mut world, "a"), Client::publish(&mut world, "b"));
+    let mut player = Client::connect(&mut world, "live");
+    // 400 ms of media.
+    player.command(
+        &mut world,
+        &["play".into(), 2.0.into(), Value::Null, "a".into(), (-2.0).into(), 400.0.into()],
+    );
+    for publisher in [&mut a, &mut b] {
+        publisher.frame(&mut world, Kind::Video, 1000, HEADER);
+        publisher.frame(&mut world, Kind::Audio, 1000, AUDIO_HEADER);
+    }
+    for time in 0..3 {
+        a.frame(&mut world, Kind::Video, 1000 + time * 100, KEY);
+    }
+    assert_eq!(player.media(&mut world).len(), 4);
+    player.command(&mut world, &["receiveAudio".into(), 0.0.into(), Value::Null, false.into()]);
+    player.command(&mut world, &["pause".into(), 0.0.into(), Value::Null, true.into(), 0.0.into()]);
+    redirect(&mut world, &player, "b");
+    b.frame(&mut world, Kind::Video, 9000, KEY);
+    assert!(player.media(&mut world).is_empty(), "it is paused");
+    player.command(&mut world, &["pause".into(), 0.0.into(), Value::Null, false.into(), 0.0.into()]);
+    for time in 0..5 {
+        b.frame(&mut world, Kind::Video, 9100 + time * 100, KEY);
+        b.frame(&mut world, Kind::Audio, 9100 + time * 100, AUDIO);
+    }
+    let media = player.media(&mut world);
+    let payloads: Vec<_> = media.iter().map(|(_, payload)| payload.as_slice()).collect();
+    assert_eq!(payloads, [HEADER, KEY, KEY], "no sound, and the rest of its 400 ms");
+}
+
+#[test]
 fn a_redirected_publisher_goes_on_under_the_other_name_with_its_headers() {
     let mut world = world("");
     let mut publisher = Client::publish(&mut world, "a");
