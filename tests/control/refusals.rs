@@ -85,19 +85,24 @@ fn any_method_acts_and_bodies_are_ignored() {
 }
 
 #[test]
-fn an_open_location_is_warned_of() {
-    let text = |rules: &str| {
-        format!(
-            "http {{ server {{ listen 127.0.0.1:0; location /control {{ rtmp_control all; {rules} }} }} }}"
-        )
-    };
+fn an_open_location_is_warned_of_and_one_that_does_nothing() {
     let folder = crate::common::Folder::new();
+    let said = |of_http: &str, of_location: &str| {
+        let file = folder.write(
+            "test.conf",
+            format!(
+                "http {{ {of_http} server {{ listen 127.0.0.1:0; location /control {{ {of_location} }} }} }}"
+            ),
+        );
+        stderr(&run(millstream().arg("-t").arg("-c").arg(file)))
+    };
     for (rules, warns) in
-        [("", true), ("allow local; deny all;", false), ("deny all;", false), ("auth_basic on;", true)]
+        [("", true), ("allow local; deny all;", false), ("deny all;", false), ("auth_basic off;", true)]
     {
-        let rules = if rules == "auth_basic on;" { "auth_basic off;" } else { rules };
-        let file = folder.write("test.conf", text(rules));
-        let output = run(millstream().arg("-t").arg("-c").arg(file));
-        assert_eq!(stderr(&output).contains("whoever reaches this location"), warns, "{rules}");
+        let said = said("", &format!("rtmp_control all; {rules}"));
+        assert_eq!(said.contains("whoever reaches this location"), warns, "{rules}");
+        assert!(!said.contains("does nothing"), "{rules}");
     }
+    assert!(said("rtmp_control all;", "").contains("here it does nothing: write it into a location"));
+    assert!(!said("rtmp_control off;", "rtmp_control off;").contains("rtmp_control"));
 }

@@ -108,12 +108,15 @@ impl Module for Control {
     }
 
     fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
+        let own: Vec<_> = config.locations.iter().flat_map(|location| location.scope.own(CONTROL)).collect();
+        let found = config.locations.iter().filter_map(|location| location.scope.find(CONTROL));
+        let is_idle = |node: &&conf::Node| !own.iter().any(|own| std::ptr::eq(*own, *node));
+        if let Some(node) = found.filter(|node| node.args != ["off"]).find(is_idle) {
+            probe.warn(node, "here it does nothing: write it into a location");
+        }
         for location in &config.locations {
-            let scope = &location.scope;
-            if let Some(node) = scope.own(CONTROL).next()
-                && Sections::read(scope) != Sections::default()
-                && !location.is_restricted
-            {
+            let is_open = Sections::read(&location.scope) != Sections::default() && !location.is_restricted;
+            if let Some(node) = location.scope.own(CONTROL).next().filter(|_| is_open) {
                 probe.warn(
                     node,
                     "whoever reaches this location may end streams: write \"allow local; deny all;\" beside \
