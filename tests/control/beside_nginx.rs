@@ -122,7 +122,7 @@ fn requests_have_the_same_answers_as_those_of_nginx_rtmp() {
     let expected = answers(&folder, addresses[0], addresses[2]);
     drop(nginx);
     let text = configuration(&self::folder(), [SocketAddr::from(([127, 0, 0, 1], 0)); 3]);
-    let server = Server::start_in(self::folder(), &format!("pid off; {}", text));
+    let server = Server::start_in(self::folder(), &format!("pid off; {text}"));
     let own = answers(&server.folder, server.rtmp[0], server.http());
     for (own, expected) in own.iter().zip(&expected) {
         assert_eq!(own, expected);

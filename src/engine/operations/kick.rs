@@ -71,6 +71,8 @@ impl Engine {
                 self.cx.tell_of_end(id, &role, why);
                 self.leave(Endpoint { session: id, msid: role.msid() }, LeaveReason::Ended);
             }
+            // Before its connect a client does not expect this.
+            None if session.client().is_none() => {}
             None => self.cx.status(Endpoint { session: id, msid: 0 }, CLOSED, why),
         }
         let is_open = |session: &&Session| session.life == Life::Open;

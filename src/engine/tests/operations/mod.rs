@@ -108,6 +108,15 @@ fn a_client_without_a_role_and_one_whose_request_waits_are_kicked_too() {
 }
 
 #[test]
+fn who_has_not_connected_to_an_application_is_closed_without_a_word() {
+    let mut world = world("");
+    let client = Client::open(&mut world);
+    world.engine.cx.kick(client.id, "no more");
+    world.end_turn();
+    assert!(!world.is_open(client.id) && world.take(client.id, usize::MAX).is_empty());
+}
+
+#[test]
 fn clients_are_kicked_while_the_server_drains() {
     let mut world = world("");
     let publisher = Client::publish(&mut world, "a");
