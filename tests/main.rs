@@ -5,6 +5,7 @@ mod common;
 mod access;
 mod access_guide;
 mod access_nginx;
+mod api;
 mod auth_basic;
 mod backend;
 mod callbacks;

@@ -25,6 +25,7 @@ use crate::engine::http::hosts::Hosts;
 use crate::engine::http::locations::Locations;
 use crate::engine::ids::{AppId, Endpoint, ListenerId, LocationId, ServerId, SessionId, StreamId};
 use crate::engine::jobs::Jobs;
+use crate::engine::limits::bans::Bans;
 use crate::engine::limits::budgets::Budgets;
 use crate::engine::limits::connections::{ConnectionLimits, Connections};
 use crate::engine::limits::descriptors::Descriptors;
@@ -155,6 +156,8 @@ pub struct Ctx {
     pub started: Now,
     /// Counts of refused connections, clients and publishers.
     pub refusals: Refusals,
+    /// Addresses that operators have banned.
+    pub bans: Bans,
     /// Wrong keys, signatures and passwords by origin.
     pub guesses: Guesses,
     /// The handling of panics, with their count.
@@ -216,6 +219,7 @@ impl Ctx {
             totals: Totals::default(),
             started: now,
             refusals: Refusals::default(),
+            bans: Bans::default(),
             guesses: Guesses::default(),
             connections: Connections::new(&config.limits),
             locations: Rc::new(Locations::new(config.ids.first_location(), &config.locations)),

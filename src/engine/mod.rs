@@ -67,6 +67,7 @@ pub use jobs::buffers::{Buffers, SharedBuffers};
 pub use jobs::chain::Chain;
 pub use jobs::handle::Handle;
 pub use jobs::{Failed, FinishedJob, Job, JobOwner, JobResult, Jobs, Lane, QueueFull};
+pub use limits::bans::{Ban, Banned, Bans, MAX_BANS};
 pub use limits::descriptors::Descriptors;
 pub use limits::guesses::{Guesses, Purpose};
 pub use limits::origin::Origin;

@@ -89,6 +89,15 @@ impl Ctx {
         debug_assert!(self.sessions.len() > 1 || self.connections.is_empty(), "nobody is left to be counted");
     }
 
+    /// Whether a peer may not have a stream now.
+    pub(in crate::engine) fn is_banned(&self, peer: Peer, (app, name): (AppId, &str)) -> bool {
+        if self.bans.is_empty() {
+            return false;
+        }
+        let app = self.apps.get(app).map_or("", |app| &app.name);
+        self.bans.time_left(peer, (app, name), self.now.instant).is_some()
+    }
+
     /// Makes a session a client of an application, and counts it.
     pub(in crate::engine) fn count_client(&mut self, id: SessionId, app: AppId) {
         let Some(state) = self.sessions.get_mut(id).and_then(Session::rtmp_mut) else { return };

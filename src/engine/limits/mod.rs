@@ -5,6 +5,7 @@
 //! memory and `relief` frees it; `guesses` slows down who shows wrong keys, by `tries`; `descriptors` divides the numbers of file descriptors.
 
 pub(in crate::engine) mod admission;
+pub(in crate::engine) mod bans;
 pub(in crate::engine) mod budgets;
 pub(in crate::engine) mod connections;
 pub(in crate::engine) mod descriptors;

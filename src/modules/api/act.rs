@@ -5,12 +5,13 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::engine::{
-    Answer, Ctx, Endpoint, HttpRequest, Session, SessionId, SessionRole, StreamId, stream_name,
+    Answer, Ban, Banned, Ctx, Endpoint, HttpRequest, MAX_BANS, Session, SessionId, SessionRole, StreamId,
+    stream_name,
 };
 
 use super::Api;
-use super::bans::{Ban, BanFacts, Banned, MOST, seconds};
 use super::body::{self, Kick, NewBan, Nothing, Redirect, Who};
+use super::facts::{BanFacts, seconds};
 use super::reply::{Fault, json_reply};
 use super::route::{Act, StreamPath};
 
@@ -203,8 +204,12 @@ impl Api {
             cx.kick(*session, &why);
         }
         let now = cx.now.instant;
-        let bans =
-            self.bans.iter(now).filter(|ban| ids.contains(&ban.id)).map(|ban| ban.facts(now)).collect();
+        let bans = cx
+            .bans
+            .iter(now)
+            .filter(|ban| ids.contains(&ban.id))
+            .map(|ban| BanFacts::new(ban, now))
+            .collect();
         let note = targets.note.filter(|_| ban.is_some());
         let kicked = Kicked { kicked: targets.sessions.len() + viewers, bans, note };
         Ok(Answer::Verbatim(json_reply(200, &kicked)))
@@ -217,13 +222,13 @@ impl Api {
         let stream = new.stream.as_deref().map(canonical_label).transpose()?;
         let id = self.add_ban(cx, (banned, stream), (time, &why), actor)?;
         let now = cx.now.instant;
-        let ban = self.bans.iter(now).find(|ban| ban.id == id).map(|ban| ban.facts(now));
+        let ban = cx.bans.iter(now).find(|ban| ban.id == id).map(|ban| BanFacts::new(ban, now));
         Ok(Answer::Verbatim(json_reply(201, &ban)))
     }
 
     fn add_ban(
         &mut self,
-        cx: &Ctx,
+        cx: &mut Ctx,
         (banned, stream): (Banned, Option<String>),
         (time, why): (Duration, &str),
         actor: &Actor,
@@ -233,21 +238,24 @@ impl Api {
             stream.as_ref().map_or("all streams".to_owned(), |stream| stream.escape_debug().to_string());
         let ban =
             Ban { id: 0, banned, stream, until: now + time, why: why.to_owned(), by: actor.name.clone() };
-        let Some(id) = self.bans.add(ban, now).map(|ban| ban.id) else {
-            return Err(Fault::new(409, format!("there are {MOST} bans, which is the most: lift one first")));
+        let Some(id) = cx.bans.add(ban, now).map(|ban| ban.id) else {
+            return Err(Fault::new(
+                409,
+                format!("there are {MAX_BANS} bans, which is the most: lift one first"),
+            ));
         };
         let reason = if why.is_empty() { String::new() } else { format!(": {}", why.escape_debug()) };
         actor.log(&format!("bans {banned} from {from} for {} s{reason}", seconds(time)));
         Ok(id)
     }
 
-    fn lift(&mut self, cx: &Ctx, id: u64, actor: &Actor) -> Result<Answer, Fault> {
+    fn lift(&mut self, cx: &mut Ctx, id: u64, actor: &Actor) -> Result<Answer, Fault> {
         let now = cx.now.instant;
-        let Some(ban) = self.bans.lift(id, now) else {
+        let Some(ban) = cx.bans.lift(id, now) else {
             return Err(Fault::not_found(format!("there is no ban {id}")));
         };
         actor.log(&format!("lifts the ban {id} on {}", ban.banned));
-        Ok(Answer::Verbatim(json_reply(200, &ban.facts(now))))
+        Ok(Answer::Verbatim(json_reply(200, &BanFacts::new(&ban, now))))
     }
 }
 

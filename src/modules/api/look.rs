@@ -6,7 +6,7 @@ use crate::engine::{Answer, Compose, Ctx, HttpRequest, SharedAnswer, SharedKey};
 
 use super::Api;
 use super::act::streams_of;
-use super::bans::BanFacts;
+use super::facts::BanFacts;
 use super::read::{Clients, OneClient, OneStream, Recorders, Status, Streams};
 use super::reply::{Fault, json_reply};
 use super::route::Read;
@@ -61,7 +61,7 @@ impl Api {
             Read::Index => return Ok(Answer::Verbatim(json_reply(200, &index(grant)))),
             // At most a thousand short ones.
             Read::Bans => {
-                let bans = AllBans { bans: self.bans.iter(now).map(|ban| ban.facts(now)).collect() };
+                let bans = AllBans { bans: cx.bans.iter(now).map(|ban| BanFacts::new(ban, now)).collect() };
                 return Ok(Answer::Verbatim(json_reply(200, &bans)));
             }
             Read::Status => Box::<Status>::default(),
@@ -71,7 +71,14 @@ impl Api {
                 Box::new(OneStream::new(first.ok_or_else(|| Fault::not_found("the stream has ended"))?))
             }
             Read::Clients => Box::new(Clients::new()),
-            Read::Client(id) => Box::new(OneClient::new(*id)),
+            Read::Client(id) => {
+                let is_there =
+                    cx.sessions.by_serial(*id).is_some() || cx.viewing.viewers.by_serial(*id).is_some();
+                if !is_there {
+                    return Err(Fault::not_found(format!("there is no client {id}")));
+                }
+                Box::new(OneClient::new(*id))
+            }
             Read::Recorders => Box::new(Recorders::new()),
         };
         // All who may read are told the same, but nothing older than the last action.

@@ -4,9 +4,9 @@
 //! in `read/`; what is done is the engine's operations. Every action is logged with who has asked for it.
 
 mod act;
-mod bans;
 mod body;
 mod directives;
+mod facts;
 mod look;
 mod operate;
 mod read;
@@ -26,7 +26,7 @@ use crate::engine::{
 };
 
 use act::Actor;
-use bans::{Bans, seconds};
+use facts::seconds;
 use reply::Fault;
 use route::Call;
 use settings::Settings;
@@ -36,7 +36,6 @@ use tokens::Grant;
 pub struct Api {
     /// None where there is no API.
     locations: ByLocation<Option<Rc<Settings>>>,
-    bans: Bans,
     /// Actions so far. Who reads after one is told what is there since.
     actions: u64,
 }
@@ -84,7 +83,7 @@ impl Module for Api {
 
     /// The name may change on the way through the gates, so it is compared at each.
     fn gate(&mut self, cx: &mut Ctx, request: &mut Request, _gate: Gate) -> Verdict {
-        if self.bans.is_empty() {
+        if cx.bans.is_empty() {
             return Verdict::Continue;
         }
         let peer = match &request.kind {
@@ -95,7 +94,7 @@ impl Module for Api {
             }
         };
         let (Some(peer), Some(app)) = (peer, cx.apps.get(request.app)) else { return Verdict::Continue };
-        match self.bans.time_left(peer, (&app.name, &request.name), cx.now.instant) {
+        match cx.bans.time_left(peer, (&app.name, &request.name), cx.now.instant) {
             Some(left) => {
                 let why = format!("your address is banned for another {} s", seconds(left));
                 Verdict::Deny(Refusal::of_client(why))

@@ -1,18 +1,17 @@
 //! Bans: addresses that may not publish, play or view for a time, everywhere or one stream.
 //!
-//! They are made and lifted by operators. They stay over a reload and go with the process. A ban on a proxy that tells
-//! of its clients is none on them, as they have their own addresses.
+//! They are made and lifted by a module for operators, which refuses requests to publish and play by them; viewers are
+//! refused in `viewing/gate.rs`. They stay over a reload and go with the process.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
-use crate::engine::{Network, Peer};
+use crate::engine::config::network::Network;
+use crate::engine::peer::Peer;
 
 /// The most bans: each request to publish or play is compared with all.
-pub const MOST: usize = 1024;
+pub const MAX_BANS: usize = 1024;
 
 /// The bits of an IPv6 address that count: a host there has as many addresses as it likes.
 const IPV6_BITS: u8 = 64;
@@ -61,53 +60,24 @@ impl fmt::Display for Banned {
 /// A ban.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ban {
+    /// The number; any for one that is to be added.
     pub id: u64,
+    /// Whom it is for.
     pub banned: Banned,
     /// "live/cam"; none for all streams.
     pub stream: Option<String>,
+    /// Its end.
     pub until: Instant,
+    /// The reason.
     pub why: String,
     /// Who has made it.
     pub by: String,
 }
 
-/// A ban as it is shown.
-#[derive(Debug, Serialize)]
-pub struct BanFacts<'a> {
-    pub id: u64,
-    /// The address or network.
-    pub address: String,
-    /// The stream; null for all.
-    pub stream: Option<&'a str>,
-    /// The rest of its time, seconds.
-    pub ends_in: u64,
-    pub why: &'a str,
-    pub by: &'a str,
-}
-
-impl Ban {
-    /// What is shown of it.
-    pub fn facts(&self, now: Instant) -> BanFacts<'_> {
-        BanFacts {
-            id: self.id,
-            address: self.banned.to_string(),
-            stream: self.stream.as_deref(),
-            ends_in: seconds(self.until.saturating_duration_since(now)),
-            why: &self.why,
-            by: &self.by,
-        }
-    }
-}
-
-/// Whole seconds, rounded up.
-pub fn seconds(time: Duration) -> u64 {
-    time.as_secs() + u64::from(time.subsec_nanos() > 0)
-}
-
 /// All bans, in the order in which they were made.
 #[derive(Debug, Default)]
 pub struct Bans {
-    /// At most [`MOST`].
+    /// At most [`MAX_BANS`].
     all: Vec<Ban>,
     last_id: u64,
 }
@@ -117,7 +87,7 @@ impl Bans {
     pub fn add(&mut self, ban: Ban, now: Instant) -> Option<&Ban> {
         self.all.retain(|other| other.until > now);
         self.all.retain(|other| (other.banned, &other.stream) != (ban.banned, &ban.stream));
-        if self.all.len() >= MOST {
+        if self.all.len() >= MAX_BANS {
             return None;
         }
         self.last_id += 1;
@@ -202,13 +172,13 @@ mod tests {
     fn a_ban_for_the_same_replaces_the_one_before_and_there_are_at_most_1024() {
         let (mut bans, now) = (Bans::default(), Instant::now());
         let later = now + Duration::from_secs(60);
-        for number in 0..MOST {
+        for number in 0..MAX_BANS {
             let address = format!("10.0.{}.{}", number / 256, number % 256);
             assert!(bans.add(ban(&address, None, later), now).is_some());
         }
         assert!(bans.add(ban("192.0.2.7", None, later), now).is_none());
         let again = bans.add(ban("10.0.0.0", None, later), now).map(|ban| ban.id);
-        assert_eq!(again, Some(MOST as u64 + 1));
+        assert_eq!(again, Some(MAX_BANS as u64 + 1));
         assert!(bans.lift(1, now).is_none() && bans.lift(2, now).is_some());
         assert!(bans.add(ban("192.0.2.7", None, later), now).is_some());
         assert!(bans.add(ban("192.0.2.8", None, later), later).is_some(), "bans that are over make room");
