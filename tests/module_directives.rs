@@ -13,7 +13,7 @@ use millstream::{engine, modules};
 const ENGINE: [&str; 4] = ["core", "memory", "connections", "streams"];
 
 /// Words that are directives of another module, but mean something else where they stand.
-const OTHER_WORDS: [(&str, &str); 12] = [
+const OTHER_WORDS: [(&str, &str); 13] = [
     // Fields of callbacks, and nginx's words for kinds of publishing.
     ("notify/event.rs", "recorder"),
     ("notify/event.rs", "live"),
@@ -25,6 +25,8 @@ const OTHER_WORDS: [(&str, &str); 12] = [
     // A part of nginx's URLs.
     ("control/mod.rs", "record"),
     ("control/command.rs", "record"),
+    // A part of a path of the API.
+    ("api/route.rs", "record"),
     // A word of health, and values of labels.
     ("metrics/mod.rs", "live"),
     ("metrics/server.rs", "live"),

@@ -264,6 +264,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::ctl::options::Whom;
 
     #[test]
     fn streams_have_a_line_each_and_their_warnings_stand_below() {
@@ -309,8 +310,7 @@ live/cam: HLS\\u{1b} has no URL
 
     #[test]
     fn an_action_says_what_it_has_done() {
-        let kick =
-            Command::Kick { whom: super::super::options::Whom::Client(7), ban: None, why: None, who: None };
+        let kick = Command::Kick { whom: Whom::Client(7), ban: None, why: None, who: None };
         let ban = json!({"id": 3, "address": "192.0.2.7", "stream": "live/cam", "ends_in": 600});
         assert_eq!(
             answer(&kick, &json!({"kicked": 1, "bans": [ban]})),

@@ -205,7 +205,10 @@ fn collect(folder: &FilePath, src: &FilePath, files: &mut Vec<(String, String)>)
     }
 }
 
-/// The program's files lie beside lib.rs, the library's in folders.
+/// The folders of the program.
+const PROGRAM_FOLDERS: [&str; 1] = ["ctl/"];
+
+/// The program's files lie beside lib.rs or in a folder of its own, the library's in all other folders.
 fn module_of(file: &str) -> Path {
     let path = file.trim_end_matches(".rs");
     let path = path.strip_suffix("/mod").unwrap_or(path);
@@ -213,7 +216,9 @@ fn module_of(file: &str) -> Path {
     match path {
         "lib" => vec![LIBRARY.to_owned()],
         "main" => vec!["main".to_owned()],
-        _ if file.contains('/') => std::iter::once(LIBRARY.to_owned()).chain(segments).collect(),
+        _ if file.contains('/') && !PROGRAM_FOLDERS.iter().any(|folder| file.starts_with(folder)) => {
+            std::iter::once(LIBRARY.to_owned()).chain(segments).collect()
+        }
         _ => std::iter::once("main".to_owned()).chain(segments).collect(),
     }
 }

@@ -4,8 +4,6 @@ use serde::Serialize;
 
 use crate::engine::{Answer, Compose, Ctx, HttpRequest, SharedAnswer, SharedKey};
 
-use super::Api;
-use super::act::streams_of;
 use super::facts::BanFacts;
 use super::read::{Clients, OneClient, OneStream, Recorders, Status, Streams};
 use super::reply::{Fault, json_reply};
@@ -47,48 +45,41 @@ struct AllBans<'a> {
     bans: Vec<BanFacts<'a>>,
 }
 
-impl Api {
-    /// Answers what is asked for; `grant` is what whoever asks may do.
-    pub(super) fn read(
-        &self,
-        cx: &Ctx,
-        request: &HttpRequest,
-        read: &Read,
-        grant: Grant,
-    ) -> Result<Answer, Fault> {
-        let now = cx.now.instant;
-        let composer: Box<dyn Compose> = match read {
-            Read::Index => return Ok(Answer::Verbatim(json_reply(200, &index(grant)))),
-            // At most a thousand short ones.
-            Read::Bans => {
-                let bans = AllBans { bans: cx.bans.iter(now).map(|ban| BanFacts::new(ban, now)).collect() };
-                return Ok(Answer::Verbatim(json_reply(200, &bans)));
+/// Answers what is asked for; `grant` is what whoever asks may do, and `actions` the number of actions so far.
+pub fn read(
+    cx: &Ctx,
+    request: &HttpRequest,
+    read: &Read,
+    (grant, actions): (Grant, u64),
+) -> Result<Answer, Fault> {
+    let now = cx.now.instant;
+    let composer: Box<dyn Compose> = match read {
+        Read::Index => return Ok(Answer::Verbatim(json_reply(200, &index(grant)))),
+        // At most a thousand short ones.
+        Read::Bans => {
+            let bans = AllBans { bans: cx.bans.iter(now).map(|ban| BanFacts::new(ban, now)).collect() };
+            return Ok(Answer::Verbatim(json_reply(200, &bans)));
+        }
+        Read::Status => Box::<Status>::default(),
+        Read::Streams => Box::new(Streams::new()),
+        Read::Stream(path) => {
+            let first = path.find(cx)?.into_iter().next();
+            Box::new(OneStream::new(first.ok_or_else(|| Fault::not_found("the stream has ended"))?))
+        }
+        Read::Clients => Box::new(Clients::new()),
+        Read::Client(id) => {
+            let is_there =
+                cx.sessions.by_serial(*id).is_some() || cx.viewing.viewers.by_serial(*id).is_some();
+            if !is_there {
+                return Err(Fault::not_found(format!("there is no client {id}")));
             }
-            Read::Status => Box::<Status>::default(),
-            Read::Streams => Box::new(Streams::new()),
-            Read::Stream(path) => {
-                let first = streams_of(cx, path)?.into_iter().next();
-                Box::new(OneStream::new(first.ok_or_else(|| Fault::not_found("the stream has ended"))?))
-            }
-            Read::Clients => Box::new(Clients::new()),
-            Read::Client(id) => {
-                let is_there =
-                    cx.sessions.by_serial(*id).is_some() || cx.viewing.viewers.by_serial(*id).is_some();
-                if !is_there {
-                    return Err(Fault::not_found(format!("there is no client {id}")));
-                }
-                Box::new(OneClient::new(*id))
-            }
-            Read::Recorders => Box::new(Recorders::new()),
-        };
-        // All who may read are told the same, but nothing older than the last action.
-        let key = SharedKey {
-            module: "api",
-            location: request.location,
-            what: format!("{read:?} {}", self.actions),
-        };
-        Ok(Answer::Shared(SharedAnswer { key, composer }))
-    }
+            Box::new(OneClient::new(*id))
+        }
+        Read::Recorders => Box::new(Recorders::new()),
+    };
+    // All who may read are told the same, but nothing older than the last action.
+    let key = SharedKey { module: "api", location: request.location, what: format!("{read:?} {}", actions) };
+    Ok(Answer::Shared(SharedAnswer { key, composer }))
 }
 
 fn index(grant: Grant) -> Index {

@@ -4,6 +4,7 @@
 //! in `read/`; what is done is the engine's operations. Every action is logged with who has asked for it.
 
 mod act;
+mod actor;
 mod body;
 mod directives;
 mod facts;
@@ -25,10 +26,10 @@ use crate::engine::{
     RequestKind, Verdict,
 };
 
-use act::Actor;
+use actor::Actor;
 use facts::seconds;
 use reply::Fault;
-use route::Call;
+use route::{Act, Call};
 use settings::Settings;
 use tokens::Grant;
 
@@ -70,6 +71,7 @@ impl Module for Api {
 
     fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
         tokens::probe(config, probe);
+        settings::probe(config, probe);
     }
 
     fn adopt(&mut self, _cx: &mut Ctx, next: Box<dyn Any>) {
@@ -116,7 +118,7 @@ impl Api {
         let call = Call::of(&settings.base, &request.head.path, &request.head.method)?;
         let grant = token.map_or(settings.open_for, |token| token.grant);
         match call {
-            Call::Read(read) => self.read(cx, request, &read, grant),
+            Call::Read(read) => look::read(cx, request, &read, (grant, self.actions)),
             Call::Act(act) => {
                 if grant != Grant::Act {
                     return Err(Fault::new(403, denial(token.is_some())));
@@ -124,8 +126,27 @@ impl Api {
                 body::check(request)?;
                 self.actions += 1;
                 let actor = Actor { name: settings.name_of(request, token), session: request.session };
-                self.act(cx, request, &act, &actor)
+                begin(cx, request, &act, &actor)
             }
+        }
+    }
+}
+
+/// Does what a request asks for, or begins to.
+fn begin(cx: &mut Ctx, request: &HttpRequest, act: &Act, actor: &Actor) -> Result<Answer, Fault> {
+    match act {
+        Act::KickClient(id) => act::kick_client(cx, *id, &body::read(request)?, actor),
+        Act::KickStream(path) => act::kick_stream(cx, path, &body::read(request)?, actor),
+        Act::Redirect(id) => act::redirect(cx, *id, &body::read(request)?, actor),
+        Act::Ban => act::ban(cx, &body::read(request)?, actor),
+        Act::Lift(id) => {
+            body::read::<body::Nothing>(request)?;
+            act::lift(cx, *id, actor)
+        }
+        Act::Record(path) => operate::record(cx, request, path, &body::read(request)?, actor),
+        Act::Reload => {
+            body::read::<body::Nothing>(request)?;
+            operate::reload(request, actor)
         }
     }
 }

@@ -7,8 +7,7 @@ use serde::Serialize;
 
 use crate::engine::{Answer, Ctx, HttpRequest, Operation, OperationResult, RecordResult, StreamId};
 
-use super::Api;
-use super::act::{Actor, streams_of};
+use super::actor::Actor;
 use super::body::{Record, RecordAction};
 use super::reply::{Fault, json_reply};
 use super::route::StreamPath;
@@ -39,54 +38,46 @@ struct Reloaded<'a> {
     text: &'a str,
 }
 
-impl Api {
-    /// Starts or stops a recorder of a stream.
-    pub(super) fn record(
-        cx: &Ctx,
-        request: &HttpRequest,
-        path: &StreamPath,
-        body: &Record,
-        actor: &Actor,
-    ) -> Result<Answer, Fault> {
-        let (recorder, start) = (body.recorder.as_str(), body.action == RecordAction::Start);
-        match request.findings.find(|_: &OperationResult| true) {
-            None => {
-                let streams = streams_of(cx, path)?;
-                if recorder.len() > MAX_RECORDER {
-                    return Err(no_recorder(recorder, ""));
-                }
-                let verb = if start { "starts" } else { "stops" };
-                let which = match recorder {
-                    "" => "the recorder".to_owned(),
-                    name => format!("the recorder {}", name.escape_debug()),
-                };
-                actor.log(&format!(
-                    "{verb} {which} of {}/{}",
-                    path.app.escape_debug(),
-                    path.name.escape_debug()
-                ));
-                let recorder = recorder.to_owned();
-                Ok(Answer::Operate(Operation::Record { streams, recorder, start }))
+/// Starts or stops a recorder of a stream.
+pub fn record(
+    cx: &Ctx,
+    request: &HttpRequest,
+    path: &StreamPath,
+    body: &Record,
+    actor: &Actor,
+) -> Result<Answer, Fault> {
+    let (recorder, start) = (body.recorder.as_str(), body.action == RecordAction::Start);
+    match request.findings.find(|_: &OperationResult| true) {
+        None => {
+            let streams = path.find(cx)?;
+            if recorder.len() > MAX_RECORDER {
+                return Err(no_recorder(recorder, ""));
             }
-            Some(OperationResult::Record(results)) => recorded(cx, results, (recorder, start)),
-            Some(OperationResult::Reload(_) | OperationResult::Busy) => Err(busy()),
+            let verb = if start { "starts" } else { "stops" };
+            let which = match recorder {
+                "" => "the recorder".to_owned(),
+                name => format!("the recorder {}", name.escape_debug()),
+            };
+            actor.log(&format!("{verb} {which} of {}/{}", path.app.escape_debug(), path.name.escape_debug()));
+            let recorder = recorder.to_owned();
+            Ok(Answer::Operate(Operation::Record { streams, recorder, start }))
         }
+        Some(OperationResult::Record(results)) => recorded(cx, results, (recorder, start)),
+        Some(OperationResult::Reload(_) | OperationResult::Busy) => Err(busy()),
     }
+}
 
-    /// Has the configuration read again.
-    pub(super) fn reload(request: &HttpRequest, actor: &Actor) -> Result<Answer, Fault> {
-        match request.findings.find(|_: &OperationResult| true) {
-            None => {
-                actor.log("reloads the configuration");
-                Ok(Answer::Operate(Operation::Reload))
-            }
-            Some(OperationResult::Reload(Ok(text))) => {
-                Ok(Answer::Verbatim(json_reply(200, &Reloaded { text })))
-            }
-            // Its text has a line for each error.
-            Some(OperationResult::Reload(Err(why))) => Err(Fault::new(422, why.clone())),
-            Some(OperationResult::Record(_) | OperationResult::Busy) => Err(busy()),
+/// Has the configuration read again.
+pub fn reload(request: &HttpRequest, actor: &Actor) -> Result<Answer, Fault> {
+    match request.findings.find(|_: &OperationResult| true) {
+        None => {
+            actor.log("reloads the configuration");
+            Ok(Answer::Operate(Operation::Reload))
         }
+        Some(OperationResult::Reload(Ok(text))) => Ok(Answer::Verbatim(json_reply(200, &Reloaded { text }))),
+        // Its text has a line for each error.
+        Some(OperationResult::Reload(Err(why))) => Err(Fault::new(422, why.clone())),
+        Some(OperationResult::Record(_) | OperationResult::Busy) => Err(busy()),
     }
 }
 

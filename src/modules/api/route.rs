@@ -1,5 +1,6 @@
 //! What a request asks for: by its method, and its path below the location's.
 
+use crate::engine::{Ctx, StreamId, stream_name};
 use crate::http::Method;
 
 use super::reply::Fault;
@@ -127,6 +128,20 @@ fn is_stream(parts: &[&str]) -> bool {
 }
 
 impl StreamPath {
+    /// Its streams, one for each server that has the application. None is an error.
+    pub fn find(&self, cx: &Ctx) -> Result<Vec<StreamId>, Fault> {
+        let name = stream_name(&self.name);
+        let name = name.map_err(|why| Fault::not_found(format!("there is no such stream: {why}")))?;
+        let apps = cx.apps.iter().filter(|(_, app)| app.name == self.app);
+        let streams: Vec<_> =
+            apps.filter_map(|(app, _)| cx.streams.find(app, &name)).map(|stream| stream.id).collect();
+        if streams.is_empty() {
+            let why = format!("there is no stream {}/{name} now", self.app.escape_debug());
+            return Err(Fault::not_found(why));
+        }
+        Ok(streams)
+    }
+
     fn of(parts: &[&str]) -> Self {
         let (name, app) = parts.split_last().unwrap_or((&"", &[]));
         Self { app: app.join("/"), name: (*name).to_owned() }

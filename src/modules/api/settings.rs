@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::auth::secret::Hasher;
 use crate::conf::{Error, Faults};
-use crate::engine::{HttpRequest, Location};
+use crate::engine::{Config, HttpRequest, Location, Probe};
 
 use super::tokens::{Grant, Token, Tokens};
 
@@ -48,6 +48,29 @@ impl Settings {
             (None, Some(user)) => user.escape_debug().to_string(),
             (None, None) if self.is_socket => "the control socket".to_owned(),
             (None, None) => request.peer.host(),
+        }
+    }
+}
+
+/// Warns of locations that tell or do more than is meant.
+pub fn probe(config: &Config<'_>, probe: &mut Probe) {
+    for location in config.locations.iter().filter(|location| !location.is_control && !location.is_restricted)
+    {
+        let Some(node) = location.scope.find("millstream_api") else { continue };
+        if !location.scope.all("api_token").is_empty() {
+            continue;
+        }
+        match location.scope.text("millstream_api").as_str() {
+            "act" => probe.warn(
+                node,
+                "everybody may kick clients and reload here: write \"allow local; deny all;\", or use api_token",
+            ),
+            "on" => probe.warn(
+                node,
+                "everybody may read here who publishes and plays, with their addresses: write \"allow local; deny all;\", \
+                 or use api_token",
+            ),
+            _ => {}
         }
     }
 }
