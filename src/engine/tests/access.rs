@@ -44,18 +44,23 @@ fn config(directives: &str) -> String {
     CONFIG.replace("application live { live on; }", &format!("application live {{ live on; {directives} }}"))
 }
 
+/// The place behind the module that looks at keys.
+fn behind_access(modules: &[Box<dyn Module>]) -> usize {
+    modules.iter().position(|module| module.name() == "access").unwrap() + 1
+}
+
 impl Setup {
     fn new(directives: &str) -> Self {
         let witness = Witness::default();
         let seen = Rc::clone(&witness.0);
         let mut modules = table();
-        modules.insert(1, Box::new(witness));
+        modules.insert(behind_access(&modules), Box::new(witness));
         Self { world: World::configured(modules, &config(directives)), seen }
     }
 
     fn reload(&mut self, directives: &str) {
         let mut modules = table();
-        modules.insert(1, Box::new(Witness::default()));
+        modules.insert(behind_access(&modules), Box::new(Witness::default()));
         self.world.reload_with(modules, &config(directives));
     }
 
