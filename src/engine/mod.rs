@@ -363,7 +363,7 @@ impl Engine {
             Some(most) => session.out.write_at_most(most, write)?,
         };
         session.bytes_out += count as u64;
-        self.cx.totals.bytes_out.add(count as u64, now.instant);
+        self.cx.totals.bytes_out.add(count as u64);
         session.last_output = now.instant;
         let next_due = match session.protocol {
             ProtocolState::Rtmp(_) | ProtocolState::HttpClient(_) => None,
@@ -547,10 +547,11 @@ impl Engine {
         self.cx.panics.add(count);
     }
 
-    /// Counts a turn of net's loop: how long it took.
+    /// Counts a turn of net's loop that began at `now`: how long it took.
     pub fn note_turn(&mut self, time: Duration, now: Instant) {
         self.cx.totals.turns.observe(time);
         self.cx.totals.longest_turn.note(time, now);
+        self.cx.totals.note_rates(now);
     }
 
     /// Notes how long a session has waited that was ready to be served.

@@ -333,7 +333,7 @@ impl FrameFanout {
             (TrackState::Running, _) => room != Room::None,
         };
         if !sends {
-            player.lose(kind, role);
+            queue.lose(kind, role);
             return ControlFlow::Continue(());
         }
         player.take(kind, self.frame.timestamp);

@@ -24,7 +24,7 @@ impl Engine {
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.last_input = now.instant;
         session.bytes_in += bytes.len() as u64;
-        self.cx.totals.bytes_in.add(bytes.len() as u64, now.instant);
+        self.cx.totals.bytes_in.add(bytes.len() as u64);
         self.contain_for(id, |engine| engine.process(id, bytes));
         self.cx.count_input(id);
         self.cx.schedule_unsolicited(id);
@@ -34,7 +34,7 @@ impl Engine {
     pub fn postpone(&mut self, id: SessionId, bytes: &[u8]) {
         let Some(session) = self.cx.sessions.get_mut(id).filter(|_| !bytes.is_empty()) else { return };
         session.bytes_in += bytes.len() as u64;
-        self.cx.totals.bytes_in.add(bytes.len() as u64, self.cx.now.instant);
+        self.cx.totals.bytes_in.add(bytes.len() as u64);
         session.pending.extend_from_slice(bytes);
         session.has_more_input = true;
         self.cx.count_input(id);

@@ -247,9 +247,18 @@ pub struct PlayerQueue<'a> {
     /// The player.
     pub player: &'a mut Player,
     pub(in crate::engine) out: &'a mut OutQueue,
+    /// Frames that were left out.
+    pub(in crate::engine) lost: u64,
 }
 
 impl PlayerQueue<'_> {
+    /// Notes that a frame is left out, see [`Player::lose`].
+    #[inline]
+    pub fn lose(&mut self, kind: Kind, role: Role) {
+        self.player.lose(kind, role);
+        self.lost += 1;
+    }
+
     /// Queues a frame.
     pub fn send(&mut self, frame: &Rc<Frame>) {
         self.out.push_frame_on(self.player.msid, frame);

@@ -84,7 +84,7 @@ impl Ctx {
         let Some(player) = session.roles.player_mut(endpoint.msid) else { return };
         let stream = player.stream();
         let (messages, bytes) = (session.out.len(), session.out.bytes());
-        offer(&mut PlayerQueue { player, out: &mut session.out });
+        offer(&mut PlayerQueue { player, out: &mut session.out, lost: 0 });
         self.totals.frames_out += session.out.len().saturating_sub(messages) as u64;
         if let Some(stream) = self.streams.get_mut(stream) {
             let bytes = session.out.bytes().saturating_sub(bytes);
@@ -200,13 +200,13 @@ impl FanOut<'_> {
         let before = session.out.len();
         let flush_at = FLUSH_AT + session.out.allowance().messages;
         let Some(state) = session.roles.player_mut(player.msid) else { return };
-        let mut queue = PlayerQueue { player: state, out: &mut session.out };
-        let dropped = queue.player.dropped();
+        let mut queue = PlayerQueue { player: state, out: &mut session.out, lost: 0 };
         if offer(&mut queue).is_break() && queue.player.finish() {
             self.work.finished.push_back(player);
         }
-        self.dropped += queue.player.dropped() - dropped;
-        self.sent += u64::from(session.out.len() > before);
+        // Done for each player and frame; neither can overflow.
+        self.dropped = self.dropped.wrapping_add(queue.lost);
+        self.sent = self.sent.wrapping_add(u64::from(session.out.len() > before));
         if !self.buffer.is_zero() && session.out.len() < session.out.limits().cork as usize {
             self.is_buffering = true;
         } else if !session.out.is_empty() {

@@ -10,21 +10,32 @@ use crate::engine::statistics::histogram::Histogram;
 use crate::engine::statistics::longest::Longest;
 use crate::engine::statistics::rate::Rate;
 
-/// A number that only grows, and how fast it does.
+/// A number that only grows, and how fast it does. Counting is done for each player and frame, so the rate gets what has
+/// come once a turn.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Counted {
     /// All of it since the start.
     pub total: u64,
-    /// How much a second.
-    pub rate: Rate,
+    /// The part of it that the rate has got.
+    noted: u64,
+    rate: Rate,
 }
 
 impl Counted {
     /// Counts more.
     #[inline]
-    pub fn add(&mut self, amount: u64, now: Instant) {
-        self.total += amount;
-        self.rate.add(amount, now);
+    pub(in crate::engine) fn add(&mut self, amount: u64) {
+        self.total = self.total.wrapping_add(amount);
+    }
+
+    fn note(&mut self, now: Instant) {
+        self.rate.add(self.total.wrapping_sub(self.noted), now);
+        self.noted = self.total;
+    }
+
+    /// How much a second.
+    pub fn per_second(&self, now: Instant) -> u64 {
+        self.rate.per_second(now)
     }
 }
 
@@ -74,6 +85,12 @@ pub struct Totals {
 }
 
 impl Totals {
+    /// Gives the rates what has been counted since the last time.
+    pub(in crate::engine) fn note_rates(&mut self, now: Instant) {
+        self.bytes_in.note(now);
+        self.bytes_out.note(now);
+    }
+
     /// Counts a connection that was accepted.
     pub(in crate::engine) fn count_connection(&mut self, protocol: Protocol) {
         match protocol {

@@ -243,7 +243,7 @@ fn the_status_has_the_numbers_of_the_server() {
         ("/plays", json!(1)),
         ("/frames/received", json!(totals.frames_in)),
         ("/frames/sent", json!(totals.frames_out)),
-        ("/traffic/bits_in_per_second", json!(8 * totals.bytes_in.rate.per_second(now))),
+        ("/traffic/bits_in_per_second", json!(8 * totals.bytes_in.per_second(now))),
         ("/errors/lost_publishers", json!(0)),
         ("/http/requests", json!(1)),
     ] {

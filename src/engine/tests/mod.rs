@@ -190,6 +190,8 @@ impl World {
     }
 
     fn pass_time(&mut self, time: Duration) {
+        // As net does at the end of each turn.
+        self.engine.cx.totals.note_rates(self.now.instant);
         self.now = Now { instant: self.now.instant + time, wall: self.now.wall + time };
         while self.engine.expire(self.now) {}
         self.end_turn();

@@ -145,6 +145,10 @@ fn what_comes_and_goes_is_counted_for_the_whole_server() {
     assert_eq!(cx.totals.bytes_in.total, sum(|session| session.bytes_in));
     assert_eq!(cx.totals.bytes_out.total, sum(|session| session.bytes_out));
     assert_eq!(cx.started.instant, world.now.instant);
+    let sent = cx.totals.bytes_out.total;
+    world.pass(1);
+    let (totals, now) = (&world.engine.cx.totals, world.now.instant);
+    assert_eq!(totals.bytes_out.per_second(now), sent, "all of it in the first second");
 }
 
 #[test]

@@ -103,8 +103,8 @@ impl ServerFacts {
             pid: std::process::id(),
             uptime: now.saturating_duration_since(cx.started.instant).as_secs(),
             accepted: cx.totals.rtmp_connections,
-            input: Flow { bytes: input.total, rate: 8 * input.rate.per_second(now) },
-            output: Flow { bytes: output.total, rate: 8 * output.rate.per_second(now) },
+            input: Flow { bytes: input.total, rate: 8 * input.per_second(now) },
+            output: Flow { bytes: output.total, rate: 8 * output.per_second(now) },
         }
     }
 }

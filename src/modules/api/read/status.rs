@@ -249,8 +249,8 @@ fn traffic(cx: &Ctx, received: &Counted, sent: &Counted) -> Traffic {
     Traffic {
         bytes_in: received.total,
         bytes_out: sent.total,
-        bits_in_per_second: bits(received.rate.per_second(now)),
-        bits_out_per_second: bits(sent.rate.per_second(now)),
+        bits_in_per_second: bits(received.per_second(now)),
+        bits_out_per_second: bits(sent.per_second(now)),
     }
 }
 
