@@ -8,6 +8,7 @@ use super::tree::Element;
 use crate::common::captures::{Capture, Form};
 use crate::common::ffmpeg::{self, Tracks};
 use crate::common::http::Connection;
+use crate::common::media;
 use crate::common::player::Client;
 use crate::common::{Server, wait};
 
@@ -159,4 +160,23 @@ fn the_json_is_well_formed_and_has_the_same_numbers() {
     let stream = tree.stream("live", "both").unwrap();
     assert_eq!(both["bytes_in"].to_string(), stream.text_at("bytes_in"));
     assert!(root["uptime"].is_u64() && root["bytes_in"].as_u64() > Some(1000));
+}
+
+#[test]
+fn viewers_of_hls_are_counted_beside_the_clients() {
+    let server = Server::start(
+        "rtmp { server { listen 127.0.0.1:0; application live { live on; hls on; hls_path FOLDER/hls; hls_fragment 1s; }
+                         application plain { live on; } } }
+         http { server { listen 127.0.0.1:0; location /hls { alias FOLDER/hls; } location /stat { rtmp_stat all; } } }",
+    );
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    publisher.send_all(&media::video_only(0, 5000));
+    let _plain = Client::try_publish(server.rtmp(), "plain", "cam").unwrap();
+    wait("the playlist", || Connection::open(server.http()).get("/hls/cam.m3u8").status == 200);
+    let tree = || Element::parse(&get(server.http(), "/stat"));
+    wait("the viewer", || tree().stream("live", "cam").is_some_and(|stream| stream.text_at("nhls") == "1"));
+    let tree = tree();
+    assert_eq!(tree.stream("live", "cam").unwrap().text_at("nclients"), "1");
+    assert_eq!(tree.text_at("server/application/live/nhls"), "1");
+    assert!(tree.stream("plain", "cam").is_some_and(|stream| stream.at("nhls").is_none()));
 }
