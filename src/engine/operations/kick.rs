@@ -22,6 +22,9 @@ const REJECTED: (Level, &str) = (Level::Error, "NetStream.Publish.Rejected");
 const STOP: (Level, &str) = (Level::Status, "NetStream.Play.Stop");
 const CLOSED: (Level, &str) = (Level::Error, "NetConnection.Connect.Closed");
 
+/// Viewers that are ended in one step.
+const VIEWERS_AT_ONCE: usize = 64;
+
 impl Ctx {
     /// Ends a client of RTMP in a later step, whatever it does, and tells it why. What it publishes ends at once, without
     /// a grace.
@@ -84,15 +87,21 @@ impl Engine {
         }
     }
 
-    /// Ends the viewers that have been kicked since the last step, all by one look through the table.
+    /// One step of the end of kicked viewers.
     pub(super) fn end_kicked_viewers(&mut self) {
-        let kicked = std::mem::take(&mut self.cx.viewing.kicked);
-        let now = self.cx.now.instant;
-        for ended in self.cx.viewing.viewers.end_kicked(&kicked, now) {
-            let why = kicked.get(&ended.id).map_or("", |(_, why)| &**why);
+        let (viewing, now) = (&mut self.cx.viewing, self.cx.now.instant);
+        if !viewing.kicked.is_empty() {
+            let kicked = std::mem::take(&mut viewing.kicked);
+            viewing.ending.extend(viewing.viewers.find_kicked(kicked, now));
+        }
+        for _ in 0..VIEWERS_AT_ONCE {
+            let viewing = &mut self.cx.viewing;
+            let Some(kicked) = viewing.ending.pop() else { return };
+            let Some(ended) = viewing.viewers.kick(&kicked) else { continue };
             let (app, number) = (self.app_name(ended.app), ended.id.serial());
-            log::info!("{app}/{}: viewer {number} is ended: {why}", ended.name.escape_debug());
+            log::info!("{app}/{}: viewer {number} is ended: {}", ended.name.escape_debug(), kicked.why);
             self.each_module(|module, cx| module.on_view_end(cx, ended.id));
         }
+        self.cx.order(Order::EndViewers);
     }
 }

@@ -37,7 +37,7 @@ fn config(settings: &str) -> String {
 }
 
 /// Asks for a path, with more fields in the head; the whole answer.
-fn get_with(world: &mut World, path: &str, fields: &str) -> String {
+pub(super) fn get_with(world: &mut World, path: &str, fields: &str) -> String {
     let id = world.engine.accept(1, ENDS, world.now).unwrap();
     let head = format!("GET {path} HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
     world.engine.input(id, head.as_bytes(), world.now);

@@ -30,7 +30,7 @@ use crate::engine::viewing::identity::{Identities, carried};
 use crate::engine::viewing::lists::HlsLists;
 use crate::engine::viewing::marked::MarkedLists;
 use crate::engine::viewing::marks::Marks;
-use crate::engine::viewing::viewers::{Ended, KickedViewers, Viewers};
+use crate::engine::viewing::viewers::{Ended, Kicked, KickedViewers, Viewers};
 
 /// A viewer that has asked for no playlist for so many target durations has left.
 const QUIET_TARGETS: u32 = 3;
@@ -52,6 +52,8 @@ pub struct Viewing {
     pub viewers: Viewers,
     /// Viewers that operators have kicked since the last step for them.
     pub(in crate::engine) kicked: KickedViewers,
+    /// Those of them that have been found and are yet to be ended.
+    pub(in crate::engine) ending: Vec<Kicked>,
     pub(in crate::engine) identities: Identities,
     guards: ByApp<Guard>,
     /// When viewers are checked next.
@@ -72,6 +74,7 @@ impl Viewing {
             marked: MarkedLists::default(),
             viewers: Viewers::default(),
             kicked: KickedViewers::default(),
+            ending: Vec::new(),
             identities,
             guards: applications.iter().map(|app| (app.id, Guard::of(app))).collect(),
             timer: None,

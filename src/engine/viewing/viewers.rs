@@ -34,6 +34,16 @@ const USUAL: usize = 1024;
 /// Viewers that are to end, each with the end of its refusal and the reason.
 pub(in crate::engine) type KickedViewers = HashMap<ViewerId, (Instant, Rc<str>)>;
 
+/// One of them in the table.
+#[derive(Debug)]
+pub(in crate::engine) struct Kicked {
+    key: ViewerKey,
+    /// The end of its refusal.
+    until: Instant,
+    /// The reason, for the log.
+    pub why: Rc<str>,
+}
+
 /// All viewers.
 #[derive(Debug, Default)]
 pub struct Viewers {
@@ -357,19 +367,24 @@ impl Viewers {
         }
     }
 
-    /// Ends the viewers that an operator has kicked, and refuses them for their times. Returns those that have been there.
-    pub(in crate::engine) fn end_kicked(&mut self, kicked: &KickedViewers, now: Instant) -> Vec<Ended> {
-        let found = self.table.iter().filter_map(|(key, viewer)| Some((*key, kicked.get(&viewer.id)?.0)));
-        let found: Vec<_> = found.collect();
+    /// Finds the viewers that an operator has kicked, all by one look through the table.
+    pub(in crate::engine) fn find_kicked(&mut self, mut kicked: KickedViewers, now: Instant) -> Vec<Kicked> {
         self.kicked.retain(|_, until| *until > now);
-        for &(key, until) in found.iter().filter(|(_, until)| *until > now) {
-            if self.kicked.len() >= MAX_REFUSED {
-                let first = self.kicked.iter().min_by_key(|(_, until)| **until).map(|(key, _)| *key);
-                first.map(|first| self.kicked.remove(&first));
-            }
-            self.kicked.insert(key, until);
+        self.kicked.shrink_to(USUAL);
+        let found = self.table.iter().filter_map(|(key, viewer)| {
+            let (until, why) = kicked.remove(&viewer.id)?;
+            Some(Kicked { key: *key, until, why })
+        });
+        found.collect()
+    }
+
+    /// Ends such a viewer, and refuses it for its time.
+    pub(in crate::engine) fn kick(&mut self, Kicked { key, until, .. }: &Kicked) -> Option<Ended> {
+        let ended = self.end(*key)?;
+        if self.kicked.len() < MAX_VIEWERS {
+            self.kicked.insert(*key, *until);
         }
-        found.into_iter().filter_map(|(key, _)| self.end(key)).collect()
+        Some(ended)
     }
 
     fn is_kicked(&self, key: ViewerKey, now: Instant) -> bool {

@@ -145,3 +145,23 @@ fn a_kicked_viewer_is_refused_for_the_time_and_then_comes_again() {
         assert_eq!(viewing::status(&mut world, path), "200", "{settings}");
     }
 }
+
+#[test]
+fn many_viewers_are_kicked_in_steps() {
+    let mut world = viewing::world("play_key secret-of-all;");
+    let get = |world: &mut World, viewer: usize| {
+        let fields = format!("User-Agent: player {viewer}\r\n");
+        viewing::get_with(world, "/hls/cam.m3u8?key=secret-of-all", &fields)
+    };
+    (0..200).for_each(|viewer| assert!(get(&mut world, viewer).starts_with("HTTP/1.1 200")));
+    for id in world.engine.cx.viewing.viewers.ids().collect::<Vec<_>>() {
+        world.engine.cx.kick_viewer(id, "no more", Duration::from_secs(60));
+    }
+    let mut seen = vec![viewing::viewers(&world, "cam")];
+    while world.engine.step(world.now) {
+        seen.push(viewing::viewers(&world, "cam"));
+    }
+    seen.dedup();
+    assert_eq!(seen, [200, 136, 72, 8, 0]);
+    (0..200).for_each(|viewer| assert!(get(&mut world, viewer).starts_with("HTTP/1.1 403")));
+}
