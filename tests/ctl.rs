@@ -1,6 +1,6 @@
 //! `millstream ctl` and the control socket: what people see, and what their clients are told.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};

@@ -62,7 +62,7 @@ fn local_is_who_asks_from_this_machine_for_itself() {
         ("Host: localhost\r\nX-Forwarded-For: 192.0.2.1", 403),
     ] {
         let mut connection = Connection::open(server.http());
-        connection.send(&format!("GET /a.txt HTTP/1.1\r\n{fields}\r\n\r\n"));
+        connection.send(format!("GET /a.txt HTTP/1.1\r\n{fields}\r\n\r\n"));
         assert_eq!(connection.reply("GET").status, status, "{fields}");
     }
 }

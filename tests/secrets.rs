@@ -239,7 +239,8 @@ fn the_filter_in_the_documents_finds_the_line_of_each_wrong_key_and_no_other() {
     let keys = format!("publish_key {CAM_KEY} cam; play_key {PLAY_KEY}; publish_secret {PUBLISH_SECRET};");
     let server = Server::start(&format!(
         "rtmp {{ server {{ listen 127.0.0.1:0; application live {{ live on; {keys} }} }} }}
-         http {{ server {{ listen 127.0.0.1:0; auth_basic x; auth_basic_user_file FOLDER/millstream.conf; }} }}"
+         http {{ server {{ listen 127.0.0.1:0; auth_basic x; auth_basic_user_file FOLDER/millstream.conf;
+            location /api {{ auth_basic off; millstream_api on; api_token a 0123456789abcdef; }} }} }}"
     ));
     for wrong in ["cam?key=a", "a-guess", "cam?sig=1&expires=2"] {
         Client::try_publish(server.rtmp(), "live", wrong).err().unwrap();
@@ -247,6 +248,7 @@ fn the_filter_in_the_documents_finds_the_line_of_each_wrong_key_and_no_other() {
     Client::try_play(server.rtmp(), "live", "cam?key=a").err().unwrap();
     let mut browser = Connection::open(server.http());
     assert_eq!(browser.request("OPTIONS", "/a%20b?x", "Authorization: Basic YW5uOng=\r\n").status, 401);
+    assert_eq!(browser.request("GET", "/api/status", "Authorization: Bearer a-guess\r\n").status, 401);
     Client::try_publish(server.rtmp(), "live", "cam").err().unwrap();
     Client::try_publish(server.rtmp(), "live", CAM_KEY).unwrap();
     server.wait_log("publish live/cam");
@@ -264,6 +266,7 @@ fn the_filter_in_the_documents_finds_the_line_of_each_wrong_key_and_no_other() {
             "wrong signature for publish live/\"cam\"; 1 wrong one from this address",
             "wrong key for play live/\"cam\"; 1 wrong one from this address",
             "wrong user or password for get /a b; 1 wrong one from this address",
+            "wrong token for get /api/status; 1 wrong one from this address",
         ]
     );
     assert!(found.iter().all(|(address, _)| address == "127.0.0.1"));

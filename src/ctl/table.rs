@@ -77,7 +77,7 @@ fn push_line(text: &mut String, cells: &[Cell], widths: &[usize]) {
 
 impl Cell {
     /// A number.
-    pub fn number(number: impl ToString) -> Self {
+    pub fn number(number: u64) -> Self {
         Self::Number(number.to_string())
     }
 

@@ -72,17 +72,15 @@ fn a_viewer_that_is_kicked_is_refused_for_a_while() {
     let viewers = clients["clients"].as_array().unwrap().iter().filter(|client| client["protocol"] == "hls");
     let ids: Vec<_> = viewers.map(|viewer| viewer["id"].as_u64().unwrap()).collect();
     assert_eq!(ids.len(), 3, "{clients}");
-    let mut refused = 0;
-    for id in ids {
+    for (before, id) in ids.into_iter().enumerate() {
         let reply = ask(server.http(), "DELETE", &format!("/open/clients/{id}"), "", None);
         assert_eq!(value(&reply)["kicked"], 1);
-        refused += 1;
         wait("the refusals", || {
             [watch("one"), watch("two"), get(server.http(), "/hls/cam.m3u8").status]
                 .iter()
                 .filter(|status| **status == 403)
                 .count()
-                == refused
+                == before + 1
         });
     }
     drop(publisher);

@@ -1,6 +1,6 @@
 //! The JSON API: who may read, who may act, and what comes of it; and its description.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod actions;
 mod openapi;
@@ -84,7 +84,7 @@ fn who_may_read_and_who_may_act_is_decided_for_each_request() {
     assert_eq!(error(&refused).1, "this needs the header \"Authorization: Bearer TOKEN\"");
     server.wait_log("api: ops reloads the configuration");
     server.wait_log("api: 127.0.0.1 reloads the configuration");
-    server.wait_log("127.0.0.1: wrong API token for get /keys/status; 1 wrong one from this address");
+    server.wait_log("127.0.0.1: wrong token for get /keys/status; 1 wrong one from this address");
     assert!(!server.log().contains("0123456789abcdef"));
 }
 

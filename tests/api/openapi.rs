@@ -90,8 +90,8 @@ fn check(all: &Value, (method, path): (&str, &str), reply: &Reply) {
     }
 }
 
-#[test]
-fn the_server_answers_each_request_as_the_description_says() {
+/// A server with a publisher, players and HLS.
+fn busy_server() -> (Server, Client, Vec<Client>) {
     let folder = Folder::new();
     fs::create_dir(folder.join("rec")).unwrap();
     let server = Server::start_in(
@@ -107,6 +107,12 @@ fn the_server_answers_each_request_as_the_description_says() {
     publisher.send_all(&both(0, 10_000));
     players[0].receive(10);
     wait("a playlist", || get(server.http(), "/hls/cam.m3u8").status == 200);
+    (server, publisher, players)
+}
+
+#[test]
+fn the_server_answers_each_request_as_the_description_says() {
+    let (server, _publisher, _players) = busy_server();
     let all = description();
     let mut done = BTreeSet::new();
     let mut call = |method: &str, template: &str, path: &str, body: Option<Value>| {

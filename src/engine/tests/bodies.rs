@@ -30,7 +30,7 @@ impl Module for Echo {
     fn adopt(&mut self, _cx: &mut Ctx, _next: Box<dyn Any>) {}
 
     fn on_http(&mut self, _cx: &mut Ctx, request: &HttpRequest) -> Option<Answer> {
-        if request.head.path == "/waits" && request.findings.len() == 0 {
+        if request.head.path == "/waits" && request.findings.is_empty() {
             return Some(Answer::Wait(Lookup::new(|| ())));
         }
         let body = request.head.body.bytes();

@@ -78,7 +78,7 @@ pub fn read(
         Read::Recorders => Box::new(Recorders::new()),
     };
     // All who may read are told the same, but nothing older than the last action.
-    let key = SharedKey { module: "api", location: request.location, what: format!("{read:?} {}", actions) };
+    let key = SharedKey { module: "api", location: request.location, what: format!("{read:?} {actions}") };
     Ok(Answer::Shared(SharedAnswer { key, composer }))
 }
 

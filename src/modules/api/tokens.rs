@@ -95,7 +95,7 @@ impl Tokens {
             return Err(Fault::slowed(wait));
         }
         let Some(token) = self.by_digest.get(&hasher.digest(shown)) else {
-            tried.note_wrong(cx, "wrong API token");
+            tried.note_wrong(cx, "wrong token");
             return Err(Fault::unauthorized("wrong token"));
         };
         tried.note_right(cx);
