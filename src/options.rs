@@ -93,6 +93,9 @@ pub fn usage() -> String {
 pub fn parse(args: &[String]) -> Result<CommandLine, String> {
     let matches = options().parse(args).map_err(|fail| explain(&fail))?;
     if let Some(extra) = matches.free.first() {
+        if extra == "ctl" {
+            return Err("ctl comes first, and its options behind it: millstream ctl -c FILE list".to_owned());
+        }
         return Err(format!(
             "unexpected argument \"{extra}\"; a configuration is given with -c, and -h lists the options"
         ));
@@ -160,6 +163,7 @@ mod tests {
         for (line, expected) in [
             ("-x", "there is no option -x; -h lists them"),
             ("--reload", "there is no option --reload; -h lists them"),
+            ("-c a.conf ctl list", "ctl comes first, and its options behind it: millstream ctl -c FILE list"),
             ("file", "unexpected argument \"file\"; a configuration is given with -c"),
             ("-s restart", "-s takes stop, quit, reload or reopen, not \"restart\""),
             ("-c", "-c takes an argument; -h says which"),

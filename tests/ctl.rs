@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::process::{Child, Output};
+use std::process::{Child, Output, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -281,6 +282,15 @@ fn without_a_server_the_error_says_where_it_has_been_looked_for() {
     }
     assert!(stderr(&run(millstream().arg("ctl"))).contains("ctl needs a command"));
     assert!(run(millstream().args(["ctl", "-h"])).status.success());
+}
+
+#[test]
+fn nobody_need_read_all_that_is_printed() {
+    let (reader, writer) = io::pipe().unwrap();
+    drop(reader);
+    let child = millstream().args(["ctl", "-h"]).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()));
 }
 
 #[test]

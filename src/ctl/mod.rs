@@ -8,6 +8,7 @@ mod options;
 mod show;
 mod table;
 
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use millstream::conf::Tree;
@@ -22,17 +23,19 @@ use options::{Command, ControlLine, StreamArgument, Whom};
 pub fn run(args: &[String]) -> Result<(), String> {
     let line = options::parse(args)?;
     if line.command == Command::Help {
-        println!("{}", options::usage());
-        return Ok(());
+        return print(&format!("{}\n", options::usage()));
     }
     let server = find_server(&line)?;
     let answer = server.ask(&request(&line.command)).map_err(|refusal| explain(&line.command, refusal))?;
-    if line.json {
-        print!("{}", answer.text);
-    } else {
-        print!("{}", show::answer(&line.command, &answer.value));
+    print(&if line.json { answer.text } else { show::answer(&line.command, &answer.value) })
+}
+
+/// Prints a text. Nobody need read it to its end: `millstream ctl clients | head`.
+fn print(text: &str) -> Result<(), String> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(format!("standard output: {error}")),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Why a command has failed, with the command that shows what there is.

@@ -46,7 +46,7 @@ struct Targets {
 const HAS_NO_ADDRESS: &str = "a client at a Unix socket has no address that could be banned";
 const BEHIND_PROXY: &str = "a client behind a trusted proxy that does not tell its address is not banned, for that would ban all behind it";
 const VIEWER_BAN: &str =
-    "a viewer of HLS is refused for that time by what it shows; to ban its address, POST bans";
+    "a viewer of HLS is refused for that time, but its address is not banned: a ban of that is one by itself";
 
 /// Ends a client of RTMP or a viewer of HLS.
 pub fn kick_client(cx: &mut Ctx, id: u32, kick: &Kick, actor: &Actor) -> Result<Answer, Fault> {
