@@ -152,7 +152,11 @@ mod tests {
     #[test]
     fn columns_are_aligned_and_nothing_reaches_the_terminal_that_it_obeys() {
         let mut table = Table::new(&["STREAM", "IN", "ENCODER"]);
-        table.add(vec![Cell::Text("live/cam".into()), Cell::Number("2.5 Mbit/s".into()), Cell::Text("OBS".into())]);
+        table.add(vec![
+            Cell::Text("live/cam".into()),
+            Cell::Number("2.5 Mbit/s".into()),
+            Cell::Text("OBS".into()),
+        ]);
         table.add(vec![Cell::Text("live/日本".into()), Cell::number(0), Cell::Text(plain("a\u{1b}[31m\nb"))]);
         assert_eq!(
             table.text("no streams"),

@@ -9,8 +9,8 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use crate::common::Server;
 use crate::common::http::{Connection, Reply};
+use crate::common::{Folder, Server, millstream, run, stderr};
 
 /// A token that acts, and one that only reads.
 const ACT: &str = "act-0123456789abcdef";
@@ -193,4 +193,36 @@ fn a_body_of_the_limit_is_read_and_a_larger_one_is_refused_at_its_head() {
         "POST /open/bans HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{smuggled}GET /told/ HTTP/1.1\r\nHost: a\r\n\r\n"
     ));
     assert_eq!((connection.reply("POST").status, connection.reply("GET").status), (400, 200));
+}
+
+#[test]
+fn a_test_of_the_configuration_warns_of_an_api_that_is_open_and_of_tokens_that_can_be_guessed() {
+    let folder = Folder::new();
+    let warnings = |location: &str| {
+        let text =
+            format!("pid off; http {{ server {{ listen 127.0.0.1:0;\nlocation /api {{ {location} }} }} }}");
+        let output = run(millstream().arg("-t").arg("-c").arg(folder.write("a.conf", text)));
+        assert!(output.status.success(), "{}", stderr(&output));
+        let lines = stderr(&output);
+        lines
+            .lines()
+            .filter_map(|line| Some(line.split_once("a.conf:2: warning: ")?.1.to_owned()))
+            .collect::<Vec<_>>()
+    };
+    let begins = |location: &str, expected: &[&str]| {
+        let found = warnings(location);
+        let is_expected = found.len() == expected.len()
+            && found.iter().zip(expected).all(|(line, begin)| line.starts_with(begin));
+        assert!(is_expected, "{location}: {found:?}");
+    };
+    begins("millstream_api act;", &["everybody may kick clients and reload here"]);
+    begins("millstream_api on;", &["everybody may read here who publishes and plays"]);
+    begins("millstream_api act; allow local; deny all;", &[]);
+    begins("millstream_api off;", &[]);
+    let readable = "the tokens in this file can be read by every user of this machine";
+    begins("millstream_api on; api_token a short;", &["5 characters can be guessed", readable]);
+    begins(
+        "millstream_api on; api_token a CHANGE-ME-1-and-more;",
+        &[readable, "this is the token of an example"],
+    );
 }

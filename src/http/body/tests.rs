@@ -1,5 +1,7 @@
 //! Bodies of requests, as honest and as hostile clients send them.
 
+use proptest::prelude::*;
+
 use super::MAX_REQUEST_BODY;
 use crate::http::reader::RequestReader;
 use crate::http::{HttpError, Request, RequestBody};
@@ -163,4 +165,35 @@ fn who_waits_to_be_told_that_a_body_may_come_is_known() {
     assert!(expects("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nContent-Length: 1\r\n\r\n"));
     assert!(!expects("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n"));
     assert!(!expects("POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n"));
+}
+
+const WORDS: &[&[u8]] = &[
+    b"POST /a HTTP/1.1\r\nHost: a\r\n",
+    b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"Transfer-Encoding: chunked\r\n\r\n",
+    b"Content-Length: 5\r\n\r\n",
+    b"Content-Length: 65537\r\n\r\n",
+    b"\r\n",
+    b"5\r\nhello\r\n",
+    b"0\r\n\r\n",
+    b"0\r\nX: y\r\n\r\n",
+    b"hello",
+    b"1",
+    b"\n",
+    b"\r",
+    b";x=y",
+    b" ",
+    b"f",
+    b"\0",
+];
+
+proptest! {
+    #[test]
+    fn any_bytes_in_any_pieces_are_the_same_requests_or_the_same_error(
+        words in prop::collection::vec(prop::sample::select(WORDS), 0..20),
+        step in 1_usize..50,
+    ) {
+        let bytes = words.concat();
+        prop_assert_eq!(read(bytes.chunks(step)), read_all(&bytes));
+    }
 }
