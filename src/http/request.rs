@@ -55,7 +55,8 @@ impl Request {
         else {
             return Err(HttpError::new(400, "head is not complete"));
         };
-        let text = |bytes| String::from_utf8_lossy(bytes).trim().to_owned();
+        // No other blanks: what a proxy takes for a part of a value must be one here, too (RFC 9110, section 5.5).
+        let text = |bytes| String::from_utf8_lossy(bytes).trim_matches([' ', '\t']).to_owned();
         let headers = Headers(
             parsed.headers.iter().map(|field| (field.name.to_ascii_lowercase(), text(field.value))).collect(),
         );

@@ -38,11 +38,15 @@ impl Network {
         };
         let address: IpAddr = address.parse().map_err(|_| bad())?;
         let most = if address.is_ipv4() { 32 } else { 128 };
-        let bits = match bits {
+        let bits: u8 = match bits {
             None => most,
             // A sign would be taken by the parser, too.
             Some(digits) if !digits.bytes().all(|byte| byte.is_ascii_digit()) => return Err(bad()),
             Some(digits) => digits.parse().ok().filter(|bits| *bits <= most).ok_or_else(bad)?,
+        };
+        let (address, bits) = match (address.to_canonical(), bits.checked_sub(MAPPED_BITS)) {
+            (canonical @ IpAddr::V4(_), Some(bits)) if address.is_ipv6() => (canonical, bits),
+            _ => (address, bits),
         };
         // nginx, too, takes 192.168.1.1/16 for the network that it is in.
         Ok(Self::Prefix { base: first_bits(address, bits), bits })
@@ -65,6 +69,9 @@ impl Network {
         }
     }
 }
+
+/// The bits in front of an IPv4 address that is written as one of IPv6, `::ffff:192.0.2.1` (RFC 4291, section 2.5.5.2).
+const MAPPED_BITS: u8 = 96;
 
 /// The address with only its first bits.
 fn first_bits(address: IpAddr, bits: u8) -> IpAddr {
@@ -101,6 +108,8 @@ mod tests {
             ("2001:db8::/32", "2001:db8:ffff::1", "2001:db9::1"),
             ("::1", "::1", "::2"),
             ("::/0", "2001:db8::1", "127.0.0.1"),
+            ("::ffff:127.0.0.0/104", "127.1.2.3", "128.0.0.1"),
+            ("::ffff:192.0.2.1", "192.0.2.1", "192.0.2.2"),
             ("10.1.2.128/25", "10.1.2.129", "10.1.2.127"),
         ] {
             let parsed = Network::parse(network).unwrap();

@@ -281,5 +281,6 @@ impl HlsFacts {
 
 /// Bits a second of kilobits a second, as publishers state them.
 fn kilobits(rate: f64) -> u64 {
-    (finite(rate).max(0.0) * 1000.0) as u64
+    // What is more is no rate of a stream, and no number that all readers of JSON have.
+    (finite(rate).clamp(0.0, 1e9) * 1000.0) as u64
 }
