@@ -1,5 +1,7 @@
 //! Masking: what may be a secret is not shown in logs, statistics and pages.
 
+use std::borrow::Cow;
+
 /// Stands for a value that is not shown.
 const MASK: &str = "***";
 
@@ -33,6 +35,30 @@ pub fn query_of_request(line: &str) -> String {
     }
 }
 
+/// The URL of a page, or of what else is loaded, without what may be secret: a user with a password, and arguments.
+pub fn page(url: &str) -> Cow<'_, str> {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    match url.split_once("://") {
+        Some((scheme, rest)) if rest.split('/').next().is_some_and(|authority| authority.contains('@')) => {
+            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let host = authority.rsplit('@').next().unwrap_or_default();
+            Cow::Owned(format!("{scheme}://{host}{path}"))
+        }
+        _ => Cow::Borrowed(url),
+    }
+}
+
+/// The URL that a client has connected to (`tcUrl`): scheme, host and application. What stands in place of the application
+/// may be a key.
+pub fn connected(url: &str, app: &str) -> String {
+    let url = page(url);
+    let Some((scheme, rest)) = url.split_once("://") else { return String::new() };
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let path = path.trim_end_matches('/');
+    let shown = if path == app || path.is_empty() { path } else { MASK };
+    format!("{scheme}://{host}/{shown}")
+}
+
 /// A value that is a secret as a whole; nothing stays nothing.
 pub fn whole(value: &str) -> String {
     if value.is_empty() { String::new() } else { MASK.to_owned() }
@@ -62,6 +88,38 @@ mod tests {
             ("/a?", "/a?"),
         ] {
             assert_eq!(query_of(url), masked);
+        }
+    }
+
+    #[test]
+    fn a_page_is_shown_without_user_and_arguments() {
+        for (url, shown) in [
+            ("http://a/b", "http://a/b"),
+            ("HTTPS://a/b?token=secret", "HTTPS://a/b"),
+            ("http://a#token", "http://a"),
+            ("http://user:secret@a/b@c", "http://a/b@c"),
+            ("http://user:sec@ret@a", "http://a"),
+            ("", ""),
+        ] {
+            assert_eq!(page(url), shown);
+        }
+    }
+
+    #[test]
+    fn neither_arguments_nor_keys_nor_passwords_of_a_connected_url_are_shown() {
+        for (url, shown) in [
+            ("rtmp://host/live", "rtmp://host/live"),
+            ("rtmp://host:1936/live/", "rtmp://host:1936/live"),
+            ("rtmp://host/live?key=secret", "rtmp://host/live"),
+            ("rtmp://host/live#secret", "rtmp://host/live"),
+            ("rtmp://user:secret@host/live", "rtmp://host/live"),
+            ("rtmp://host/secret", "rtmp://host/***"),
+            ("rtmp://host/live/secret", "rtmp://host/***"),
+            ("rtmp://host", "rtmp://host/"),
+            ("nonsense", ""),
+            ("", ""),
+        ] {
+            assert_eq!(connected(url, "live"), shown);
         }
     }
 

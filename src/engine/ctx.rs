@@ -180,6 +180,8 @@ pub struct Ctx {
 
     // What the engine keeps for itself.
     pub(super) connections: Connections,
+    /// Sessions that are connections to backends.
+    pub(super) backend_connections: usize,
     pub(super) budgets: Budgets,
     pub(super) timers: Timers,
     pub(super) calls: Calls,
@@ -222,6 +224,7 @@ impl Ctx {
             bans: Bans::default(),
             guesses: Guesses::default(),
             connections: Connections::new(&config.limits),
+            backend_connections: 0,
             locations: Rc::new(Locations::new(config.ids.first_location(), &config.locations)),
             old_locations: Vec::new(),
             hosts: config.hosts,
@@ -369,6 +372,7 @@ impl Ctx {
         let now = self.now.instant;
         let protocol = ProtocolState::HttpClient(Box::new(HttpClientState::new(destination, now)));
         let out = OutQueue::new(DEFAULT_CHUNK_SIZE, NO_FRAMES);
+        self.backend_connections += 1;
         self.sessions.insert(|id| Session::new(id, Peer::UNKNOWN, protocol, out, now))
     }
 }

@@ -93,8 +93,9 @@ pub use statistics::histogram::Histogram;
 pub use statistics::longest::Longest;
 pub use statistics::present::{HttpActivity, MemoryUse};
 pub use statistics::rate::Rate;
+pub use statistics::states::{StreamCounts, StreamState};
 pub use statistics::totals::{Counted, Totals};
-pub use statistics::walk::{Visit, Walk};
+pub use statistics::walk::{StreamRank, Visit, Walk};
 pub use stream::awaited::Awaited;
 pub use stream::gop::{Gop, GopLimits};
 pub use stream::headers::StreamHeaders;
@@ -292,8 +293,8 @@ impl Engine {
         let counted = Some(peer).filter(|_| !header.as_ref().is_some_and(AwaitedHeader::is_trusted));
         if !is_control {
             self.cx.admit(service, peer, counted)?;
+            self.cx.totals.count_connection(service.protocol());
         }
-        self.cx.totals.count_connection(service.protocol());
         let id = self.cx.open_session((listener, service), peer, local);
         if let Some(session) = self.cx.sessions.get_mut(id) {
             session.awaited_header = header.map(Box::new);

@@ -238,12 +238,12 @@ fn preamble(settings: Settings, stream: &Stream, first: &Frame) -> Vec<Rc<Frame>
     parts.filter_map(|part| settings.for_players(&part, stream)).collect()
 }
 
-/// Lets a player begin with what the cache holds, unless more waits for its session already than is usual.
-fn replay(queue: &mut PlayerQueue<'_>, frames: &Rc<[Rc<Frame>]>) {
+/// Lets a player begin with what the cache holds, unless more waits for its session already than is usual. Returns its bytes.
+fn replay(queue: &mut PlayerQueue<'_>, frames: &Rc<[Rc<Frame>]>) -> u64 {
     let (before, bytes_before) = (queue.messages(), queue.bytes());
-    let Some(first) = frames.first() else { return };
+    let Some(first) = frames.first() else { return 0 };
     if before >= queue.most_messages() || bytes_before >= MAX_QUEUED_BYTES {
-        return;
+        return 0;
     }
     queue.player.begin(first.timestamp);
     // The tracks, as one set for each kind, of which the configuration has been sent.
@@ -269,12 +269,14 @@ fn replay(queue: &mut PlayerQueue<'_>, frames: &Rc<[Rc<Frame>]>) {
         }
         wanted.push(frame);
     }
+    let bytes = wanted.iter().map(|frame| frame.payload().len() as u64).sum();
     if wanted.len() == frames.len() {
         queue.send_group(frames);
     } else {
         wanted.into_iter().for_each(|frame| queue.send(frame));
     }
     queue.allow(Allowance { messages: queue.messages() - before, bytes: queue.bytes() - bytes_before });
+    bytes
 }
 
 /// One frame on its way to all players of a stream.

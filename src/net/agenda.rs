@@ -39,6 +39,27 @@ impl Queue {
     }
 }
 
+/// The longest time of a poll that has not waited for anything.
+const AT_ONCE: Duration = Duration::from_micros(20);
+
+/// When the sockets were last looked at, which tells since when those may be ready that a poll finds.
+#[derive(Debug)]
+pub struct LastLook(Instant);
+
+impl LastLook {
+    /// The sockets have been looked at now.
+    pub fn new(now: Instant) -> Self {
+        Self(now)
+    }
+
+    /// Since when the sockets may be ready that a poll has found: it was `asked`, and returns `now`. If it has waited,
+    /// nothing was ready before. If it has not, something has become ready since the last look.
+    pub fn ready_since(&mut self, asked: Instant, now: Instant) -> Instant {
+        let last = std::mem::replace(&mut self.0, now);
+        if now.saturating_duration_since(asked) < AT_ONCE { last } else { now }
+    }
+}
+
 /// The sessions to be served, each with the time since when it is ready. The caller adds each of them once only.
 #[derive(Debug)]
 pub struct Agenda {
@@ -100,6 +121,17 @@ impl Agenda {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_became_ready_during_a_long_step_has_waited_since_the_look_before_it() {
+        let start = Instant::now();
+        let (later, moment) = (start + Duration::from_millis(700), Duration::from_micros(3));
+        let mut look = LastLook::new(start);
+        assert_eq!(look.ready_since(later, later + moment), start, "a step of 700 ms");
+        assert_eq!(look.ready_since(later + 2 * moment, later + 3 * moment), later + moment);
+        let woken = later + Duration::from_secs(1);
+        assert_eq!(look.ready_since(later, woken), woken, "the poll has waited for it");
+    }
 
     #[test]
     fn a_session_is_ready_since_it_was_added_also_if_it_is_postponed() {

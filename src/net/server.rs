@@ -11,7 +11,7 @@ use signal_hook_mio::v1_0::Signals;
 
 use crate::engine::{Action, Engine, Now, SessionId};
 
-use super::agenda::{Agenda, Queue, SHARE, SLOW_SHARE, TURN};
+use super::agenda::{Agenda, LastLook, Queue, SHARE, SLOW_SHARE, TURN};
 use super::backlog::{Backlog, descriptors};
 use super::cached_parts::CachedParts;
 use super::connecting::connector::Connector;
@@ -98,6 +98,7 @@ pub struct Server {
     pub(super) backlog: Backlog,
     /// When an event last came that somebody may wait for: anything but frames that nobody plays.
     last_urgent: Instant,
+    last_look: LastLook,
 }
 
 /// Reads the clocks.
@@ -132,6 +133,7 @@ impl Server {
             wishes: VecDeque::new(),
             backlog: Backlog::default(),
             last_urgent: Instant::now(),
+            last_look: LastLook::new(Instant::now()),
         })
     }
 
@@ -155,6 +157,7 @@ impl Server {
             // Also those of a start or a reload.
             self.workers.add(self.engine.take_jobs());
             let timeout = self.timeout();
+            let asked = Instant::now();
             match self.poll.poll(&mut events, timeout) {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -166,7 +169,8 @@ impl Server {
                 }
             }
             let now = now();
-            self.turn(&events, now);
+            let ready_since = self.last_look.ready_since(asked, now.instant);
+            self.turn(&events, (now, ready_since));
             self.engine.note_turn(now.instant.elapsed(), now.instant);
             if self.is_over(now) {
                 return Ok(Wish::Stop);
@@ -182,14 +186,16 @@ impl Server {
         self.phase == Phase::Serving
     }
 
-    /// One turn. The clock is read between its steps; what is left when its time is up is done in the next turn.
-    fn turn(&mut self, events: &Events, now: Now) {
+    /// One turn, with events of sockets that may be ready for some time. The clock is read between its steps; what is left
+    /// when its time is up is done in the next turn.
+    fn turn(&mut self, events: &Events, (now, ready_since): (Now, Instant)) {
         let mut is_signalled = false;
-        self.agenda.set_clock(now.instant);
+        self.agenda.set_clock(ready_since);
         for event in events {
             is_signalled |= event.token() == SIGNALS;
             self.handle_event(event, now);
         }
+        self.agenda.set_clock(now.instant);
         self.accept_waiting(now);
         let end = now.instant + TURN;
         self.serve(Queue::Prompt, (Duration::ZERO, end), now);
@@ -267,6 +273,8 @@ impl Server {
         let is_calm = now.instant >= self.last_urgent + CALM && self.phase == Phase::Serving;
         if is_calm && self.timeout().is_none_or(|timeout| timeout >= NAP) {
             std::thread::sleep(NAP);
+            // What has come meanwhile could wait: that is no wait to be told.
+            self.last_look = LastLook::new(Instant::now());
         }
     }
 

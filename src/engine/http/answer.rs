@@ -156,6 +156,16 @@ impl HttpReply {
         Self { head, body: Body::Bytes(page.into()) }
     }
 
+    /// A text that the server has made just now. Browsers take it for what it is said to be, and for nothing else; `cache` is
+    /// for how long it may be kept: "no-store", or "no-cache" for what may be asked for again with its entity tag.
+    pub fn made(status: u16, mime: &'static str, cache: &'static str, text: impl Into<Vec<u8>>) -> Self {
+        let head = http::ResponseHead::new(status)
+            .with("Content-Type", mime)
+            .with("Cache-Control", cache)
+            .with("X-Content-Type-Options", "nosniff");
+        Self { head, body: Body::Bytes(text.into().into()) }
+    }
+
     /// The same with another header field.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {

@@ -79,7 +79,10 @@ impl Ctx {
             ProtocolState::Rtmp(state) => (Some(state.server.server), state.app),
             ProtocolState::Http(_) if session.is_control => return,
             ProtocolState::Http(_) => (None, None),
-            ProtocolState::HttpClient(_) => return,
+            ProtocolState::HttpClient(_) => {
+                self.backend_connections = self.backend_connections.saturating_sub(1);
+                return;
+            }
         };
         self.connections.leave(server, peer);
         if let Some(app) = app.and_then(|app| self.apps.get_mut(app)) {

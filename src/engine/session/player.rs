@@ -247,6 +247,8 @@ pub struct PlayerQueue<'a> {
     /// The player.
     pub player: &'a mut Player,
     pub(in crate::engine) out: &'a mut OutQueue,
+    /// Frames that were queued.
+    pub(in crate::engine) sent: u64,
     /// Frames that were left out.
     pub(in crate::engine) lost: u64,
 }
@@ -261,11 +263,13 @@ impl PlayerQueue<'_> {
 
     /// Queues a frame.
     pub fn send(&mut self, frame: &Rc<Frame>) {
+        self.sent += 1;
         self.out.push_frame_on(self.player.msid, frame);
     }
 
     /// Queues frames as one list, which other players share.
     pub fn send_group(&mut self, frames: &Rc<[Rc<Frame>]>) {
+        self.sent += frames.len() as u64;
         self.out.push_group_on(self.player.msid, frames);
     }
 

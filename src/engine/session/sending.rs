@@ -76,19 +76,18 @@ impl Ctx {
         }
     }
 
-    /// Runs `offer` on one player of a stream.
-    pub fn for_player(&mut self, endpoint: Endpoint, offer: impl FnOnce(&mut PlayerQueue<'_>)) {
+    /// Runs `offer` on one player of a stream. It returns the bytes of what it has queued.
+    pub fn for_player(&mut self, endpoint: Endpoint, offer: impl FnOnce(&mut PlayerQueue<'_>) -> u64) {
         let found = self.sessions.get_mut(endpoint.session).filter(|session| session.life == Life::Open);
         let Some(session) = found else { return };
         session.start_output_deadline(self.now.instant);
         let Some(player) = session.roles.player_mut(endpoint.msid) else { return };
         let stream = player.stream();
-        let (messages, bytes) = (session.out.len(), session.out.bytes());
-        offer(&mut PlayerQueue { player, out: &mut session.out, lost: 0 });
-        self.totals.frames_out += session.out.len().saturating_sub(messages) as u64;
+        let mut queue = PlayerQueue { player, out: &mut session.out, sent: 0, lost: 0 };
+        let bytes = offer(&mut queue);
+        self.totals.frames_out += queue.sent;
         if let Some(stream) = self.streams.get_mut(stream) {
-            let bytes = session.out.bytes().saturating_sub(bytes);
-            stream.traffic.give(bytes as u64, self.now.instant);
+            stream.traffic.give(bytes, self.now.instant);
         }
         if !session.out.is_empty() {
             mark_dirty(&mut self.work.dirty, session);
@@ -200,13 +199,13 @@ impl FanOut<'_> {
         let before = session.out.len();
         let flush_at = FLUSH_AT + session.out.allowance().messages;
         let Some(state) = session.roles.player_mut(player.msid) else { return };
-        let mut queue = PlayerQueue { player: state, out: &mut session.out, lost: 0 };
+        let mut queue = PlayerQueue { player: state, out: &mut session.out, sent: 0, lost: 0 };
         if offer(&mut queue).is_break() && queue.player.finish() {
             self.work.finished.push_back(player);
         }
         // Done for each player and frame; neither can overflow.
         self.dropped = self.dropped.wrapping_add(queue.lost);
-        self.sent = self.sent.wrapping_add(u64::from(session.out.len() > before));
+        self.sent = self.sent.wrapping_add(u64::from(queue.sent > 0));
         if !self.buffer.is_zero() && session.out.len() < session.out.limits().cork as usize {
             self.is_buffering = true;
         } else if !session.out.is_empty() {

@@ -9,5 +9,6 @@ pub(in crate::engine) mod histogram;
 pub(in crate::engine) mod longest;
 pub(in crate::engine) mod present;
 pub(in crate::engine) mod rate;
+pub(in crate::engine) mod states;
 pub(in crate::engine) mod totals;
 pub(in crate::engine) mod walk;

@@ -46,6 +46,11 @@ impl Ctx {
         self.connections.count(protocol)
     }
 
+    /// The server's own connections to backends.
+    pub fn backend_connections(&self) -> usize {
+        self.backend_connections
+    }
+
     /// The memory that is counted against budgets.
     pub fn memory_use(&self) -> MemoryUse {
         let budgets = &self.budgets;

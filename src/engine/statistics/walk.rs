@@ -8,9 +8,12 @@ use std::collections::{BTreeMap, btree_map};
 use std::rc::Rc;
 use std::vec;
 
-use crate::engine::ctx::Ctx;
+use crate::engine::ctx::{AppFacts, Ctx};
 use crate::engine::http::answer::COMPOSED_AT_ONCE;
 use crate::engine::ids::{AppId, Endpoint, StreamId};
+use crate::engine::statistics::states::StreamState;
+use crate::engine::stream::Stream;
+use crate::engine::stream::name::StreamName;
 
 /// A step of a walk. Each application and each stream is left after it was entered, also one that ends meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,21 +35,30 @@ pub enum Visit {
 /// The place of a stream in the walk: the position of its application, and its label.
 type Place = (usize, Rc<str>);
 
+/// Which of several streams of the same names is shown to tools that tell them apart by nothing else: the first one by
+/// state and by the order of the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StreamRank(StreamState, usize);
+
 /// A walk over all applications in the order of the configuration, their streams by name, and their clients.
 #[derive(Debug)]
 pub struct Walk {
     apps: Vec<AppId>,
+    /// The applications of streams, each with the position of the one that it is shown as.
+    places: Vec<(AppId, usize)>,
     with_clients: bool,
     stage: Stage,
 }
 
 #[derive(Debug)]
 enum Stage {
+    /// Only this stream is visited.
+    One(StreamId),
     /// The streams are collected.
     Collecting {
         /// The slot that is next.
         slot: usize,
-        streams: BTreeMap<Place, StreamId>,
+        streams: BTreeMap<Place, (StreamRank, StreamId)>,
     },
     Visiting(Visiting),
 }
@@ -56,7 +68,7 @@ struct Visiting {
     /// The position of the application that is next, or of the present one.
     app: usize,
     is_in_app: bool,
-    streams: std::iter::Peekable<btree_map::IntoIter<Place, StreamId>>,
+    streams: std::iter::Peekable<btree_map::IntoIter<Place, (StreamRank, StreamId)>>,
     stream: Option<StreamId>,
     /// The clients of the present stream that are left.
     clients: vec::IntoIter<Endpoint>,
@@ -66,34 +78,60 @@ impl Walk {
     /// A walk that visits everything.
     pub fn new(cx: &Ctx) -> Self {
         let stage = Stage::Collecting { slot: 0, streams: BTreeMap::new() };
-        Self { apps: cx.apps_in_order(), with_clients: true, stage }
+        let apps = cx.apps_in_order();
+        let places = apps.iter().enumerate().map(|(position, app)| (*app, position)).collect();
+        Self { apps, places, with_clients: true, stage }
     }
 
-    /// A walk without clients.
-    pub fn without_clients(cx: &Ctx) -> Self {
-        Self { with_clients: false, ..Self::new(cx) }
+    /// A walk for tools that know an application and a stream by nothing but their names: the applications of one name
+    /// are one, and of several streams of the same names only one is visited.
+    pub fn by_name(cx: &Ctx) -> Self {
+        let mut walk = Self::new(cx);
+        let mut names: Vec<&str> = Vec::new();
+        walk.apps.clear();
+        for (app, place) in &mut walk.places {
+            let name = cx.apps.get(*app).map_or("", |facts| &facts.name);
+            *place = names.iter().position(|known| *known == name).unwrap_or(names.len());
+            if *place == names.len() {
+                names.push(name);
+                walk.apps.push(*app);
+            }
+        }
+        walk
+    }
+
+    /// A walk over the clients of one stream.
+    pub fn of_stream(id: StreamId) -> Self {
+        Self { apps: Vec::new(), places: Vec::new(), with_clients: true, stage: Stage::One(id) }
+    }
+
+    /// The same without clients.
+    #[must_use]
+    pub fn without_clients(self) -> Self {
+        Self { with_clients: false, ..self }
     }
 
     /// The next visit; none at the end.
     pub fn next(&mut self, cx: &Ctx) -> Option<Visit> {
         match &mut self.stage {
+            Stage::One(id) => {
+                let stream = cx.streams.get(*id)?;
+                self.stage = Stage::Visiting(Visiting::new(BTreeMap::new(), Some(stream)));
+                Some(Visit::Stream(stream.id))
+            }
             Stage::Collecting { slot, streams } => {
                 let end = cx.streams.slots().min(*slot + COMPOSED_AT_ONCE);
                 for stream in (*slot..end).filter_map(|slot| cx.streams.at(slot)) {
-                    if let Some(position) = self.apps.iter().position(|app| *app == stream.app) {
-                        streams.insert((position, Rc::clone(&stream.label)), stream.id);
-                    }
+                    let found = self.places.iter().find(|(app, _)| *app == stream.app);
+                    let Some((_, position)) = found else { continue };
+                    let entry = (StreamRank::of(cx, stream), stream.id);
+                    let place = (*position, Rc::clone(&stream.label));
+                    let shown = streams.entry(place).or_insert(entry);
+                    *shown = entry.min(*shown);
                 }
                 *slot = end;
                 if end == cx.streams.slots() {
-                    let streams = std::mem::take(streams).into_iter().peekable();
-                    self.stage = Stage::Visiting(Visiting {
-                        app: 0,
-                        is_in_app: false,
-                        streams,
-                        stream: None,
-                        clients: Vec::new().into_iter(),
-                    });
+                    self.stage = Stage::Visiting(Visiting::new(std::mem::take(streams), None));
                 }
                 Some(Visit::Partly)
             }
@@ -102,7 +140,37 @@ impl Walk {
     }
 }
 
+impl StreamRank {
+    /// The rank of a stream.
+    pub fn of(cx: &Ctx, stream: &Stream) -> Self {
+        let position = cx.app_order.iter().position(|app| *app == stream.app);
+        Self(stream.state(), position.unwrap_or(usize::MAX))
+    }
+}
+
+impl Ctx {
+    /// The stream of this label, `APP/NAME`: of several the first one by rank.
+    pub fn stream_of_label(&self, label: &str) -> Option<&Stream> {
+        let of_app = |(id, app): (AppId, &AppFacts)| {
+            let name = label.strip_prefix(app.name.as_str())?.strip_prefix('/')?;
+            self.streams.find(id, &StreamName::new(name).ok()?)
+        };
+        self.apps.iter().filter_map(of_app).min_by_key(|stream| StreamRank::of(self, stream))
+    }
+}
+
 impl Visiting {
+    /// Visits these streams, or the clients of the present one first.
+    fn new(streams: BTreeMap<Place, (StreamRank, StreamId)>, stream: Option<&Stream>) -> Self {
+        Self {
+            app: 0,
+            is_in_app: false,
+            streams: streams.into_iter().peekable(),
+            stream: stream.map(|stream| stream.id),
+            clients: stream.map(clients).unwrap_or_default(),
+        }
+    }
+
     fn next(&mut self, apps: &[AppId], with_clients: bool, cx: &Ctx) -> Option<Visit> {
         if let Some(stream) = self.stream {
             for client in self.clients.by_ref() {
@@ -119,12 +187,10 @@ impl Visiting {
             return Some(Visit::App(app));
         }
         let position = self.app;
-        while let Some((_, id)) = self.streams.next_if(|((of, _), _)| *of == position) {
+        while let Some((_, (_, id))) = self.streams.next_if(|((of, _), _)| *of == position) {
             let Some(stream) = cx.streams.get(id) else { continue };
             if with_clients {
-                let clients: Vec<_> =
-                    stream.publisher.into_iter().chain(stream.players.iter().copied()).collect();
-                self.clients = clients.into_iter();
+                self.clients = clients(stream);
             }
             self.stream = Some(id);
             return Some(Visit::Stream(id));
@@ -132,6 +198,12 @@ impl Visiting {
         (self.app, self.is_in_app) = (position + 1, false);
         Some(Visit::AppEnd(app))
     }
+}
+
+/// The clients of a stream, its publisher first.
+fn clients(stream: &Stream) -> vec::IntoIter<Endpoint> {
+    let clients: Vec<_> = stream.publisher.into_iter().chain(stream.players.iter().copied()).collect();
+    clients.into_iter()
 }
 
 /// Whether a client still publishes or plays a stream.

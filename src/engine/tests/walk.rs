@@ -30,12 +30,12 @@ fn a_walk_visits_applications_as_configured_streams_by_name_and_publishers_first
     let cx = &world.engine.cx;
     let expected = format!("z()live(a[{} ]b[{} {} {} ])", clients[1].id, clients[0].id, early.id, late.id);
     assert_eq!(visited(&world, Walk::new(cx)), expected);
-    assert_eq!(visited(&world, Walk::without_clients(cx)), "z()live(a[]b[])");
+    assert_eq!(visited(&world, Walk::new(cx).without_clients()), "z()live(a[]b[])");
     world.reload(
         "rtmp { server { listen 127.0.0.1:0;
             application new { live on; } application live { live on; } application z { live on; } } }",
     );
-    assert_eq!(visited(&world, Walk::without_clients(&world.engine.cx)), "new()live(a[]b[])z()");
+    assert_eq!(visited(&world, Walk::new(&world.engine.cx).without_clients()), "new()live(a[]b[])z()");
     assert_eq!(visited(&World::standard(), Walk::new(&World::standard().engine.cx)), "live()closed()");
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::engine::{Body, HttpReply};
-use crate::http::{ResponseHead, json};
+use crate::engine::HttpReply;
+use crate::http::json;
 
 /// Why a request is not answered with what it asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,9 +73,5 @@ pub fn json_reply(status: u16, value: &impl Serialize) -> HttpReply {
 
 /// An answer with a text of JSON.
 pub fn text_reply(status: u16, text: String) -> HttpReply {
-    let head = ResponseHead::new(status)
-        .with("Content-Type", "application/json")
-        .with("Cache-Control", "no-store")
-        .with("X-Content-Type-Options", "nosniff");
-    HttpReply { head, body: Body::Bytes(text.into_bytes().into()) }
+    HttpReply::made(status, "application/json", "no-store", text)
 }

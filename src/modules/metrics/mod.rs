@@ -3,8 +3,6 @@
 //! All three are off unless a location has them, as they tell whoever may open it what the server does. What they show is
 //! counted elsewhere. Metrics and `stub_status` are composed once for all who ask at the same time.
 
-mod counts;
-mod reply;
 mod scrape;
 mod server;
 mod stream;
@@ -21,7 +19,6 @@ use crate::engine::{
 };
 use crate::http::Method;
 
-use reply::plain;
 use scrape::Scrape;
 use stub_status::StubStatus;
 
@@ -125,6 +122,10 @@ impl Module for Metrics {
             Kind::Ready => Answer::Reply(plain(200, "ok\n")),
         })
     }
+}
+
+fn plain(status: u16, text: &str) -> HttpReply {
+    HttpReply::made(status, "text/plain; charset=utf-8", "no-store", text)
 }
 
 impl Kind {

@@ -2,24 +2,24 @@
 
 use std::collections::BinaryHeap;
 
-use super::counts::Counts;
-use super::reply::reply;
 use super::server;
 use super::stream::{Row, STREAM_METRICS};
 use super::text::{Kind, MIME, Text};
-use crate::engine::{COMPOSED_AT_ONCE, Compose, Composed, Ctx, StreamId};
+use crate::engine::{
+    COMPOSED_AT_ONCE, Compose, Composed, Ctx, HttpReply, StreamCounts, StreamId, StreamRank, StreamState,
+};
 
 /// The most streams that have metrics of their own: each costs some two dozen series in a database that keeps them.
 pub const MAX_STREAMS: usize = 500;
 
-/// A stream by application and name.
-type Named = (String, String, StreamId);
+/// A stream by application and name. Of several with the same names, in several servers, the first one by rank counts.
+type Named = (String, String, StreamRank, StreamId);
 
 /// Metrics that are being composed.
 #[derive(Debug)]
 pub struct Scrape {
     stage: Stage,
-    counts: Counts,
+    counts: StreamCounts,
     rows: Vec<Row>,
     text: Text,
 }
@@ -37,7 +37,7 @@ enum Stage {
 impl Default for Scrape {
     fn default() -> Self {
         let stage = Stage::Finding { slot: 0, first: BinaryHeap::new() };
-        Self { stage, counts: Counts::default(), rows: Vec::new(), text: Text::default() }
+        Self { stage, counts: StreamCounts::default(), rows: Vec::new(), text: Text::default() }
     }
 }
 
@@ -49,8 +49,9 @@ impl Compose for Scrape {
                 find(cx, *slot..end, first, &mut self.counts);
                 *slot = end;
                 if end == cx.streams.slots() {
-                    let streams = std::mem::take(first).into_sorted_vec().into_iter();
-                    self.stage = Stage::Reading { streams, players: 0 };
+                    let mut streams = std::mem::take(first).into_sorted_vec();
+                    streams.dedup_by(|next, (app, name, ..)| (&next.0, &next.1) == (app, name));
+                    self.stage = Stage::Reading { streams: streams.into_iter(), players: 0 };
                 }
                 Composed::Partly
             }
@@ -68,7 +69,10 @@ impl Compose for Scrape {
                     *next += 1;
                     Composed::Partly
                 }
-                None => Composed::Reply(reply(200, MIME, self.text.as_str())),
+                None => {
+                    let text = std::mem::take(&mut self.text).into_string();
+                    Composed::Reply(HttpReply::made(200, MIME, "no-store", text))
+                }
             },
         }
     }
@@ -76,30 +80,25 @@ impl Compose for Scrape {
 
 impl Scrape {
     fn write_left_out(&mut self) {
-        let all = self.counts.live + self.counts.grace;
+        let all = self.counts.live + self.counts.lost;
         self.text.single(
             "streams_left_out",
             Kind::Gauge,
-            "Live streams that have no metrics of their own, as there are more than 500.",
-            all.saturating_sub(self.rows.len() as u64),
+            "Live streams that have no metrics of their own, as there are more than 500, or others of the same name.",
+            all.saturating_sub(self.rows.len()),
         );
     }
 }
 
 /// Counts the streams in these slots, and adds live ones to the first by name.
-fn find(cx: &Ctx, slots: std::ops::Range<usize>, first: &mut BinaryHeap<Named>, counts: &mut Counts) {
+fn find(cx: &Ctx, slots: std::ops::Range<usize>, first: &mut BinaryHeap<Named>, counts: &mut StreamCounts) {
     for stream in slots.filter_map(|slot| cx.streams.at(slot)) {
-        counts.players += stream.players.len() as u64;
-        match (&stream.publisher, stream.is_live()) {
-            (Some(_), _) => counts.live += 1,
-            (None, true) => counts.grace += 1,
-            (None, false) => {
-                counts.idle += 1;
-                continue;
-            }
+        if counts.add(stream) == StreamState::Idle {
+            continue;
         }
         let app = cx.apps.get(stream.app).map_or("", |app| app.name.as_str());
-        first.push((app.to_owned(), stream.name.as_str().to_owned(), stream.id));
+        let rank = StreamRank::of(cx, stream);
+        first.push((app.to_owned(), stream.name.as_str().to_owned(), rank, stream.id));
         if first.len() > MAX_STREAMS {
             first.pop();
         }
@@ -109,7 +108,7 @@ fn find(cx: &Ctx, slots: std::ops::Range<usize>, first: &mut BinaryHeap<Named>, 
 /// Reads streams, and the queues of their players, for one step; true if there is nothing left.
 fn read(cx: &Ctx, streams: &mut std::vec::IntoIter<Named>, players: &mut usize, rows: &mut Vec<Row>) -> bool {
     let mut left = COMPOSED_AT_ONCE;
-    while let Some((_, _, id)) = streams.as_slice().first() {
+    while let Some((.., id)) = streams.as_slice().first() {
         if left == 0 {
             return false;
         }

@@ -1,15 +1,15 @@
 //! The metrics of the whole server.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::counts::Counts;
 use super::text::{Kind, Text, label};
-use crate::engine::{Ctx, Protocol, Refusals, Totals};
+use crate::engine::{Ctx, Protocol, Refusals, StreamCounts, Totals};
 
 use Kind::{Counter, Gauge};
 
 /// Writes all of them. `counts` is what has been counted by going through the streams.
-pub fn write(text: &mut Text, cx: &Ctx, counts: &Counts) {
+pub fn write(text: &mut Text, cx: &Ctx, counts: &StreamCounts) {
     write_process(text, cx);
     write_clients(text, cx, counts);
     write_traffic(text, &cx.totals);
@@ -36,15 +36,14 @@ fn write_process(text: &mut Text, cx: &Ctx) {
     );
 }
 
-fn write_clients(text: &mut Text, cx: &Ctx, counts: &Counts) {
+fn write_clients(text: &mut Text, cx: &Ctx, counts: &StreamCounts) {
     let (rtmp, http) = (cx.connections(Protocol::Rtmp), cx.connections(Protocol::Http));
-    let backends = cx.sessions.len().saturating_sub(rtmp + http);
     text.by(
         "connections",
         Gauge,
         "Open connections by protocol; those to backends are the server's own.",
         "protocol",
-        &[("rtmp", rtmp as u64), ("http", http as u64), ("backend", backends as u64)],
+        &[("rtmp", rtmp as u64), ("http", http as u64), ("backend", cx.backend_connections() as u64)],
     );
     text.by(
         "connections_accepted_total",
@@ -58,7 +57,7 @@ fn write_clients(text: &mut Text, cx: &Ctx, counts: &Counts) {
         Gauge,
         "Streams by state: live has a publisher, grace waits for a lost one, idle has only players that wait.",
         "state",
-        &[("live", counts.live), ("grace", counts.grace), ("idle", counts.idle)],
+        &[("live", counts.live as u64), ("grace", counts.lost as u64), ("idle", counts.idle as u64)],
     );
     text.single(
         "players",
@@ -67,20 +66,27 @@ fn write_clients(text: &mut Text, cx: &Ctx, counts: &Counts) {
         counts.players,
     );
     text.single("viewers", Gauge, "Viewers of HLS.", cx.viewing.viewers.len());
-    text.begin("application_clients", Gauge, "Clients of RTMP that are connected to the application.");
-    for app in cx.apps.values() {
-        text.sample(&label("app", &app.name), app.clients);
-    }
-    text.begin("application_viewers", Gauge, "Viewers of HLS of the application.");
-    for (id, app) in cx.apps.iter() {
-        text.sample(&label("app", &app.name), cx.viewing.viewers.of_app(id));
-    }
+    write_applications(text, cx);
     text.single(
         "suspended_requests",
         Gauge,
         "Clients that wait for the decision of a backend or the check of a password.",
         cx.suspended_requests(),
     );
+}
+
+/// Several servers may have an application of the same name: for tools it is one.
+fn write_applications(text: &mut Text, cx: &Ctx) {
+    let mut apps = BTreeMap::<_, (usize, usize)>::new();
+    for (id, app) in cx.apps.iter() {
+        let (clients, viewers) = apps.entry(app.name.as_str()).or_default();
+        *clients += app.clients;
+        *viewers += cx.viewing.viewers.of_app(id);
+    }
+    text.begin("application_clients", Gauge, "Clients of RTMP that are connected to the application.");
+    apps.iter().for_each(|(name, (clients, _))| text.sample(&label("app", name), clients));
+    text.begin("application_viewers", Gauge, "Viewers of HLS of the application.");
+    apps.iter().for_each(|(name, (_, viewers))| text.sample(&label("app", name), viewers));
 }
 
 fn write_traffic(text: &mut Text, totals: &Totals) {
@@ -172,7 +178,7 @@ fn write_loop(text: &mut Text, cx: &Ctx) {
     let (totals, now) = (&cx.totals, cx.now.instant);
     text.histogram(
         "turn_seconds",
-        "Times of the turns of the server's loop; while one lasts, nobody else is served.",
+        "Times of the turns of the server's loop, without reloads; while one lasts, nobody else is served.",
         &totals.turns,
     );
     let seconds = |time: Duration| time.as_secs_f64();
@@ -185,7 +191,7 @@ fn write_loop(text: &mut Text, cx: &Ctx) {
     text.single(
         "longest_wait_seconds",
         Gauge,
-        "The longest time for which a connection waited that was ready, in the last one to two minutes.",
+        "The longest time for which a connection may have waited that was ready, in the last one to two minutes.",
         seconds(totals.longest_wait.of_late(now)),
     );
 }

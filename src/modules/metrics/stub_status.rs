@@ -3,9 +3,7 @@
 //! As in nginx, connections are those of all protocols, and requests those of HTTP. What HTTP connections do is counted by
 //! going through all sessions in steps.
 
-use crate::engine::{COMPOSED_AT_ONCE, Compose, Composed, Ctx, HttpActivity, Protocol};
-
-use super::reply::reply;
+use crate::engine::{COMPOSED_AT_ONCE, Compose, Composed, Ctx, HttpActivity, HttpReply, Protocol};
 
 /// What HTTP connections do, as far as they have been looked at.
 #[derive(Debug, Default)]
@@ -32,7 +30,7 @@ impl Compose for StubStatus {
         if end < cx.sessions.slots() {
             return Composed::Partly;
         }
-        Composed::Reply(reply(200, "text/plain", &self.text(cx)))
+        Composed::Reply(HttpReply::made(200, "text/plain", "no-store", self.text(cx)))
     }
 }
 

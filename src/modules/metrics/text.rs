@@ -83,8 +83,14 @@ impl Text {
     }
 
     /// The text so far.
+    #[cfg(test)]
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// The whole text.
+    pub fn into_string(self) -> String {
+        self.text
     }
 
     fn push(&mut self, arguments: fmt::Arguments<'_>) {

@@ -4,9 +4,8 @@ use std::mem;
 use std::rc::Rc;
 
 use crate::engine::{
-    AppId, Body, ByApp, COMPOSED_AT_ONCE, Compose, Composed, Ctx, Endpoint, HttpReply, StreamId, Visit, Walk,
+    AppId, ByApp, COMPOSED_AT_ONCE, Compose, Composed, Ctx, Endpoint, HttpReply, StreamId, Visit, Walk,
 };
-use crate::http::ResponseHead;
 
 use super::facts::{ClientFacts, ServerFacts, StreamEnd, StreamFacts};
 use super::settings::{App, Format, Settings};
@@ -60,7 +59,12 @@ impl Document {
             Format::Json => json::begin(&mut self.text, &server),
         }
         let has_clients = self.settings.sections.live && self.settings.sections.clients;
-        if has_clients { Walk::new(cx) } else { Walk::without_clients(cx) }
+        let walk = match self.settings.format {
+            Format::Xml => Walk::by_name(cx),
+            // It has servers with their ports.
+            Format::Json => Walk::new(cx),
+        };
+        if has_clients { walk } else { walk.without_clients() }
     }
 
     fn write(&mut self, cx: &Ctx, visit: Visit) {
@@ -93,7 +97,10 @@ impl Document {
     }
 
     fn end_app(&mut self, cx: &Ctx, app: AppId) {
-        let viewers = self.has_hls(app).then(|| cx.viewing.viewers.of_app(app));
+        let viewers = match self.settings.format {
+            Format::Xml => self.viewers_by_name(cx, app),
+            Format::Json => self.has_hls(app).then(|| cx.viewing.viewers.of_app(app)),
+        };
         let live = self.settings.sections.live.then_some((self.app_clients, viewers));
         match self.settings.format {
             Format::Xml => xml::end_app(&mut self.text, live),
@@ -139,7 +146,7 @@ impl Document {
         }
         self.app_clients += current.clients;
         let stream = cx.streams.get(id);
-        let viewers = stream.filter(|_| self.has_hls(self.app));
+        let viewers = stream.filter(|stream| self.has_hls(stream.app));
         let viewers = viewers.map(|stream| cx.viewing.viewers.of_stream(stream.app, stream.name.as_str()));
         let end = stream.map_or_else(
             || StreamEnd::gone(current.clients),
@@ -157,6 +164,13 @@ impl Document {
                 json::end_stream(&mut self.text, &end);
             }
         }
+    }
+
+    /// The viewers of HLS of all applications of this one's name, if any of them has HLS.
+    fn viewers_by_name(&self, cx: &Ctx, app: AppId) -> Option<usize> {
+        let name = &cx.apps.get(app)?.name;
+        let same = cx.apps.iter().filter(|(id, other)| other.name == *name && self.has_hls(*id));
+        same.map(|(id, _)| cx.viewing.viewers.of_app(id)).reduce(|sum, more| sum + more)
     }
 
     fn has_hls(&self, app: AppId) -> bool {
@@ -178,11 +192,7 @@ impl Document {
                 "application/json"
             }
         };
-        let head = ResponseHead::new(200)
-            .with("Content-Type", mime)
-            .with("Cache-Control", "no-cache")
-            .with("X-Content-Type-Options", "nosniff");
-        HttpReply { head, body: Body::Bytes(text.into_bytes().into()) }
+        HttpReply::made(200, mime, "no-cache", text)
     }
 }
 

@@ -1,5 +1,8 @@
 //! What a document says of the server, a stream and a client, in nginx-rtmp's terms, whatever its format.
 
+use std::borrow::Cow;
+
+use crate::auth::mask;
 use crate::engine::{Ctx, Peer, Player, Session, SessionRole, Stream};
 use crate::media::Kind;
 use crate::media::flv::Codec;
@@ -54,8 +57,8 @@ pub struct ClientFacts<'a> {
     /// Milliseconds since it connected.
     pub time: u64,
     pub flash_ver: &'a str,
-    pub page_url: &'a str,
-    pub swf_url: &'a str,
+    pub page_url: Cow<'a, str>,
+    pub swf_url: Cow<'a, str>,
     pub dropped: u64,
     /// Its sound is so many milliseconds ahead of its picture.
     pub av_sync: i64,
@@ -202,12 +205,12 @@ fn codec_name(codec: Codec, kind: Kind) -> &'static str {
     }
 }
 
-/// A URL that may become a link, without its query, which may be a secret; empty for one that is no address of the web.
-fn web_page(url: &str) -> &str {
+/// A URL that may become a link, without what may be secret; empty for one that is no address of the web.
+fn web_page(url: &str) -> Cow<'_, str> {
     let has_scheme =
         |scheme: &str| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
     let is_web = has_scheme("http://") || has_scheme("https://");
-    if is_web { url.split(['?', '#']).next().unwrap_or_default() } else { "" }
+    if is_web { mask::page(url) } else { Cow::Borrowed("") }
 }
 
 #[cfg(test)]
@@ -220,6 +223,7 @@ mod tests {
             ("http://a/b", "http://a/b"),
             ("HTTPS://a/b?token=x", "HTTPS://a/b"),
             ("http://a#token", "http://a"),
+            ("http://user:secret@a/b", "http://a/b"),
             ("javascript:alert(1)", ""),
             ("data:text/html,x", ""),
             (" http://a", ""),

@@ -85,7 +85,7 @@ pub fn client(text: &mut String, client: &ClientFacts<'_>) {
     text.push_str("\",");
     number(text, "time", client.time);
     for (name, value) in
-        [("flashver", client.flash_ver), ("pageurl", client.page_url), ("swfurl", client.swf_url)]
+        [("flashver", client.flash_ver), ("pageurl", &client.page_url), ("swfurl", &client.swf_url)]
     {
         text.extend(["\"", name, "\":"]);
         push_text(text, value);

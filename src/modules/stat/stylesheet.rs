@@ -5,8 +5,8 @@
 
 use std::rc::Rc;
 
-use crate::engine::{Body, ByLocation, HttpReply, Location};
-use crate::http::{ResponseHead, path};
+use crate::engine::{ByLocation, HttpReply, Location};
+use crate::http::path;
 
 use super::settings::Settings;
 
@@ -26,11 +26,7 @@ pub fn reply(path: &str) -> HttpReply {
     // Of the types of stylesheets of XSLT, browsers agree on this one.
     let (mime, text) =
         if is_css(path) { ("text/css; charset=utf-8", CSS) } else { ("text/xml; charset=utf-8", XSL) };
-    let head = ResponseHead::new(200)
-        .with("Content-Type", mime)
-        .with("Cache-Control", "no-cache")
-        .with("X-Content-Type-Options", "nosniff");
-    HttpReply { head, body: Body::Bytes(text.as_bytes().into()) }
+    HttpReply::made(200, mime, "no-cache", text)
 }
 
 /// For each location, the paths of the stylesheets of all statistics of its server.

@@ -77,7 +77,7 @@ pub fn client(text: &mut String, client: &ClientFacts<'_>) {
     text.push_str("</address>");
     element(text, "time", client.time);
     for (name, value) in
-        [("flashver", client.flash_ver), ("pageurl", client.page_url), ("swfurl", client.swf_url)]
+        [("flashver", client.flash_ver), ("pageurl", &client.page_url), ("swfurl", &client.swf_url)]
     {
         if !value.is_empty() {
             text.extend(["<", name, ">"]);

@@ -3,13 +3,15 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::engine::{
-    Body, COMPOSED_AT_ONCE, Compose, Composed, Ctx, HttpReply, Session, SessionRole, Stream, StreamId, Visit,
-    Walk,
+    COMPOSED_AT_ONCE, Compose, Composed, Ctx, HttpReply, Session, SessionRole, Stream, Visit, Walk,
 };
-use crate::http::{ResponseHead, json};
+use crate::http::json;
+use crate::media::Kind;
+use crate::media::flv::Codec;
 
 /// What is asked for at a path.
 pub enum Question {
@@ -19,13 +21,24 @@ pub enum Question {
     List(Box<dyn View>, Option<String>),
 }
 
+/// A part of a list.
+pub enum Part<'a> {
+    /// The application of this name begins.
+    App(&'a str),
+    Stream(&'a Stream),
+    /// A publisher or player of the present stream.
+    Client(&'a Stream, &'a Session, &'a SessionRole),
+    StreamEnd,
+    AppEnd,
+}
+
 /// A server's form of a list.
 pub trait View: fmt::Debug {
     /// Adds what is before the first application, unless one stream alone is asked for.
-    fn begin(&mut self, _text: &mut String) {}
+    fn begin(&mut self, _cx: &Ctx, _text: &mut String) {}
 
-    /// Adds what there is to say at a step of the walk.
-    fn visit(&mut self, cx: &Ctx, visit: Visit, text: &mut String);
+    /// Adds what there is to say of a part.
+    fn write(&mut self, cx: &Ctx, part: Part<'_>, text: &mut String);
 
     /// Adds what is behind the last application, after so many streams.
     fn end(&mut self, _total: usize, _text: &mut String) {}
@@ -41,8 +54,6 @@ pub struct Listing {
     view: Box<dyn View>,
     /// The label of the only stream that is listed.
     only: Option<String>,
-    /// That stream, while it is visited.
-    chosen: Option<StreamId>,
     walk: Option<Walk>,
     text: String,
     /// Streams so far.
@@ -52,29 +63,29 @@ pub struct Listing {
 impl Listing {
     /// A list of all streams, or of the one with this label.
     pub fn new(view: Box<dyn View>, only: Option<String>) -> Self {
-        Self { view, only, chosen: None, walk: None, text: String::new(), total: 0 }
+        Self { view, only, walk: None, text: String::new(), total: 0 }
+    }
+
+    /// The walk over what is asked for; none if it is a stream that is not there.
+    fn begin(&mut self, cx: &Ctx) -> Option<Walk> {
+        if let Some(label) = &self.only {
+            return Some(Walk::of_stream(cx.stream_of_label(label)?.id));
+        }
+        self.view.begin(cx, &mut self.text);
+        // These tools know streams by their names.
+        Some(Walk::by_name(cx))
     }
 
     fn write(&mut self, cx: &Ctx, visit: Visit) {
-        if let (Some(only), Visit::Stream(id)) = (&self.only, visit) {
-            self.chosen = cx.streams.get(id).filter(|stream| *stream.label == **only).map(|_| id);
-        }
-        let is_wanted = match visit {
-            Visit::Stream(id) | Visit::Client(id, _) | Visit::StreamEnd(id) => self.chosen == Some(id),
-            Visit::Partly | Visit::App(_) | Visit::AppEnd(_) => false,
-        };
-        if self.only.is_some() && !is_wanted {
-            return;
-        }
         self.total += usize::from(matches!(visit, Visit::Stream(_)));
-        self.view.visit(cx, visit, &mut self.text);
+        if let Some(part) = Part::of(cx, visit) {
+            self.view.write(cx, part, &mut self.text);
+        }
     }
 
     fn finish(&mut self) -> HttpReply {
         if self.only.is_none() {
             self.view.end(self.total, &mut self.text);
-        } else if self.total == 0 {
-            return self.view.missing();
         }
         reply(std::mem::take(&mut self.text))
     }
@@ -83,12 +94,9 @@ impl Listing {
 impl Compose for Listing {
     fn step(&mut self, cx: &mut Ctx) -> Composed {
         let cx = &*cx;
-        let mut walk = self.walk.take().unwrap_or_else(|| {
-            if self.only.is_none() {
-                self.view.begin(&mut self.text);
-            }
-            Walk::new(cx)
-        });
+        let Some(mut walk) = self.walk.take().or_else(|| self.begin(cx)) else {
+            return Composed::Reply(self.view.missing());
+        };
         for _ in 0..COMPOSED_AT_ONCE {
             match walk.next(cx) {
                 None => return Composed::Reply(self.finish()),
@@ -101,13 +109,25 @@ impl Compose for Listing {
     }
 }
 
+impl<'a> Part<'a> {
+    fn of(cx: &'a Ctx, visit: Visit) -> Option<Self> {
+        Some(match visit {
+            Visit::Partly => return None,
+            Visit::App(app) => Self::App(cx.apps.get(app).map_or("", |app| &app.name)),
+            Visit::Stream(id) => Self::Stream(cx.streams.get(id)?),
+            Visit::Client(id, client) => {
+                let session = cx.sessions.get(client.session)?;
+                Self::Client(cx.streams.get(id)?, session, session.roles().on(client.msid)?)
+            }
+            Visit::StreamEnd(_) => Self::StreamEnd,
+            Visit::AppEnd(_) => Self::AppEnd,
+        })
+    }
+}
+
 /// A reply with a text of JSON.
 pub fn reply(text: String) -> HttpReply {
-    let head = ResponseHead::new(200)
-        .with("Content-Type", "application/json")
-        .with("Cache-Control", "no-cache")
-        .with("X-Content-Type-Options", "nosniff");
-    HttpReply { head, body: Body::Bytes(text.into_bytes().into()) }
+    HttpReply::made(200, "application/json", "no-cache", text)
 }
 
 /// Adds an entry of an array or object, with a comma before it unless it is the first.
@@ -135,16 +155,14 @@ fn comma(text: &mut String) {
     text.push_str(if text.is_empty() || text.ends_with(['[', '{', ':']) { "" } else { "," });
 }
 
-/// A client of a stream, unless it has gone.
-pub fn client(cx: &Ctx, visit: Visit) -> Option<(&Stream, &Session, &SessionRole)> {
-    let Visit::Client(id, client) = visit else { return None };
-    let session = cx.sessions.get(client.session)?;
-    Some((cx.streams.get(id)?, session, session.roles().on(client.msid)?))
-}
-
 /// The name of the application of a stream.
 pub fn app_name<'a>(cx: &'a Ctx, stream: &Stream) -> &'a str {
     cx.apps.get(stream.app).map_or("", |app| &app.name)
+}
+
+/// The name of a codec without dots: `H264`; none if there is none.
+pub fn codec(codec: Codec, kind: Kind) -> Option<String> {
+    (codec != Codec::None).then(|| codec.name(kind).replace('.', ""))
 }
 
 /// The time for which a stream is live.
@@ -152,7 +170,7 @@ pub fn age(cx: &Ctx, stream: &Stream) -> Duration {
     stream.publisher_since.map_or(Duration::ZERO, |since| cx.now.instant.saturating_duration_since(since))
 }
 
-/// A URL without its query, which may be a secret.
-pub fn without_query(url: &str) -> &str {
-    url.split('?').next().unwrap_or_default()
+/// The date and time of so long ago.
+pub fn date(cx: &Ctx, ago: Duration) -> Option<String> {
+    Some(Timestamp::try_from(cx.now.wall.checked_sub(ago)?).ok()?.to_string())
 }

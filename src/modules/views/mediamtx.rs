@@ -1,13 +1,12 @@
 //! MediaMTX: `GET /v3/paths/list` and `GET /v3/paths/get/APP/NAME`.
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::engine::{Ctx, HttpReply, SessionRole, Stream, Visit};
+use crate::engine::{Ctx, HttpReply, SessionRole, Stream};
 use crate::media::Kind;
 use crate::media::flv::Codec;
 
-use super::listing::{Question, View, age, client, push, push_open, reply};
+use super::listing::{Part, Question, View, age, codec, date, push, push_open, reply};
 
 #[derive(Debug)]
 struct Paths;
@@ -21,25 +20,18 @@ pub fn question(path: &str) -> Option<Question> {
 }
 
 impl View for Paths {
-    fn begin(&mut self, text: &mut String) {
+    fn begin(&mut self, _cx: &Ctx, text: &mut String) {
         text.push_str("{\"items\":[");
     }
 
-    fn visit(&mut self, cx: &Ctx, visit: Visit, text: &mut String) {
-        match visit {
-            Visit::Stream(id) => {
-                cx.streams
-                    .get(id)
-                    .into_iter()
-                    .for_each(|stream| push_open(text, &describe(cx, stream), "readers"));
+    fn write(&mut self, cx: &Ctx, part: Part<'_>, text: &mut String) {
+        match part {
+            Part::Stream(stream) => push_open(text, &describe(cx, stream), "readers"),
+            Part::Client(_, session, SessionRole::Player(_)) => {
+                push(text, &json!({"type": "rtmpConn", "id": session.id.serial().to_string()}));
             }
-            Visit::Client(..) => {
-                if let Some((_, session, SessionRole::Player(_))) = client(cx, visit) {
-                    push(text, &json!({"type": "rtmpConn", "id": session.id.serial().to_string()}));
-                }
-            }
-            Visit::StreamEnd(_) => text.push_str("]}"),
-            Visit::Partly | Visit::App(_) | Visit::AppEnd(_) => {}
+            Part::StreamEnd => text.push_str("]}"),
+            Part::App(_) | Part::Client(..) | Part::AppEnd => {}
         }
     }
 
@@ -57,25 +49,22 @@ impl View for Paths {
 
 /// A path but for its readers. A publisher that is lost leaves it without a source.
 fn describe(cx: &Ctx, stream: &Stream) -> Value {
-    let is_ready = stream.publisher.is_some();
-    let since = cx.now.wall.checked_sub(age(cx, stream)).and_then(|since| Timestamp::try_from(since).ok());
-    let since = since.filter(|_| is_ready).map(|since| since.to_string());
-    let source =
-        stream.publisher.map(|client| json!({"type": "rtmpConn", "id": client.session.serial().to_string()}));
-    let codecs = [(stream.facts.video_codec, Kind::Video), (stream.facts.audio_codec, Kind::Audio)];
-    let name = |(codec, kind): (Codec, Kind)| match codec {
-        Codec::None => None,
-        Codec::Avc | Codec::Hevc | Codec::Vvc => Some(codec.name(kind).replace('.', "")),
-        Codec::Aac => Some("MPEG-4 Audio".to_owned()),
-        Codec::Mp3 => Some("MPEG-1/2 Audio".to_owned()),
-        other => Some(other.name(kind).to_owned()),
-    };
-    let tracks: Vec<_> = codecs.into_iter().filter_map(name).collect();
+    let id = stream.publisher.map(|client| client.session.serial().to_string());
+    let (is_ready, since) = (id.is_some(), id.as_ref().and_then(|_| date(cx, age(cx, stream))));
+    let tracks = [track(stream.facts.video_codec, Kind::Video), track(stream.facts.audio_codec, Kind::Audio)];
     let (received, sent) = (stream.bytes_in, stream.traffic.bytes_out);
     json!({
-        "name": &*stream.label, "confName": "all_others", "source": source, "tracks": tracks,
-        "ready": is_ready, "readyTime": since, "available": is_ready, "availableTime": since,
-        "online": is_ready, "onlineTime": since, "inboundBytes": received, "outboundBytes": sent,
-        "inboundFramesInError": 0, "bytesReceived": received, "bytesSent": sent,
+        "name": &*stream.label, "confName": "all_others", "source": id.map(|id| json!({"type": "rtmpConn", "id": id})),
+        "tracks": tracks.into_iter().flatten().collect::<Vec<_>>(), "ready": is_ready, "readyTime": since,
+        "available": is_ready, "availableTime": since, "online": is_ready, "onlineTime": since, "inboundBytes": received,
+        "outboundBytes": sent, "inboundFramesInError": 0, "bytesReceived": received, "bytesSent": sent,
     })
+}
+
+fn track(of: Codec, kind: Kind) -> Option<String> {
+    match of {
+        Codec::Aac => Some("MPEG-4 Audio".to_owned()),
+        Codec::Mp3 => Some("MPEG-1/2 Audio".to_owned()),
+        other => codec(other, kind),
+    }
 }

@@ -1,13 +1,12 @@
 //! node-media-server: `GET /api/streams` and `GET /api/streams/APP/NAME`.
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::engine::{Ctx, HttpReply, Session, SessionRole, Stream, Visit};
+use crate::engine::{Ctx, HttpReply, Session, SessionRole, Stream};
 use crate::http::json::to_string;
 use crate::media::Kind;
 
-use super::listing::{Question, View, age, app_name, client, push, push_name, push_open, reply};
+use super::listing::{Part, Question, View, age, app_name, codec, date, push, push_name, push_open, reply};
 
 /// All streams by application and name, with their clients.
 #[derive(Debug)]
@@ -26,31 +25,28 @@ pub fn question(path: &str) -> Option<Question> {
 }
 
 impl View for Streams {
-    fn begin(&mut self, text: &mut String) {
+    fn begin(&mut self, _cx: &Ctx, text: &mut String) {
         text.push('{');
     }
 
-    fn visit(&mut self, cx: &Ctx, visit: Visit, text: &mut String) {
-        match visit {
-            Visit::App(app) => {
-                push_name(text, cx.apps.get(app).map_or("", |app| &app.name));
+    fn write(&mut self, cx: &Ctx, part: Part<'_>, text: &mut String) {
+        match part {
+            Part::App(name) => {
+                push_name(text, name);
                 text.push('{');
             }
-            Visit::Stream(id) => {
-                let Some(stream) = cx.streams.get(id) else { return };
+            Part::Stream(stream) => {
                 push_name(text, stream.name.as_str());
                 let publisher = stream.publisher.and_then(|client| cx.sessions.get(client.session));
                 let publisher = publisher.map(|session| describe_publisher(cx, stream, session));
                 push_open(text, &json!({"publisher": publisher}), "subscribers");
             }
-            Visit::Client(..) => {
-                if let Some((stream, session, SessionRole::Player(_))) = client(cx, visit) {
-                    push(text, &describe(cx, stream, session));
-                }
+            Part::Client(stream, session, SessionRole::Player(_)) => {
+                push(text, &describe(cx, stream, session))
             }
-            Visit::StreamEnd(_) => text.push_str("]}"),
-            Visit::AppEnd(_) => text.push('}'),
-            Visit::Partly => {}
+            Part::Client(..) => {}
+            Part::StreamEnd => text.push_str("]}"),
+            Part::AppEnd => text.push('}'),
         }
     }
 
@@ -60,15 +56,12 @@ impl View for Streams {
 }
 
 impl View for Summary {
-    fn visit(&mut self, cx: &Ctx, visit: Visit, text: &mut String) {
-        let Visit::Stream(id) = visit else { return };
-        let Some(stream) = cx.streams.get(id) else { return };
-        let age = age(cx, stream);
-        let since = cx.now.wall.checked_sub(age).and_then(|since| Timestamp::try_from(since).ok());
-        let rate = stream.traffic.all_in.per_second(cx.now.instant);
+    fn write(&mut self, cx: &Ctx, part: Part<'_>, text: &mut String) {
+        let Part::Stream(stream) = part else { return };
+        let (age, rate) = (age(cx, stream), stream.traffic.all_in.per_second(cx.now.instant));
         text.push_str(&to_string(&json!({
             "isLive": stream.publisher.is_some(), "viewers": stream.players.len(), "duration": age.as_secs(),
-            "bitrate": 8 * rate / 1000, "startTime": since.map(|since| since.to_string()), "arguments": {},
+            "bitrate": 8 * rate / 1000, "startTime": date(cx, age), "arguments": {},
         })));
     }
 
@@ -80,11 +73,10 @@ impl View for Summary {
 
 /// A client in its stream.
 fn describe(cx: &Ctx, stream: &Stream, session: &Session) -> Value {
-    let opened = cx.now.wall.checked_sub(cx.now.instant.saturating_duration_since(session.opened));
-    let opened = opened.and_then(|opened| Timestamp::try_from(opened).ok()).map(|opened| opened.to_string());
     json!({
         "app": app_name(cx, stream), "stream": stream.name.as_str(), "clientId": session.id.serial().to_string(),
-        "connectCreated": opened, "bytes": session.bytes_out, "ip": session.peer.host(), "protocol": "rtmp",
+        "connectCreated": date(cx, cx.now.instant.saturating_duration_since(session.opened)),
+        "bytes": session.bytes_out, "ip": session.peer.host(), "protocol": "rtmp",
     })
 }
 
@@ -92,11 +84,11 @@ fn describe_publisher(cx: &Ctx, stream: &Stream, session: &Session) -> Value {
     let (mut value, facts) = (describe(cx, stream, session), &stream.facts);
     value["bytes"] = session.bytes_in.into();
     value["video"] = json!({
-        "codec": facts.video_codec.name(Kind::Video).replace('.', ""), "width": facts.width, "height": facts.height,
+        "codec": codec(facts.video_codec, Kind::Video).unwrap_or_default(), "width": facts.width, "height": facts.height,
         "profile": facts.video_profile, "level": f64::from(facts.video_level) / 10.0, "fps": facts.frame_rate,
     });
     value["audio"] = json!({
-        "codec": facts.audio_codec.name(Kind::Audio), "profile": facts.audio_profile,
+        "codec": codec(facts.audio_codec, Kind::Audio).unwrap_or_default(), "profile": facts.audio_profile,
         "samplerate": facts.sample_rate, "channels": facts.channels,
     });
     value

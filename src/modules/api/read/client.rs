@@ -1,8 +1,11 @@
 //! What is told of a client: a session of RTMP, or a viewer of HLS.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::parts::{Queue, address, ms_since};
+use crate::auth::mask;
 use crate::engine::{Ctx, Player, Session, SessionRole, Stream, TrackState, ViewerFacts};
 use crate::media::Kind;
 
@@ -28,8 +31,8 @@ pub struct ClientFacts<'a> {
     queue: Queue,
     flash_ver: &'a str,
     tc_url: String,
-    page_url: &'a str,
-    swf_url: &'a str,
+    page_url: Cow<'a, str>,
+    swf_url: Cow<'a, str>,
     roles: Vec<Role<'a>>,
 }
 
@@ -79,9 +82,9 @@ impl<'a> ClientFacts<'a> {
             bytes_out: session.bytes_out,
             queue: Queue::of(session),
             flash_ver: client.flash_ver(),
-            tc_url: connected_url(client.tc_url(), app),
-            page_url: without_arguments(client.page_url()),
-            swf_url: without_arguments(client.swf_url()),
+            tc_url: mask::connected(client.tc_url(), app),
+            page_url: mask::page(client.page_url()),
+            swf_url: mask::page(client.swf_url()),
             roles: session.roles().iter().filter_map(|role| Role::of(cx, role)).collect(),
         })
     }
@@ -127,45 +130,5 @@ fn track(state: TrackState) -> &'static str {
         TrackState::Waiting => "waiting",
         TrackState::Running => "running",
         TrackState::Off => "off",
-    }
-}
-
-/// A URL without what may be secret arguments.
-fn without_arguments(url: &str) -> &str {
-    url.split(['?', '#']).next().unwrap_or_default()
-}
-
-/// The URL that a client has connected to: scheme, host and application. What stands in place of the application may be
-/// a key, and what stands before the host a password.
-fn connected_url(url: &str, app: &str) -> String {
-    let Some((scheme, rest)) = without_arguments(url).split_once("://") else { return String::new() };
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    let path = path.trim_end_matches('/');
-    let shown = if path == app || path.is_empty() { path } else { "***" };
-    format!("{scheme}://{host}/{shown}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn neither_arguments_nor_keys_nor_passwords_of_a_url_are_told() {
-        for (url, shown) in [
-            ("rtmp://host/live", "rtmp://host/live"),
-            ("rtmp://host:1936/live/", "rtmp://host:1936/live"),
-            ("rtmp://host/live?key=secret", "rtmp://host/live"),
-            ("rtmp://host/live#secret", "rtmp://host/live"),
-            ("rtmp://user:secret@host/live", "rtmp://host/live"),
-            ("rtmp://host/secret", "rtmp://host/***"),
-            ("rtmp://host/live/secret", "rtmp://host/***"),
-            ("rtmp://host", "rtmp://host/"),
-            ("nonsense", ""),
-            ("", ""),
-        ] {
-            assert_eq!(connected_url(url, "live"), shown);
-        }
-        assert_eq!(without_arguments("http://page/a?token=secret"), "http://page/a");
     }
 }

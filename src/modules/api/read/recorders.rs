@@ -32,7 +32,7 @@ impl Recorders {
 impl Compose for Recorders {
     fn step(&mut self, cx: &mut Ctx) -> Composed {
         for _ in 0..COMPOSED_AT_ONCE {
-            let walk = self.walk.get_or_insert_with(|| Walk::without_clients(cx));
+            let walk = self.walk.get_or_insert_with(|| Walk::new(cx).without_clients());
             match walk.next(cx) {
                 Some(Visit::Stream(id)) => {
                     let Some(stream) = cx.streams.get(id) else { continue };

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::parts::{bits, date, ms_since};
 use crate::engine::{
-    AppId, COMPOSED_AT_ONCE, Compose, Composed, Counted, Ctx, Histogram, Protocol, Refusals, Totals,
+    AppId, COMPOSED_AT_ONCE, Compose, Composed, Counted, Ctx, Histogram, Protocol, Refusals, StreamCounts,
+    StreamState, Totals,
 };
 use crate::modules::api::reply::json_reply;
 
@@ -13,20 +14,16 @@ use crate::modules::api::reply::json_reply;
 pub struct Status {
     /// The next slot of a stream.
     slot: usize,
-    streams: StreamCounts,
-    players: usize,
+    counts: StreamCounts,
     /// Live streams by application.
     by_app: Vec<(AppId, usize)>,
 }
 
 /// Streams by state.
-#[derive(Debug, Default, Clone, Copy, Serialize)]
-struct StreamCounts {
-    /// With a publisher.
+#[derive(Debug, Serialize)]
+struct ByState {
     live: usize,
-    /// Whose publisher is lost and waited for.
     lost: usize,
-    /// With players that wait for a publisher.
     idle: usize,
 }
 
@@ -39,7 +36,7 @@ struct ServerFacts<'a> {
     uptime_ms: u64,
     draining: bool,
     connections: Connections,
-    streams: StreamCounts,
+    streams: ByState,
     players: usize,
     viewers: usize,
     traffic: Traffic,
@@ -158,14 +155,8 @@ impl Compose for Status {
     fn step(&mut self, cx: &mut Ctx) -> Composed {
         let end = cx.streams.slots().min(self.slot + COMPOSED_AT_ONCE);
         for stream in (self.slot..end).filter_map(|slot| cx.streams.at(slot)) {
-            self.players += stream.players.len();
-            match (&stream.publisher, stream.is_live()) {
-                (Some(_), _) => self.streams.live += 1,
-                (None, true) => self.streams.lost += 1,
-                (None, false) => {
-                    self.streams.idle += 1;
-                    continue;
-                }
+            if self.counts.add(stream) == StreamState::Idle {
+                continue;
             }
             match self.by_app.iter_mut().find(|(app, _)| *app == stream.app) {
                 Some((_, count)) => *count += 1,
@@ -183,6 +174,7 @@ impl Compose for Status {
 impl Status {
     fn facts<'a>(&self, cx: &'a Ctx) -> ServerFacts<'a> {
         let (totals, now) = (&cx.totals, cx.now.instant);
+        let StreamCounts { live, lost, idle, players } = self.counts;
         let streams_of =
             |app: AppId| self.by_app.iter().find(|(id, _)| *id == app).map_or(0, |(_, count)| *count);
         let viewers = &cx.viewing.viewers;
@@ -200,8 +192,8 @@ impl Status {
             uptime_ms: ms_since(Some(cx.started.instant), now),
             draining: cx.is_draining(),
             connections: connections(cx),
-            streams: self.streams,
-            players: self.players,
+            streams: ByState { live, lost, idle },
+            players,
             viewers: viewers.len(),
             traffic: traffic(cx, &totals.bytes_in, &totals.bytes_out),
             publishes: totals.publishes,
@@ -238,7 +230,7 @@ fn connections(cx: &Ctx) -> Connections {
     Connections {
         rtmp,
         http,
-        backend: cx.sessions.len().saturating_sub(rtmp + http),
+        backend: cx.backend_connections(),
         rtmp_accepted: cx.totals.rtmp_connections,
         http_accepted: cx.totals.http_connections,
     }

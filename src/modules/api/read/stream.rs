@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::parts::{Queue, bits, date, finite, ms, ms_since};
 use crate::engine::{
-    Ctx, HlsStatus, PublishType, RecordingState, RecordingStatus, Stream, StreamFacts as Codecs,
+    Ctx, HlsStatus, PublishType, RecordingState, RecordingStatus, Stream, StreamFacts as Codecs, StreamState,
 };
 use crate::media::flv::Codec;
 use crate::media::{Kind, Packet};
@@ -16,7 +16,7 @@ const MAX_TRACKS: u8 = 64;
 pub struct StreamFacts<'a> {
     app: &'a str,
     name: &'a str,
-    state: State,
+    state: StreamState,
     /// The number of the client that publishes it.
     publisher: Option<u32>,
     publish_type: Publish,
@@ -48,16 +48,6 @@ pub struct StreamFacts<'a> {
     recordings: Vec<RecordingFacts<'a>>,
     hls: Option<HlsFacts>,
     warnings: Vec<&'a str>,
-}
-
-#[derive(Debug, Clone, Copy, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    Live,
-    /// Its publisher is lost, and waited for.
-    Lost,
-    /// Only players wait.
-    Idle,
 }
 
 /// What the publisher has asked for.
@@ -137,15 +127,10 @@ struct HlsFacts {
 impl<'a> StreamFacts<'a> {
     pub fn new(cx: &'a Ctx, stream: &'a Stream, longest_queue: Queue) -> Self {
         let (now, traffic, name) = (cx.now.instant, &stream.traffic, stream.name.as_str());
-        let state = match (&stream.publisher, stream.is_live()) {
-            (Some(_), _) => State::Live,
-            (None, true) => State::Lost,
-            (None, false) => State::Idle,
-        };
         Self {
             app: cx.apps.get(stream.app).map_or("", |app| &app.name),
             name,
-            state,
+            state: stream.state(),
             publisher: stream.publisher.map(|publisher| publisher.session.serial()),
             publish_type: match stream.publish_type {
                 PublishType::Live => Publish::Live,
