@@ -31,6 +31,7 @@ mod proxy;
 mod publish;
 mod recording;
 mod reload;
+mod same_names;
 mod sessions;
 mod shared_answers;
 mod shared_object;

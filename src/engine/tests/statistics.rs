@@ -1,6 +1,7 @@
 //! The numbers that streams and the whole server keep, in virtual time.
 
 use std::fs;
+use std::path::Path;
 
 use crate::engine::tests::*;
 use crate::test_folder::Folder;
@@ -95,6 +96,28 @@ fn another_publisher_continues_the_numbers_and_makes_no_gap() {
 }
 
 #[test]
+fn what_a_player_begins_with_counts_as_frames_and_as_bytes_of_media() {
+    let config = CONFIG.replace("gop_cache off;", "").replace("out_queue 16", "out_queue 512");
+    let mut world = World::configured(table(), &config);
+    let mut publisher = publisher(&mut world);
+    second(&mut world, &mut publisher, 0);
+    let mut client = Client::connect(&mut world, "live");
+    let play: [Value; 4] = ["play".into(), 2.0.into(), Value::Null, "a".into()];
+    // Frames for another message stream than the usual one take two entries of the queue.
+    for number in [2.0, 3.0] {
+        client.command(&mut world, &["createStream".into(), number.into(), Value::Null]);
+    }
+    let mut bytes = Vec::new();
+    write_message(&mut bytes, 128, 3, (MessageType::CommandAmf0, 2, 0), &amf0::encode_all(&play));
+    client.send(&mut world, &bytes);
+    let metadata = stream(&world).headers.metadata.as_ref().unwrap().payload().len();
+    let headers = metadata + HEADER.len() + AUDIO_HEADER.len();
+    let media = headers + KEY.len() + 24 * INTER.len() + 50 * AUDIO.len();
+    let (traffic, totals) = (stream(&world).traffic, &world.engine.cx.totals);
+    assert_eq!((traffic.bytes_out, totals.frames_out), (media as u64, 3 + 25 + 50));
+}
+
+#[test]
 fn the_end_of_a_stream_begins_its_numbers_anew() {
     let mut world = World::standard();
     let mut publisher = publisher(&mut world);
@@ -149,6 +172,21 @@ fn what_comes_and_goes_is_counted_for_the_whole_server() {
     world.pass(1);
     let (totals, now) = (&world.engine.cx.totals, world.now.instant);
     assert_eq!(totals.bytes_out.per_second(now), sent, "all of it in the first second");
+}
+
+#[test]
+fn clients_of_the_control_socket_are_neither_clients_of_http_nor_backends() {
+    let mut tree = Tree::from_text("test", CONFIG).unwrap();
+    let table = directive_table(&table());
+    conf::check(&mut tree, &table).unwrap();
+    ControlSocket::serve_at(Path::new("/none/socket"), &mut tree, &table).unwrap();
+    let now = World::standard().now;
+    let engine = Engine::new(&Scope::root(&tree, &table), super::table(), 7, now).unwrap();
+    let mut world = World { engine, now, has_fast_disk: true };
+    let control = world.engine.cx.listeners.iter().position(|listener| listener.is_control).unwrap();
+    let _client = world.engine.accept(control, ENDS, world.now).unwrap();
+    let cx = &world.engine.cx;
+    assert_eq!((cx.sessions.len(), cx.backend_connections(), cx.totals.http_connections), (1, 0, 0));
 }
 
 #[test]

@@ -61,3 +61,29 @@ fn what_has_gone_meanwhile_is_left_out_and_what_was_entered_is_left() {
     assert_eq!((clients, streams, ends), (2, 1, 1));
     assert!(matches!(visits.last(), Some(Visit::AppEnd(_))));
 }
+
+#[test]
+fn by_name_applications_and_streams_of_one_name_are_one() {
+    let mut world = World::configured(
+        table(),
+        "rtmp { server { listen 127.0.0.1:0; application live { live on; } application z { live on; } }
+            server { listen 127.0.0.1:0; application live { live on; } application y { live on; } } }",
+    );
+    let _first = [Client::publish(&mut world, "b"), Client::publish(&mut world, "c")];
+    for (name, command) in [("b", "publish"), ("a", "publish"), ("c", "play")] {
+        let mut client = Client::open_at(&mut world, 1);
+        client.connect_with(&mut world, &[("app", "live")]);
+        client.command(&mut world, &[command.into(), 2.0.into(), Value::Null, name.into()]);
+    }
+    let cx = &world.engine.cx;
+    assert_eq!(visited(&world, Walk::new(cx).without_clients()), "live(b[]c[])z()live(a[]b[]c[])y()");
+    assert_eq!(visited(&world, Walk::by_name(cx).without_clients()), "live(a[]b[]c[])z()y()");
+    let stream = cx.stream_of_label("live/c").unwrap();
+    let publisher = stream.publisher.unwrap().session;
+    assert_eq!(
+        visited(&world, Walk::of_stream(stream.id)),
+        format!("c[{publisher} ]"),
+        "not the one that only waits"
+    );
+    assert!(cx.stream_of_label("live/none").is_none() && cx.stream_of_label("livec").is_none());
+}
