@@ -140,3 +140,25 @@ fn thousands_of_clients_take_many_steps_between_which_others_are_served() {
     assert_eq!(answer.matches("<client>").count(), 602);
     assert!(answer.contains("<nclients>602</nclients>\r\n</live>"), "{}", &answer[..500]);
 }
+
+#[test]
+fn the_json_tells_the_recorders_of_each_application() {
+    let config = CONFIG.replace(
+        "publish_grace 10s;",
+        "record all; record_path /none; recorder key { record keyframes manual; record_interval 90s; record_suffix -%d.flv; }",
+    );
+    let mut world = World::configured(table(), &config);
+    let document: serde_json::Value = serde_json::from_str(&get(&mut world, "/json")).unwrap();
+    let recorders = &document["http-flv"]["servers"][0]["applications"][0]["recorders"];
+    let recorder = |id: &str, flags: &[&str], interval: u64, suffix: &str| {
+        serde_json::json!({
+            "id": id, "flags": flags, "unique": false, "append": false, "lock_file": false, "notify": false,
+            "path": "/none", "max_size": 0, "max_frames": 0, "interval": interval, "suffix": suffix,
+        })
+    };
+    let lists = [
+        recorder("", &["video", "audio"], 0, ".flv"),
+        recorder("key", &["keyframes", "manual"], 90_000, "-%d.flv"),
+    ];
+    assert_eq!(*recorders, serde_json::json!({"count": 2, "lists": lists}));
+}

@@ -104,7 +104,10 @@ impl Document {
         let live = self.settings.sections.live.then_some((self.app_clients, viewers));
         match self.settings.format {
             Format::Xml => xml::end_app(&mut self.text, live),
-            Format::Json => json::end_app(&mut self.text, live),
+            Format::Json => {
+                let app = self.apps.get(app).filter(|_| self.settings.sections.record);
+                json::end_app(&mut self.text, live, app.map(|app| app.recorders.as_str()));
+            }
         }
     }
 

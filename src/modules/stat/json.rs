@@ -53,14 +53,16 @@ pub fn begin_app(text: &mut String, name: &str, has_live: bool) {
     text.push_str(if has_live { ",\"live\":{\"streams\":[" } else { "" });
 }
 
-/// The end of an application, with the number of its clients, and of its viewers of HLS, if it has streams at all.
-pub fn end_app(text: &mut String, live: Option<(usize, Option<usize>)>) {
+/// The end of an application, with the number of its clients, and of its viewers of HLS, if it has streams at all, and with
+/// its recorders.
+pub fn end_app(text: &mut String, live: Option<(usize, Option<usize>)>, recorders: Option<&str>) {
     if let Some((clients, viewers)) = live {
         text.push_str("],\"nclients\":");
         push_number(text, clients as u64);
         push_viewers(text, viewers);
         text.push('}');
     }
+    recorders.into_iter().for_each(|recorders| text.extend([",\"recorders\":", recorders]));
     text.push('}');
 }
 

@@ -6,6 +6,7 @@
 mod document;
 mod facts;
 mod json;
+mod recorders;
 mod settings;
 mod stylesheet;
 mod xml;

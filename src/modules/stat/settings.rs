@@ -2,16 +2,20 @@
 
 use crate::engine::{Application, Location};
 
+use super::recorders;
+
 /// The parts of a document, in nginx's words.
 pub const WORDS: &[&str] = &["all", "global", "live", "clients", "play", "record"];
 
 /// What documents say of an application beside what the engine knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct App {
     /// The number of its RTMP server.
     pub server: usize,
     pub port: u16,
     pub has_hls: bool,
+    /// Its recorders, in JSON.
+    pub recorders: String,
 }
 
 /// The statistics of a location.
@@ -43,6 +47,7 @@ impl App {
             server: application.server_number(),
             port: application.port,
             has_hls: application.features.hls.is_some(),
+            recorders: recorders::describe(&application.scope),
         }
     }
 }
