@@ -44,7 +44,7 @@ LOADS = {
         "1000 publishers per minute, of which a backend is asked and told",
         [Goal("cpu", over=NGINX, most=1.0)], publishers=1000),
     "statistics": Polled(
-        "five tools that ask for the XML of 100 streams with 2000 sessions each second",
+        "100 streams with 2000 sessions, and five tools that ask for statistics each second",
         [Goal("cpu", most=1.0), Goal("latency_max", most=20)], (MILLSTREAM,), streams=100, players=19, video=64_000),
     "files": Files(
         "wrk with 50 connections: a fragment of 500 kB, a playlist",
