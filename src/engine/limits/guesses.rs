@@ -4,7 +4,7 @@
 //! encoder may be behind the same address as whoever guesses. Both tables are bounded. What is wrong is decided by the
 //! module that compares; nothing here refuses anything.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::engine::limits::origin::Origin;
@@ -37,7 +37,10 @@ pub enum Purpose {
 /// The origins that have shown wrong credentials, and those that have shown right ones.
 #[derive(Debug, Default)]
 pub struct Guesses {
+    /// Wrong keys and passwords, of publishers and viewers.
     wrong: Table<Wrong>,
+    /// Wrong tokens and passwords of operators, counted apart: who may publish may not guess at them for that.
+    wrong_to_operate: Table<Wrong>,
     /// Those for publishing, which exempt for playing, too.
     right_to_publish: Table<()>,
     /// Those for playing: a viewer may not guess at the keys of publishers for that.
@@ -66,7 +69,7 @@ impl Guesses {
         if self.is_exempt(origin, purpose, now) {
             return None;
         }
-        let wrong = self.wrong.get_mut(origin, now, FORGOTTEN)?;
+        let wrong = self.wrong_of(purpose).get_mut(origin, now, FORGOTTEN)?;
         let next_try = wrong.next_try?;
         if next_try > now {
             return Some(next_try - now);
@@ -85,16 +88,17 @@ impl Guesses {
     pub fn note_wrong(&mut self, (peer, trusted): (Peer, bool), purpose: Purpose, now: Instant) -> u32 {
         let Some(origin) = Origin::of(peer).filter(|_| !trusted) else { return 1 };
         let is_exempt = self.is_exempt(origin, purpose, now);
-        let mut wrong =
-            self.wrong.get_mut(origin, now, FORGOTTEN).map_or_else(Wrong::default, |wrong| *wrong);
+        let table = self.wrong_of(purpose);
+        let mut wrong = table.get_mut(origin, now, FORGOTTEN).map_or_else(Wrong::default, |wrong| *wrong);
         wrong.count = wrong.count.saturating_add(1);
         let is_slowed = wrong.count >= FREE && !is_exempt;
         wrong.next_try = is_slowed.then_some(now + PAUSE);
-        self.wrong.put(origin, wrong, is_slowed, now, FORGOTTEN);
+        table.put(origin, wrong, is_slowed, now, FORGOTTEN);
         wrong.count
     }
 
-    /// An origin has shown a right one, and is exempt for a day. If it was for publishing, its wrong ones are forgotten.
+    /// An origin has shown a right one, and is exempt for a day. If it was for publishing or operating, its wrong ones of
+    /// that kind are forgotten.
     pub fn note_right(&mut self, peer: Peer, purpose: Purpose, now: Instant) {
         let Some(origin) = Origin::of(peer) else { return };
         let right = match purpose {
@@ -103,7 +107,10 @@ impl Guesses {
                 &mut self.right_to_publish
             }
             Purpose::Play => &mut self.right_to_play,
-            Purpose::Operate => &mut self.right_to_operate,
+            Purpose::Operate => {
+                self.wrong_to_operate.remove(origin);
+                &mut self.right_to_operate
+            }
         };
         // Each publish and play of a day comes here; the time need not be exact.
         if right.time_of(origin).is_none_or(|at| now >= at + EXEMPT / 24) {
@@ -113,7 +120,20 @@ impl Guesses {
 
     /// The origins that are slowed now, the latest first.
     pub fn slowed(&self, now: Instant) -> impl Iterator<Item = String> {
-        self.wrong.newest_lasting(now, FORGOTTEN).map(|(origin, _)| origin.to_string())
+        let slowed = |table: &Table<Wrong>| -> Vec<Origin> {
+            table.newest_lasting(now, FORGOTTEN).map(|(origin, _)| origin).collect()
+        };
+        let (mut all, of_others) = (slowed(&self.wrong_to_operate), slowed(&self.wrong));
+        all.extend(of_others);
+        let mut seen = HashSet::new();
+        all.into_iter().filter(move |origin| seen.insert(*origin)).map(|origin| origin.to_string())
+    }
+
+    fn wrong_of(&mut self, purpose: Purpose) -> &mut Table<Wrong> {
+        match purpose {
+            Purpose::Publish | Purpose::Play => &mut self.wrong,
+            Purpose::Operate => &mut self.wrong_to_operate,
+        }
     }
 
     fn is_exempt(&mut self, origin: Origin, purpose: Purpose, now: Instant) -> bool {
@@ -341,6 +361,18 @@ mod tests {
         assert_eq!(guesses.admit_try((peer, false), Purpose::Operate, now), Some(PAUSE));
         guesses.note_right(peer, Purpose::Operate, now);
         assert_eq!(guesses.admit_try((peer, false), Purpose::Operate, now), None);
+    }
+
+    #[test]
+    fn a_right_key_for_publishing_does_not_wipe_out_wrong_tokens() {
+        let (mut guesses, now, peer) = (Guesses::default(), Instant::now(), peer("192.0.2.7"));
+        for _ in 0..5 * FREE {
+            guesses.note_wrong((peer, false), Purpose::Operate, now);
+            guesses.note_right(peer, Purpose::Publish, now);
+        }
+        assert_eq!(guesses.admit_try((peer, false), Purpose::Operate, now), Some(PAUSE));
+        assert_eq!(guesses.slowed(now).collect::<Vec<_>>(), ["192.0.2.7"]);
+        assert_eq!(guesses.admit_try((peer, false), Purpose::Publish, now), None);
     }
 
     #[test]

@@ -133,8 +133,8 @@ impl Module for Control {
             return None;
         }
         let (id, who) = (request.session, caller(request));
-        if request.is_cross_site() {
-            log::warn!("{id} {who} may not {section} here: a page of another site has caused this");
+        if let Some(why) = refusal(request) {
+            log::warn!("{id} {who} may not {section} here: {why}");
             return Some(Answer::Reply(HttpReply::error(403)));
         }
         let query = &request.head.query;
@@ -153,6 +153,16 @@ impl Module for Control {
         };
         Some(Answer::Later(Box::new(Selection::new(wanted, act, what))))
     }
+}
+
+/// Why a request may have been caused by a page that does not belong here, if so. A password is one that a browser shows
+/// only to the name for which it was typed.
+fn refusal(request: &HttpRequest) -> Option<&'static str> {
+    if request.is_cross_site() {
+        return Some("a page of another site has caused this, or a browser that does not say which page");
+    }
+    (request.user.is_none() && request.is_rebound())
+        .then_some("a browser of this machine asks by a name, which may be that of another site")
 }
 
 /// Who asks, for the log.

@@ -137,6 +137,7 @@ impl Module for Http {
         link_probe::probe(config, self.locations.values(), probe);
         hls_probe::probe(config, probe);
         secure_link::probe(config, probe);
+        access::probe(config, probe);
         auth::probe::probe(config, self.locations.values(), probe);
     }
 

@@ -12,24 +12,53 @@ const OF_PROXIES: [&str; 6] =
     ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"];
 
 impl HttpRequest {
-    /// Whether a program of this machine asks, for itself: by loopback or by a Unix socket, without a proxy's fields, and
-    /// for an IP address or localhost. A browser that a page has led here by a name of its own (DNS rebinding) is not
-    /// local. A proxy on this machine that says nothing of its clients cannot be told from a local program.
+    /// Whether a program of this machine asks, for itself: by loopback, without a proxy's fields, and for an IP address or
+    /// localhost. A browser that a page has led here by a name of its own (DNS rebinding) is not local. Nor is a client of a
+    /// Unix socket: mostly that is a proxy, which nginx would be without any field of a proxy and with "Host: localhost".
+    /// A proxy that comes by loopback and says nothing of its clients cannot be told from a local program.
     pub fn is_local(&self) -> bool {
-        let own = self.peer.ip().is_none_or(|ip| ip.to_canonical().is_loopback());
-        let headers = &self.head.headers;
         let is_direct = !self.is_told && self.peer == self.connection_peer;
-        own && is_direct
-            && OF_PROXIES.iter().all(|name| headers.get(name).is_none())
+        is_direct
+            && self.is_from_loopback()
+            && OF_PROXIES.iter().all(|name| self.head.headers.get(name).is_none())
             && is_own_name(&self.head.host)
     }
 
-    /// Whether a browser says that a page of another site has caused it (Fetch Metadata; RFC 6454, section 7).
+    /// Whether a page of another site has caused it, or may have (Fetch Metadata; RFC 6454, section 7).
+    ///
+    /// Browsers send `Sec-Fetch-Site` to HTTPS and loopback alone, and `Origin` with neither GET nor HEAD. What is left is
+    /// `Referer`, which a page can turn off: so a browser that says nothing may not. That is also one in which somebody has
+    /// typed the URL, at a server without TLS.
     pub fn is_cross_site(&self) -> bool {
         let headers = &self.head.headers;
         let is_own = |site: &str| ["same-origin", "none"].iter().any(|own| site.eq_ignore_ascii_case(own));
         headers.all("sec-fetch-site").any(|site| !is_own(site))
             || headers.all("origin").any(|origin| !is_origin_of(origin, headers))
+            || headers.all("referer").any(|page| !is_page_of(page, headers))
+            || self.is_of_a_browser() && !self.names_its_page()
+    }
+
+    /// Whether a browser on this machine asks by a name that a page may have chosen for it, which leads to this machine (DNS
+    /// rebinding). To the browser both are one site. A proxy on this machine that tells its clients' addresses, and is
+    /// believed, is not meant: the client is not at loopback then.
+    pub fn is_rebound(&self) -> bool {
+        let is_of_a_page = self.is_of_a_browser() || self.names_its_page();
+        self.is_from_loopback() && is_of_a_page && !is_own_name(&self.head.host)
+    }
+
+    fn is_from_loopback(&self) -> bool {
+        self.peer.ip().is_some_and(|ip| ip.to_canonical().is_loopback())
+    }
+
+    /// Whether it has any of the fields by which browsers tell which page has caused a request.
+    fn names_its_page(&self) -> bool {
+        ["sec-fetch-site", "origin", "referer"].iter().any(|name| self.head.headers.get(name).is_some())
+    }
+
+    /// Whether it is evidently a browser's. PowerShell calls itself Mozilla, too, and runs no pages.
+    fn is_of_a_browser(&self) -> bool {
+        let agent = self.head.headers.get("user-agent").unwrap_or_default();
+        agent.starts_with("Mozilla/") && !agent.contains("PowerShell/")
     }
 }
 
@@ -37,6 +66,14 @@ impl HttpRequest {
 fn is_own_name(host: &str) -> bool {
     let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
     host == "localhost" || address.parse::<IpAddr>().is_ok()
+}
+
+/// Whether a page, as `Referer` has it, is one of the host that is asked.
+fn is_page_of(page: &str, headers: &Headers) -> bool {
+    let authority_at = page.find("://").map_or(0, |at| at + 3);
+    let path_at = page.get(authority_at..).and_then(|rest| rest.find(['/', '?', '#']));
+    let origin = path_at.and_then(|at| page.get(..authority_at + at)).unwrap_or(page);
+    is_origin_of(origin, headers)
 }
 
 /// Whether an origin is the host, with its port, that is asked. "null" is nobody's.
@@ -70,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_program_of_this_machine_that_asks_by_an_address_or_localhost_is_local() {
-        for peer in ["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1", "unix"] {
+        for peer in ["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"] {
             for host in ["127.0.0.1:8080", "[::1]", "localhost", "LocalHost.:8080", "192.0.2.1"] {
                 assert!(request(peer, &format!("Host: {host}\r\n")).is_local(), "{peer} {host}");
             }
@@ -78,7 +115,7 @@ mod tests {
                 assert!(!request(peer, &format!("Host: {host}\r\n")).is_local(), "{peer} {host}");
             }
         }
-        for peer in ["192.0.2.1", "10.0.0.1", "2001:db8::1", "0.0.0.0"] {
+        for peer in ["192.0.2.1", "10.0.0.1", "2001:db8::1", "0.0.0.0", "unix"] {
             assert!(!request(peer, "Host: localhost\r\n").is_local(), "{peer}");
         }
     }
@@ -107,6 +144,12 @@ mod tests {
             "Host: A.example:8080\r\nOrigin: http://a.example:8080\r\n",
             "Host: a.example\r\nOrigin: https://a.example\r\n",
             "Host: a.example:443\r\nOrigin: https://a.example\r\n",
+            "Host: a.example:8080\r\nReferer: http://a.example:8080/panel?a=/b\r\n",
+            "Host: a.example\r\nReferer: http://a.example\r\nUser-Agent: Mozilla/5.0 (X11)\r\n",
+            "Host: a.example\r\nSec-Fetch-Site: none\r\nUser-Agent: Mozilla/5.0 (X11)\r\n",
+            "Host: a.example\r\nOrigin: http://a.example\r\nUser-Agent: Mozilla/5.0 (X11)\r\n",
+            "Host: a.example\r\nUser-Agent: curl/8.0 (not Mozilla/5.0)\r\n",
+            "Host: a.example\r\nUser-Agent: Mozilla/5.0 (Windows NT; en-US) WindowsPowerShell/5.1\r\n",
         ] {
             assert!(!is_cross_site(fields), "{fields}");
         }
@@ -121,8 +164,34 @@ mod tests {
             "Host: a.example\r\nOrigin: file://a.example\r\n",
             "Host: a.example\r\nOrigin: a.example\r\n",
             "Host: a.example:80\r\nOrigin: https://a.example\r\n",
+            "Host: a.example:8080\r\nReferer: http://a.example/\r\n",
+            "Host: a.example\r\nReferer: http://b.example/http://a.example/\r\n",
+            "Host: a.example\r\nReferer: http://b.example?://a.example/\r\n",
+            "Host: a.example\r\nReferer: http://a.example@b.example/\r\n",
+            "Host: a.example\r\nReferer: a.example\r\n",
+            "Host: a.example\r\nReferer: \r\n",
+            "Host: a.example\r\nSec-Fetch-Site: same-origin\r\nReferer: http://b.example/\r\n",
+            "Host: a.example\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) Chrome/120.0\r\n",
         ] {
             assert!(is_cross_site(fields), "{fields}");
         }
+    }
+
+    #[test]
+    fn a_browser_of_this_machine_that_asks_by_a_name_may_have_been_led_here() {
+        let of_pages = [
+            "Referer: http://a.example/\r\n",
+            "Origin: http://a.example\r\n",
+            "Sec-Fetch-Site: same-origin\r\n",
+            "User-Agent: Mozilla/5.0 (X11)\r\n",
+        ];
+        for fields in of_pages {
+            let named = format!("Host: a.example\r\n{fields}");
+            assert!(request("127.0.0.1", &named).is_rebound(), "{fields}");
+            assert!(!request("192.0.2.1", &named).is_rebound(), "{fields}");
+            assert!(!request("unix", &named).is_rebound(), "{fields}");
+            assert!(!request("::1", &format!("Host: localhost:8080\r\n{fields}")).is_rebound(), "{fields}");
+        }
+        assert!(!request("127.0.0.1", "Host: a.example\r\nUser-Agent: curl/8.0\r\n").is_rebound());
     }
 }
