@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use crate::common::http::{Connection, get};
@@ -64,6 +66,55 @@ fn local_is_who_asks_from_this_machine_for_itself() {
         let mut connection = Connection::open(server.http());
         connection.send(format!("GET /a.txt HTTP/1.1\r\n{fields}\r\n\r\n"));
         assert_eq!(connection.reply("GET").status, status, "{fields}");
+    }
+}
+
+#[test]
+fn a_client_of_a_unix_socket_is_not_local_as_it_may_be_a_proxy() {
+    let configuration = |rules: &str| {
+        format!(
+            "http {{ server {{ listen 127.0.0.1:0; listen unix:FOLDER/http.sock; root FOLDER;
+             location / {{ {rules} deny all; }} }} }}"
+        )
+    };
+    let warns = "warning: local is nobody who comes by unix:";
+    for (rules, status) in [("allow local;", 403), ("allow local; allow unix:;", 200)] {
+        let server = Server::start(&configuration(rules));
+        let mut connection = Connection::open(server.http());
+        connection.send("GET /millstream.conf HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        assert_eq!(connection.reply("GET").status, 200, "{rules}");
+        // So nginx passes on what comes from the Internet, unless it is told to do more.
+        let mut socket = UnixStream::connect(server.folder.join("http.sock")).unwrap();
+        socket.write_all(b"GET /millstream.conf HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{rules}: {answer}");
+        let file = server.folder.join("millstream.conf");
+        let said = stderr(&run(millstream().arg("-t").arg("-c").arg(file)));
+        assert_eq!(said.contains(warns), status == 403, "{rules}: {said}");
+    }
+}
+
+#[test]
+fn statistics_that_everybody_can_read_are_warned_of() {
+    let folder = Folder::new();
+    let warns = |listen: &str, location: &str| {
+        let text = format!(
+            "pid off; http {{ server {{ listen {listen}; location / {{ return 404; }}\nlocation /a {{ {location} }} }} }}"
+        );
+        let output = run(millstream().arg("-t").arg("-c").arg(folder.write("a.conf", text)));
+        assert!(output.status.success(), "{}", stderr(&output));
+        stderr(&output).contains("a.conf:2: warning: everybody may read the names of all streams")
+    };
+    for shown in ["rtmp_stat all;", "metrics on;", "api_views srs;"] {
+        assert!(warns("0.0.0.0:0", shown), "{shown}");
+        assert!(warns("0.0.0.0:0", &format!("{shown} allow local;")), "{shown}");
+        assert!(!warns("0.0.0.0:0", &format!("{shown} allow local; deny all;")), "{shown}");
+        // No other machine reaches that.
+        assert!(!warns("127.0.0.1:0", shown), "{shown}");
+    }
+    for harmless in ["metrics off;", "health live;", "stub_status;"] {
+        assert!(!warns("0.0.0.0:0", harmless), "{harmless}");
     }
 }
 

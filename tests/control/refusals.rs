@@ -31,6 +31,9 @@ fn what_a_page_of_another_site_causes_is_refused() {
         ("POST", "Origin: null\r\nContent-Length: 0\r\n"),
         ("OPTIONS", "Origin: http://evil.example\r\n"),
         ("HEAD", "Sec-Fetch-Site: cross-site\r\n"),
+        ("GET", "Referer: http://evil.example/\r\n"),
+        ("GET", "Referer: http://evil.example/http://test/\r\n"),
+        ("GET", "User-Agent: Mozilla/5.0 (X11; Linux x86_64) Chrome/120.0\r\n"),
     ] {
         let reply = Connection::open(server.http()).request(method, drop, fields);
         assert_eq!(reply.status, 403, "{method} {fields}");
@@ -39,12 +42,35 @@ fn what_a_page_of_another_site_causes_is_refused() {
     client.send_metadata(1);
     for (method, fields) in [
         ("GET", "Sec-Fetch-Site: none\r\n"),
-        ("POST", "Origin: http://test\r\nSec-Fetch-Site: same-origin\r\nContent-Length: 0\r\n"),
+        ("POST", "Origin: http://localhost\r\nSec-Fetch-Site: same-origin\r\nContent-Length: 0\r\n"),
+        ("GET", "User-Agent: Mozilla/5.0 (Windows NT; en-US) WindowsPowerShell/5.1\r\n"),
     ] {
-        let reply = Connection::open(server.http()).request(method, "/control/drop/client?name=x", fields);
+        let mut connection = Connection::open(server.http());
+        let target = "/control/drop/client?name=x";
+        connection.send(format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n"));
+        let reply = connection.reply(method);
         assert_eq!((reply.status, reply.text().as_str()), (200, "0"), "{method} {fields}");
     }
     assert_eq!(ask(server.http(), drop), "200 1");
+}
+
+#[test]
+fn a_browser_that_a_page_has_led_to_this_machine_by_a_name_may_not_act() {
+    let server = server();
+    let mut client = Client::publish(server.rtmp(), "cam");
+    let ask = |fields: &str| {
+        let mut connection = Connection::open(server.http());
+        connection.send(format!("GET /control/drop/client?name=x HTTP/1.1\r\n{fields}\r\n"));
+        connection.reply("GET").status
+    };
+    let of_page =
+        |host: &str| format!("Host: {host}\r\nReferer: http://{host}/\r\nUser-Agent: Mozilla/5.0\r\n");
+    assert_eq!(ask(&of_page("evil.example")), 403);
+    server.wait_log("127.0.0.1 may not drop here: a browser of this machine asks by a name");
+    assert_eq!(ask("Host: evil.example\r\nSec-Fetch-Site: same-origin\r\n"), 403);
+    assert_eq!(ask(&of_page("localhost:8080")), 200);
+    assert_eq!(ask("Host: tv.example\r\nUser-Agent: curl/8.0\r\n"), 200, "it is no browser");
+    client.send_metadata(1);
 }
 
 #[test]
@@ -96,9 +122,23 @@ fn an_open_location_is_warned_of_and_one_that_does_nothing() {
         );
         stderr(&run(millstream().arg("-t").arg("-c").arg(file)))
     };
-    for (rules, warns) in
-        [("", true), ("allow local; deny all;", false), ("deny all;", false), ("auth_basic off;", true)]
-    {
+    folder.write("users", "admin:{PLAIN}secret-of-admin\n");
+    let password = format!("auth_basic a; auth_basic_user_file {}/users;", folder.display());
+    for (rules, warns) in [
+        ("", true),
+        ("allow local; deny all;", false),
+        ("deny all;", false),
+        ("auth_basic off;", true),
+        // Without a denial of all, everybody else is let in, too.
+        ("allow local;", true),
+        ("allow 192.0.2.7; deny 192.0.2.8;", true),
+        ("allow all; deny all;", true),
+        (&password, false),
+        (&format!("{password} allow local;"), false),
+        (&format!("{password} satisfy any; allow local;"), false),
+        (&format!("{password} satisfy any; allow all;"), true),
+        ("satisfy any; allow local;", true),
+    ] {
         let said = said("", &format!("rtmp_control all; {rules}"));
         assert_eq!(said.contains("whoever reaches this location"), warns, "{rules}");
         assert!(!said.contains("does nothing"), "{rules}");

@@ -79,6 +79,17 @@ impl Probe {
         self.tell(node, FindingKind::Warning, message);
     }
 
+    /// Adds a warning for each directive of a name that shows `what` to everybody.
+    pub fn warn_of_readers(&mut self, config: &Config<'_>, name: &str, what: &str) {
+        let open = config.locations.iter().filter(|location| location.is_open());
+        let shown = open.filter_map(|location| location.scope.find(name));
+        for node in shown.filter(|node| node.args != ["off"]) {
+            let message =
+                format!("everybody may read {what} here: write \"allow local; deny all;\" beside it");
+            self.warn(node, message);
+        }
+    }
+
     /// Adds a warning if the account cannot create the folder of a directive, or files in it.
     pub fn folder(&mut self, node: &Node, directive: &str, path: &Path) {
         if let Err(why) = self.account.judge_folder(path) {

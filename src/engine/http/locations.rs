@@ -9,9 +9,10 @@ use std::time::Duration;
 use regex_lite::Regex;
 
 use crate::conf::value;
-use crate::conf::{Context, Error, Faults, Scope};
+use crate::conf::{Context, Error, Faults, Node, Scope};
 use crate::engine::config::control::is_of_control;
 use crate::engine::config::features::LocationFiles;
+use crate::engine::config::listen::Listen;
 use crate::engine::config::real_address::RealAddress;
 use crate::engine::http::hosts::{Case, compile};
 use crate::engine::http::send_limits::{SendLimits, SendSettings};
@@ -61,6 +62,18 @@ pub enum LocationKind {
     AnyCaseRegex,
     /// No path: requests are sent there by `error_page` and `try_files`. `@name`.
     Named,
+}
+
+impl Location<'_> {
+    /// Whether everybody may ask for it, from other machines too.
+    pub fn is_open(&self) -> bool {
+        let is_beyond = |node: &Node| {
+            let addresses = node.custom::<Listen>().resolve(0).unwrap_or_default();
+            addresses.iter().any(|address| address.ip().is_none_or(|ip| !ip.is_loopback()))
+        };
+        let listens = self.scope.all("listen");
+        !self.is_control && !self.is_restricted && (listens.is_empty() || listens.into_iter().any(is_beyond))
+    }
 }
 
 impl LocationKind {

@@ -14,7 +14,7 @@ use std::any::Any;
 use crate::conf::value::Custom;
 use crate::conf::{self, Acts, Context, Directive, Repeat, Takes};
 use crate::engine::{
-    Answer, ByLocation, Compose, Config, Ctx, HttpReply, HttpRequest, Location, LocationId, Module,
+    Answer, ByLocation, Compose, Config, Ctx, HttpReply, HttpRequest, Location, LocationId, Module, Probe,
     SharedAnswer, SharedKey,
 };
 use crate::http::Method;
@@ -103,6 +103,10 @@ impl Module for Metrics {
 
     fn release_locations(&mut self, _cx: &mut Ctx, first: LocationId) {
         self.locations.release(first);
+    }
+
+    fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
+        probe.warn_of_readers(config, "metrics", "the names of all streams");
     }
 
     fn on_http(&mut self, cx: &mut Ctx, request: &HttpRequest) -> Option<Answer> {

@@ -16,8 +16,8 @@ use std::rc::Rc;
 
 use crate::conf::{self, Acts, Context, Directive, Repeat, Takes};
 use crate::engine::{
-    Answer, ByApp, ByLocation, Config, Ctx, HttpRequest, Location, LocationId, Module, Route, SharedAnswer,
-    SharedKey,
+    Answer, ByApp, ByLocation, Config, Ctx, HttpRequest, Location, LocationId, Module, Probe, Route,
+    SharedAnswer, SharedKey,
 };
 use crate::http::Method;
 
@@ -93,6 +93,14 @@ impl Module for Stat {
     fn release_locations(&mut self, _cx: &mut Ctx, first: LocationId) {
         self.locations.release(first);
         self.stylesheets.release(first);
+    }
+
+    fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
+        probe.warn_of_readers(
+            config,
+            "rtmp_stat",
+            "the names of all streams and the addresses of all clients",
+        );
     }
 
     fn on_http(&mut self, _cx: &mut Ctx, request: &HttpRequest) -> Option<Answer> {

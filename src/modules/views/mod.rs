@@ -13,8 +13,8 @@ use std::rc::Rc;
 
 use crate::conf::{self, Acts, Context, Directive, Repeat, Takes};
 use crate::engine::{
-    Answer, ByLocation, Config, Ctx, HttpReply, HttpRequest, Location, LocationId, Module, SharedAnswer,
-    SharedKey,
+    Answer, ByLocation, Config, Ctx, HttpReply, HttpRequest, Location, LocationId, Module, Probe,
+    SharedAnswer, SharedKey,
 };
 use crate::http::Method;
 
@@ -74,6 +74,14 @@ impl Module for Views {
 
     fn release_locations(&mut self, _cx: &mut Ctx, first: LocationId) {
         self.0.release(first);
+    }
+
+    fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
+        probe.warn_of_readers(
+            config,
+            "api_views",
+            "the names of all streams and the addresses of all clients",
+        );
     }
 
     fn on_http(&mut self, cx: &mut Ctx, request: &HttpRequest) -> Option<Answer> {
