@@ -91,7 +91,7 @@ pub fn usage() -> String {
 
 /// Reads the arguments; an error is for the user to read.
 pub fn parse(args: &[String]) -> Result<CommandLine, String> {
-    let matches = options().parse(args).map_err(|fail| explain(&fail))?;
+    let matches = options().parse(args).map_err(|fail| explain(&fail, "-h"))?;
     if let Some(extra) = matches.free.first() {
         if extra == "ctl" {
             return Err("ctl comes first, and its options behind it: millstream ctl -c FILE list".to_owned());
@@ -125,15 +125,17 @@ pub fn parse(args: &[String]) -> Result<CommandLine, String> {
     })
 }
 
-/// The error of an option, with where to look for more.
-pub fn explain(fail: &Fail) -> String {
+/// The error of an option; `help` is what lists them.
+pub fn explain(fail: &Fail, help: &str) -> String {
     let dashed = |name: &str| format!("{}{name}", if name.len() == 1 { "-" } else { "--" });
     match fail {
-        Fail::UnrecognizedOption(name) => format!("there is no option {}; -h lists them", dashed(name)),
-        Fail::ArgumentMissing(name) => format!("{} takes an argument; -h says which", dashed(name)),
+        Fail::UnrecognizedOption(name) => format!("there is no option {}; {help} lists them", dashed(name)),
+        Fail::ArgumentMissing(name) => format!("{} takes an argument; {help} says which", dashed(name)),
         Fail::OptionDuplicated(name) => format!("{} is given twice", dashed(name)),
-        Fail::OptionMissing(name) => format!("{} is missing; -h lists the options", dashed(name)),
-        Fail::UnexpectedArgument(name) => format!("{} takes no argument; -h lists the options", dashed(name)),
+        Fail::OptionMissing(name) => format!("{} is missing; {help} lists the options", dashed(name)),
+        Fail::UnexpectedArgument(name) => {
+            format!("{} takes no argument; {help} lists the options", dashed(name))
+        }
     }
 }
 

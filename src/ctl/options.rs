@@ -56,7 +56,7 @@ const COMMANDS: [(&str, &str); 11] = [
     ("list", "the streams"),
     ("clients", "the clients: publishers and players"),
     ("kick ID|STREAM", "end a client, or the publisher of a stream (--who: others of it)"),
-    ("redirect ID NAME", "have a publisher or player go on with another stream"),
+    ("redirect ID NAME", "move a publisher or player to another stream of its application"),
     ("bans", "the addresses that are banned"),
     ("ban ADDRESS TIME [STREAM]", "ban an address or a network, from all streams or one"),
     ("unban ID", "lift a ban"),
@@ -87,7 +87,7 @@ pub fn usage() -> String {
 
 /// Reads the arguments behind `ctl`; an error is for the user to read.
 pub fn parse(args: &[String]) -> Result<ControlLine, String> {
-    let matches = options().parse(args).map_err(|fail| explain(&fail).replace("-h", "ctl -h"))?;
+    let matches = options().parse(args).map_err(|fail| explain(&fail, "ctl -h"))?;
     let words: Vec<&str> = matches.free.iter().map(String::as_str).collect();
     let given = |name: &str| matches.opt_str(name);
     let command = match *words.as_slice() {
@@ -234,6 +234,8 @@ mod tests {
             ("list --ban 10m", "--ban has no meaning with list; ctl -h lists the options"),
             ("kick 7 --who all", "--who has no meaning with kick 7; ctl -h lists the options"),
             ("list --all", "there is no option --all; ctl -h lists them"),
+            ("list --without-help", "there is no option --without-help; ctl -h lists them"),
+            ("list --ban", "--ban takes an argument; ctl -h says which"),
         ] {
             assert_eq!(read(line).unwrap_err(), expected, "{line}");
         }

@@ -17,7 +17,7 @@ pub fn answer(command: &Command, answer: &Value) -> String {
         Command::Redirect { id, name } => {
             let name = plain(name.split('?').next().unwrap_or_default());
             format!(
-                "client {id} is asked to go on with {name}; \"millstream ctl clients\" shows whether it does\n"
+                "client {id} is to continue with {name}; \"millstream ctl clients\" shows whether it does\n"
             )
         }
         Command::Ban { .. } => format!("{}\n", ban(answer)),

@@ -87,24 +87,33 @@ impl Cell {
     }
 }
 
-/// A text without characters that a terminal obeys.
+/// A text without characters that a terminal obeys, or that nobody sees: marks of direction turn what follows around, and
+/// a name with a zero-width space is not the name that it looks like.
 pub fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() {
-            // Writing to a String cannot fail.
-            let _ = write!(plain, "{}", character.escape_debug());
-        } else {
-            plain.push(character);
-        }
+        // Writing to a String cannot fail.
+        let _ = match character {
+            _ if character.is_control() => write!(plain, "{}", character.escape_debug()),
+            _ if is_invisible(character) => write!(plain, "{}", character.escape_unicode()),
+            _ => plain.write_char(character),
+        };
     }
     plain
+}
+
+/// Whether it is one that formats what is around it (Unicode's categories Cf, Zl and Zp). The joiners of Indic scripts and
+/// emoji stay.
+fn is_invisible(character: char) -> bool {
+    matches!(u32::from(character),
+        0xad | 0x600..=0x605 | 0x61c | 0x6dd | 0x70f | 0x180e | 0x200b | 0x200e..=0x200f | 0x2028..=0x202e
+        | 0x2060..=0x206f | 0xfeff | 0xfff9..=0xfffb | 0x1d173..=0x1d17a | 0xe0000..=0xe007f)
 }
 
 /// The columns of a character: two for those of East Asia and for emoji, about as terminals have it.
 fn columns(character: char) -> usize {
     match u32::from(character) {
-        0x0300..=0x036f | 0x200b..=0x200f | 0xfe00..=0xfe0f => 0,
+        0x0300..=0x036f | 0x200c..=0x200d | 0xfe00..=0xfe0f => 0,
         0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff | 0xfe30..=0xfe6f => 2,
         0xff00..=0xff60 | 0xffe0..=0xffe6 | 0x1f300..=0x1faff | 0x20000..=0x3fffd => 2,
         _ => 1,
@@ -165,6 +174,18 @@ mod tests {
              live/日本           0  a\\u{1b}[31m\\nb\n"
         );
         assert_eq!(Table::new(&["A"]).text("no streams"), "no streams\n");
+    }
+
+    #[test]
+    fn what_nobody_sees_is_spelled_out() {
+        for (text, expected) in [
+            ("live/\u{202e}mac", "live/\\u{202e}mac"),
+            ("a\u{200b}b\u{2066}c\u{feff}", "a\\u{200b}b\\u{2066}c\\u{feff}"),
+            ("a\u{85}b\u{2028}c\u{e0041}", "a\\u{85}b\\u{2028}c\\u{e0041}"),
+            ("日本 क्‍ष 👩‍🔧 é", "日本 क्‍ष 👩‍🔧 é"),
+        ] {
+            assert_eq!(plain(text), expected);
+        }
     }
 
     #[test]
