@@ -211,7 +211,7 @@ pub const DIRECTIVES: &[Directive] = &[
         doc: "Allows access from an address or a network, such as `192.168.0.0/16` or `2001:db8::/32`. The \
               first allow or deny that matches decides; if none matches, access is allowed. Blocks that have \
               neither inherit those of the outer block. `local` stands for the programs of this machine: they come by \
-              loopback or a Unix socket, ask for an IP address or localhost, and no proxy's header \
+              loopback, ask for localhost or 127.0.0.1, and no proxy's header \
               (Forwarded, Via, X-Forwarded-For, X-Real-IP) says that they ask for somebody else.",
     },
     Directive {

@@ -12,8 +12,8 @@ const OF_PROXIES: [&str; 6] =
     ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"];
 
 impl HttpRequest {
-    /// Whether a program of this machine asks, for itself: by loopback, without a proxy's fields, and for an IP address or
-    /// localhost. A browser that a page has led here by a name of its own (DNS rebinding) is not local. Nor is a client of a
+    /// Whether a program of this machine asks, for itself: by loopback, without a proxy's fields, and by a name that only
+    /// this machine has. A browser that a page has led here by a name of its own (DNS rebinding) is not local. Nor is a client of a
     /// Unix socket: mostly that is a proxy, which nginx would be without any field of a proxy and with "Host: localhost".
     /// A proxy that comes by loopback and says nothing of its clients cannot be told from a local program.
     pub fn is_local(&self) -> bool {
@@ -62,10 +62,11 @@ impl HttpRequest {
     }
 }
 
-/// Whether a host is one that no other site can have: an IP address or localhost.
+/// Whether a host is a name of this machine for itself: localhost, or an address of loopback. By 0.0.0.0 and
+/// ::ffff:127.0.0.1, which lead there as well, browsers let pages of any site in.
 fn is_own_name(host: &str) -> bool {
     let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
-    host == "localhost" || address.parse::<IpAddr>().is_ok()
+    host == "localhost" || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// Whether a page, as `Referer` has it, is one of the host that is asked.
@@ -106,12 +107,14 @@ mod tests {
     }
 
     #[test]
-    fn a_program_of_this_machine_that_asks_by_an_address_or_localhost_is_local() {
+    fn a_program_of_this_machine_that_asks_by_loopback_or_localhost_is_local() {
         for peer in ["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"] {
-            for host in ["127.0.0.1:8080", "[::1]", "localhost", "LocalHost.:8080", "192.0.2.1"] {
+            for host in ["127.0.0.1:8080", "[::1]", "localhost", "LocalHost.:8080", "127.1.2.3"] {
                 assert!(request(peer, &format!("Host: {host}\r\n")).is_local(), "{peer} {host}");
             }
-            for host in ["example.com", "localhost.example.com", "127.0.0.1.example.com", "", "[::1"] {
+            let own = ["192.0.2.1", "0.0.0.0:8080", "[::]", "[::ffff:127.0.0.1]:8080"];
+            let others = ["example.com", "localhost.example.com", "127.0.0.1.example.com", "", "[::1"];
+            for host in own.into_iter().chain(others) {
                 assert!(!request(peer, &format!("Host: {host}\r\n")).is_local(), "{peer} {host}");
             }
         }
