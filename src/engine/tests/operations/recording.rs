@@ -185,3 +185,17 @@ fn operations_hear_which_file_has_begun() {
     setup.publisher.frame(&mut setup.world, Kind::Video, 0, KEY);
     assert_eq!(setup.operate("", false), "Done(\"cam.1.flv\")");
 }
+
+#[test]
+fn a_stop_names_the_file_that_the_start_has_named_though_the_disk_is_slow() {
+    let mut setup = Setup::new("record all manual; record_unique on;");
+    setup.send(1);
+    setup.world.has_fast_disk = false;
+    let begins = setup.operate("", true);
+    assert!(begins.starts_with("Begins("), "{begins}");
+    setup.send(3);
+    assert_eq!(setup.operate("", false), begins.replace("Begins", "Done"));
+    setup.world.has_fast_disk = true;
+    setup.world.end_turn();
+    assert!(begins.contains(&setup.files()[0]), "{begins}: {:?}", setup.files());
+}

@@ -52,6 +52,8 @@ pub struct Output {
     key: FileKey,
     /// The path of its file; none before its first frames are in the file.
     path: Option<PathBuf>,
+    /// The path that it will have, unless another file is there.
+    expected: PathBuf,
     /// The first tag; `None` if it is not ours to write.
     script: Option<Script>,
     contents: Contents,
@@ -115,6 +117,7 @@ impl Output {
         let mut output = Self {
             key,
             path: None,
+            expected: PathBuf::new(),
             script: Some(script),
             contents: Contents::none(),
             gathered: Vec::new(),
@@ -267,6 +270,16 @@ impl Output {
     /// The next frames do not continue the last ones: pictures wait for a key frame.
     pub fn discontinuity(&mut self) {
         self.video_state = VideoState::Waiting;
+    }
+
+    /// Its file is to have this path.
+    pub fn expect(&mut self, path: PathBuf) {
+        self.expected = path;
+    }
+
+    /// The path of its file, or that which it is to have.
+    pub fn likely_path(&self) -> &Path {
+        self.path.as_deref().unwrap_or(&self.expected)
     }
 
     /// The file has its first frames.

@@ -85,6 +85,7 @@ impl RecorderAt<'_> {
     /// The recording, with its first frames in it.
     fn output(&self, start: Start, tail: Option<Box<Tail>>) -> Output {
         let mut output = Output::new(start.key, start.script, tail, self.settings.limits, self.now);
+        output.expect(start.names.candidates().next().unwrap_or_default());
         let wanted = |frame: &&Rc<Frame>| self.settings.selection.wants(frame);
         start.headers.iter().filter(wanted).for_each(|header| output.add_header(header));
         output.begin(start.held.frames.iter().filter(wanted));

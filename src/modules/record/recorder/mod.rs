@@ -360,6 +360,7 @@ impl RecorderAt<'_> {
         {
             self.begin(stream, opening);
         }
+        self.answer_starts(operator::STREAM_ENDED);
         self.recorder.has_ended = true;
         if let State::Searching(searching) = &self.recorder.state
             && searching.is_long()

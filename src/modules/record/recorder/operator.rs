@@ -13,6 +13,10 @@ use crate::modules::record::wait::Wait;
 /// The reason to give up a repair.
 const STOPPED: &str = "it was stopped before it was repaired";
 
+/// Why a start has come to nothing.
+const NOT_BEGUN: &str = "the recorder was stopped before its file had begun";
+pub(super) const STREAM_ENDED: &str = "the stream ended before the file had begun";
+
 impl Recorder {
     pub fn is_named(&self, name: &str) -> bool {
         self.name == name
@@ -23,10 +27,17 @@ impl Recorder {
         self.said = self.said.filter(|said| *said == Said::Start);
     }
 
-    fn file_path(&self) -> Option<PathBuf> {
+    /// The path of the file that it writes, and whether that is certain.
+    fn file_path(&self) -> Option<(PathBuf, bool)> {
         match &self.state {
-            State::Writing(writing) => writing.current().path().map(ToOwned::to_owned),
-            State::Idle | State::Waiting(_) | State::Searching(_) | State::Full(_) => None,
+            State::Writing(writing) => {
+                let output = writing.current();
+                Some((output.likely_path().to_owned(), output.path().is_some()))
+            }
+            State::Searching(searching) => {
+                Some((searching.start.names.candidates().next().unwrap_or_default(), false))
+            }
+            State::Idle | State::Waiting(_) | State::Full(_) => None,
         }
     }
 }
@@ -60,19 +71,23 @@ impl RecorderAt<'_> {
         self.note_publisher(stream);
         self.recorder.said = Some(Said::Stop);
         self.recorder.names = None;
+        self.answer_starts(NOT_BEGUN);
         // A file that is still searched for gets what waits for it.
         self.stop_searching(STOPPED);
-        let has_file = matches!(self.recorder.state, State::Writing(_));
         let path = self.recorder.file_path();
         self.close();
         self.recorder.state = State::Idle;
-        match path {
-            Some(path) => RecordResult::Done(path),
-            None if has_file => {
-                let names = self.settings.names(stream.name.as_str(), self.now.wall);
-                names.candidates().next().map_or(RecordResult::Unchanged, RecordResult::Done)
-            }
-            None => RecordResult::Unchanged,
-        }
+        path.map_or(RecordResult::Unchanged, |(path, _)| RecordResult::Done(path))
+    }
+
+    /// Tells whoever has started the recorder and waits for its file what becomes of that, as nothing follows.
+    pub(super) fn answer_starts(&mut self, why: &str) {
+        let result = match self.recorder.file_path() {
+            Some((_, true)) => return,
+            Some((path, false)) => RecordResult::Done(path),
+            None if matches!(self.recorder.state, State::Waiting(_)) => RecordResult::Failed(why.to_owned()),
+            None => return,
+        };
+        self.shared.began.push((self.recorder.name.clone(), result));
     }
 }
