@@ -47,7 +47,8 @@ pub enum Action {
 /// 1. Every other step is input of a session with a role (`streaming`), if any waits.
 /// 2. What ends, in the order of the fields from `notices` to `done_exchanges`: it is soon done, and frees memory.
 /// 3. In rotation an order of an operator, an HTTP answer to compose, input of an RTMP client without a role, and input
-///    of an HTTP client, so that none of the four waits until the others have nothing left.
+///    of an HTTP client, so that none of the four waits until the others have nothing left;
+///    but what is composed waits for the orders that were given before.
 ///
 /// `dirty`, `needs_flush` and `actions` are no steps: net takes them by itself, and writes before it asks for a step.
 #[derive(Debug, Default)]
@@ -87,6 +88,8 @@ pub(super) struct Work {
     pub joining: VecDeque<SessionId>,
     /// What operators have asked for: at most as much as there are sessions, for each that has asked.
     pub orders: VecDeque<Order>,
+    /// The number of orders so far.
+    pub orders_so_far: u64,
     /// HTTP answers that are being composed.
     pub composing: VecDeque<Composition>,
     /// HTTP sessions whose input waits.
@@ -174,7 +177,9 @@ impl Work {
     fn in_rotation(&mut self) -> Option<Task> {
         self.rotation = (self.rotation + 1) % 4;
         match self.rotation {
-            0 => self.composing.pop_front().map(Task::Compose),
+            // What is told is to be what the orders before it have left.
+            0 if self.orders.is_empty() => self.composing.pop_front().map(Task::Compose),
+            0 => None,
             1 => self.joining.pop_front().map(Task::Resume),
             2 => self.orders.pop_front().map(|order| Task::CarryOut(Box::new(order))),
             _ => self.requesting.pop_front().map(Task::Resume),

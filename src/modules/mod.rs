@@ -23,8 +23,6 @@ use crate::engine::Module;
 /// The table of modules. For every request, frame and event they are called in this order.
 pub fn table() -> Vec<Box<dyn Module>> {
     vec![
-        // Banned addresses, before anything else is asked.
-        Box::<api::Api>::default(),
         // Who may publish and play, before any other module is asked.
         Box::<access::Access>::default(),
         // Backends that decide about them, or hear of them.
@@ -44,6 +42,7 @@ pub fn table() -> Vec<Box<dyn Module>> {
         Box::<advice::Advice>::default(),
         // What answers before the files of the same location.
         Box::<metrics::Metrics>::default(),
+        Box::<api::Api>::default(),
         Box::<control::Control>::default(),
         Box::<page::Page>::default(),
         // The stylesheet of statistics stands in for a file that is missing.

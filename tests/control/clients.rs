@@ -1,4 +1,4 @@
-//! What real programs see: they are ended, or go on with another stream.
+//! What real programs see: they are ended, or continue with another stream.
 
 use std::process::Child;
 use std::time::Duration;
@@ -86,7 +86,7 @@ fn a_refused_redirect_leaves_everything_as_it_is() {
     let (a, b) = (Client::publish(server.rtmp(), "a"), Client::publish(server.rtmp(), "b"));
     assert_eq!(ask(server.http(), "/control/redirect/publisher?name=a&newname=b"), "200 1");
     let line = server.wait_log("publish live/b refused");
-    assert!(line.contains("it goes on with live/a"), "{line}");
+    assert!(line.contains("it continues with live/a"), "{line}");
     assert_eq!(ask(server.http(), "/control/redirect/publisher?name=a&newname=../x"), "500");
     for mut client in [a, b] {
         assert!(client.is_quiet(Duration::from_millis(300)));

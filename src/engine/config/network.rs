@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use crate::engine::peer::Peer;
 
 /// An address, or all addresses with the same first bits, or all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Network {
     /// Every address.
     All,
@@ -50,6 +50,11 @@ impl Network {
         };
         // nginx, too, takes 192.168.1.1/16 for the network that it is in.
         Ok(Self::Prefix { base: first_bits(address, bits), bits })
+    }
+
+    /// The network of an address with this length of its prefix.
+    pub fn of(address: IpAddr, bits: u8) -> Self {
+        Self::Prefix { base: first_bits(address, bits), bits }
     }
 
     /// Whether every address is in the network.

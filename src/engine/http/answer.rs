@@ -133,8 +133,10 @@ pub enum Composed {
     Partly,
     /// Nothing can be done before a reader has done this.
     Wait(Lookup),
-    /// The answer.
+    /// The answer; an error may still get an error page.
     Reply(HttpReply),
+    /// Exactly this answer.
+    Verbatim(HttpReply),
 }
 
 /// Entries of a list that are read or written in one step.

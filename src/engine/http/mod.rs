@@ -167,7 +167,13 @@ impl Engine {
         self.lead(request, progress, Some(Route::Reply(reply)));
     }
 
-    fn lead(&mut self, mut request: HttpRequest, mut progress: Progress, found: Option<Route>) {
+    /// Leads a request to its answer; what has been `found` goes before what the modules say.
+    pub(in crate::engine) fn lead(
+        &mut self,
+        mut request: HttpRequest,
+        mut progress: Progress,
+        found: Option<Route>,
+    ) {
         match self.find_answer(&mut request, &mut progress, found) {
             Some(Answer::Reply(reply) | Answer::Verbatim(reply)) => {
                 let reply = progress.finish(reply);

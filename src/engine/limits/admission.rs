@@ -3,6 +3,8 @@
 //! The counts of connections are in `connections.rs`. A refused connection has no session, a refused client gets an
 //! answer to its `connect`.
 
+use std::time::Duration;
+
 use crate::engine::Engine;
 use crate::engine::config::listener::{Protocol, Service};
 use crate::engine::ctx::Ctx;
@@ -10,6 +12,7 @@ use crate::engine::ids::{AppId, SessionId};
 use crate::engine::limits::connections::Excess;
 use crate::engine::limits::descriptors::Descriptors;
 use crate::engine::peer::Peer;
+use crate::engine::request::{Refusal, Request, RequestKind};
 use crate::engine::session::{ProtocolState, Session};
 use crate::http::response::NO_ROOM;
 
@@ -92,13 +95,27 @@ impl Ctx {
         debug_assert!(self.sessions.len() > 1 || self.connections.is_empty(), "nobody is left to be counted");
     }
 
-    /// Whether a peer may not have a stream now.
-    pub(in crate::engine) fn is_banned(&self, peer: Peer, (app, name): (AppId, &str)) -> bool {
+    /// How long a peer may still not have a stream, if it is banned.
+    pub(in crate::engine) fn banned_for(&self, peer: Peer, (app, name): (AppId, &str)) -> Option<Duration> {
         if self.bans.is_empty() {
-            return false;
+            return None;
         }
         let app = self.apps.get(app).map_or("", |app| &app.name);
-        self.bans.time_left(peer, (app, name), self.now.instant).is_some()
+        self.bans.time_left(peer, (app, name), self.now.instant)
+    }
+
+    /// Why a request is refused at each gate, as the name may change from one to the next: its client is banned.
+    pub(in crate::engine) fn ban_on(&self, request: &Request) -> Option<Refusal> {
+        let peer = match &request.kind {
+            RequestKind::Connect(_) => return None,
+            RequestKind::View(view) => view.peer,
+            RequestKind::Publish { .. } | RequestKind::Play { .. } => {
+                self.sessions.get(request.session)?.peer
+            }
+        };
+        let left = self.banned_for(peer, (request.app, &request.name))?;
+        let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+        Some(Refusal::of_client(format!("your address is banned for another {seconds} s")))
     }
 
     /// Makes a session a client of an application, and counts it.

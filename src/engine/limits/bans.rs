@@ -1,33 +1,42 @@
 //! Bans: addresses that may not publish, play or view for a time, everywhere or one stream.
 //!
-//! They are made and lifted by a module for operators, which refuses requests to publish and play by them; viewers are
-//! refused in `viewing/gate.rs`. They stay over a reload and go with the process.
+//! They are made and lifted by a module for operators. Requests to publish and play are refused by them at each gate,
+//! and viewers at each request for a file (`viewing/gate.rs`). They stay over a reload and go with the process.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::Ipv6Addr;
 use std::time::{Duration, Instant};
 
 use crate::engine::config::network::Network;
 use crate::engine::peer::Peer;
 
-/// The most bans: each request to publish or play is compared with all.
+/// The most bans.
 pub const MAX_BANS: usize = 1024;
 
 /// The bits of an IPv6 address that count: a host there has as many addresses as it likes.
 const IPV6_BITS: u8 = 64;
 
+/// The bits of an IPv4 address.
+const IPV4_BITS: u8 = 32;
+
 /// Whom a ban is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Banned(Network);
 
 impl Banned {
     /// The address of a peer; none at a Unix socket, which has no address.
     pub fn of(peer: Peer) -> Option<Self> {
-        let text = match peer.ip()? {
-            IpAddr::V4(ip) => ip.to_string(),
-            IpAddr::V6(ip) => format!("{ip}/{IPV6_BITS}"),
-        };
-        Network::parse(&text).ok().map(Self)
+        let ip = peer.ip()?.to_canonical();
+        Some(Self(Network::of(ip, if ip.is_ipv4() { IPV4_BITS } else { IPV6_BITS })))
+    }
+
+    /// The family and the length of its prefix.
+    fn length(self) -> Length {
+        match self.0 {
+            Network::Prefix { base, bits } => (base.is_ipv4(), bits),
+            Network::All | Network::Unix => Length::default(),
+        }
     }
 
     /// Reads an address or a network. A single address of IPv6 stands for its network of 64 bits.
@@ -74,36 +83,95 @@ pub struct Ban {
     pub by: String,
 }
 
-/// All bans, in the order in which they were made.
+/// Whether it is one of IPv4, and the number of bits that count.
+type Length = (bool, u8);
+
+/// All bans, in the order in which they were made; found by address, as each request for a file of HLS asks for them.
 #[derive(Debug, Default)]
 pub struct Bans {
-    /// At most [`MAX_BANS`].
-    all: Vec<Ban>,
+    /// At most [`MAX_BANS`], by their numbers.
+    all: BTreeMap<u64, Ban>,
+    by_address: HashMap<Banned, OfAddress>,
+    /// The lengths of all networks, with the number of those that have it.
+    lengths: BTreeMap<Length, usize>,
+    ends: BTreeSet<(Instant, u64)>,
     last_id: u64,
+}
+
+/// The bans on an address or network.
+#[derive(Debug, Default)]
+struct OfAddress {
+    /// That from all streams.
+    everywhere: Option<u64>,
+    by_stream: HashMap<String, u64>,
 }
 
 impl Bans {
     /// Adds a ban, in place of one for the same address and stream; none if there are too many.
     pub fn add(&mut self, ban: Ban, now: Instant) -> Option<&Ban> {
-        self.all.retain(|other| other.until > now);
-        self.all.retain(|other| (other.banned, &other.stream) != (ban.banned, &ban.stream));
+        while let Some(&(until, id)) = self.ends.first()
+            && until <= now
+        {
+            self.remove(id);
+        }
+        let of_address = self.by_address.get(&ban.banned);
+        let before = of_address.and_then(|bans| match &ban.stream {
+            None => bans.everywhere,
+            Some(stream) => bans.by_stream.get(stream).copied(),
+        });
+        if let Some(before) = before {
+            self.remove(before);
+        }
         if self.all.len() >= MAX_BANS {
             return None;
         }
         self.last_id += 1;
-        self.all.push(Ban { id: self.last_id, ..ban });
-        self.all.last()
+        let (id, of_address) = (self.last_id, self.by_address.entry(ban.banned).or_default());
+        match &ban.stream {
+            None => of_address.everywhere = Some(id),
+            Some(stream) => _ = of_address.by_stream.insert(stream.clone(), id),
+        }
+        *self.lengths.entry(ban.banned.length()).or_default() += 1;
+        self.ends.insert((ban.until, id));
+        Some(self.all.entry(id).or_insert(Ban { id, ..ban }))
+    }
+
+    fn remove(&mut self, id: u64) -> Option<Ban> {
+        let ban = self.all.remove(&id)?;
+        self.ends.remove(&(ban.until, id));
+        if let Some(of_address) = self.by_address.get_mut(&ban.banned) {
+            match &ban.stream {
+                None => of_address.everywhere = None,
+                Some(stream) => _ = of_address.by_stream.remove(stream),
+            }
+            if of_address.everywhere.is_none() && of_address.by_stream.is_empty() {
+                self.by_address.remove(&ban.banned);
+            }
+        }
+        let length = ban.banned.length();
+        if let Some(count) = self.lengths.get_mut(&length) {
+            *count -= 1;
+            if *count == 0 {
+                self.lengths.remove(&length);
+            }
+        }
+        Some(ban)
     }
 
     /// Lifts a ban.
     pub fn lift(&mut self, id: u64, now: Instant) -> Option<Ban> {
-        let position = self.all.iter().position(|ban| ban.id == id && ban.until > now)?;
-        Some(self.all.remove(position))
+        self.get(id, now)?;
+        self.remove(id)
+    }
+
+    /// The ban of this number, if it lasts.
+    pub fn get(&self, id: u64, now: Instant) -> Option<&Ban> {
+        self.all.get(&id).filter(|ban| ban.until > now)
     }
 
     /// Those that last.
     pub fn iter(&self, now: Instant) -> impl Iterator<Item = &Ban> {
-        self.all.iter().filter(move |ban| ban.until > now)
+        self.all.values().filter(move |ban| ban.until > now)
     }
 
     /// Whether there is none.
@@ -113,10 +181,12 @@ impl Bans {
 
     /// How long a peer is still banned from a stream.
     pub fn time_left(&self, peer: Peer, (app, name): (&str, &str), now: Instant) -> Option<Duration> {
-        let is_stream =
-            |stream: &str| stream.strip_prefix(app).and_then(|rest| rest.strip_prefix('/')) == Some(name);
-        let fits = |ban: &&Ban| ban.banned.0.contains(peer) && ban.stream.as_deref().is_none_or(is_stream);
-        self.iter(now).filter(fits).map(|ban| ban.until - now).max()
+        let ip = peer.ip()?.to_canonical();
+        let stream = format!("{app}/{name}");
+        let lengths = self.lengths.keys().filter(|(is_ipv4, _)| *is_ipv4 == ip.is_ipv4());
+        let networks = lengths.filter_map(|(_, bits)| self.by_address.get(&Banned(Network::of(ip, *bits))));
+        let ids = networks.flat_map(|bans| [bans.everywhere, bans.by_stream.get(&stream).copied()]).flatten();
+        ids.filter_map(|id| self.get(id, now)).map(|ban| ban.until - now).max()
     }
 }
 
@@ -182,6 +252,36 @@ mod tests {
         assert!(bans.lift(1, now).is_none() && bans.lift(2, now).is_some());
         assert!(bans.add(ban("192.0.2.7", None, later), now).is_some());
         assert!(bans.add(ban("192.0.2.8", None, later), later).is_some(), "bans that are over make room");
-        assert_eq!(bans.all.len(), 1);
+        assert_eq!(
+            (bans.all.len(), bans.ends.len(), bans.by_address.len(), bans.lengths.len()),
+            (1, 1, 1, 1)
+        );
+    }
+
+    #[test]
+    fn an_address_is_found_in_networks_of_all_lengths() {
+        let (mut bans, now) = (Bans::default(), Instant::now());
+        let minute = Duration::from_secs(60);
+        for (number, (address, stream)) in [
+            ("192.0.2.0/24", None),
+            ("192.0.0.0/16", Some("live/cam")),
+            ("192.0.2.7", Some("a/b/cam")),
+            ("2001:db8::/32", None),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            bans.add(ban(address, stream, now + minute * (number as u32 + 1)), now).unwrap();
+        }
+        let left = |ip: &str, stream: (&str, &str)| {
+            bans.time_left(peer(ip), stream, now).map_or(0, |left| left.as_secs() / 60)
+        };
+        assert_eq!(left("192.0.2.7", ("a/b", "cam")), 3);
+        assert_eq!(left("192.0.2.7", ("live", "cam")), 2);
+        assert_eq!(left("192.0.2.7", ("live", "dog")), 1);
+        assert_eq!(left("192.0.3.7", ("live", "dog")), 0);
+        assert_eq!(left("192.0.3.7", ("live", "cam")), 2);
+        assert_eq!(left("2001:db8:7::1", ("live", "cam")), 4);
+        assert_eq!(left("2001:db9::1", ("live", "cam")), 0);
     }
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
-use crate::engine::ids::{Endpoint, SessionId};
-use crate::engine::operations::order::Order;
+use crate::engine::ids::{Endpoint, SessionId, StreamId};
+use crate::engine::operations::order::{KickedViewers, Order};
 use crate::engine::rtmp::publish::LeaveReason;
 use crate::engine::session::roles::SessionRole;
 use crate::engine::session::{Life, Session};
@@ -28,21 +28,24 @@ const VIEWERS_AT_ONCE: usize = 64;
 impl Ctx {
     /// Ends a client of RTMP in a later step, whatever it does, and tells it why. What it publishes ends at once, without
     /// a grace.
-    pub fn kick(&mut self, id: SessionId, why: &str) {
+    pub fn kick(&mut self, id: SessionId, why: impl Into<Rc<str>>) {
         let session = self.sessions.get(id).filter(|session| session.life == Life::Open);
         if session.is_some_and(|session| session.rtmp().is_some()) {
             self.order(Order::Kick(id, why.into()));
         }
     }
 
-    /// Ends a viewer of HLS in a later step, and refuses its requests for playlists for a time. Whoever shows the same
+    /// Ends viewers of HLS in later steps, and refuses their requests for playlists for a time. Whoever shows the same
     /// from the same address with the same program is the same viewer.
-    pub fn kick_viewer(&mut self, id: ViewerId, why: &str, refused_for: Duration) {
-        let kicked = &mut self.viewing.kicked;
-        let is_first = kicked.is_empty();
-        kicked.insert(id, (self.now.instant + refused_for, why.into()));
-        if is_first {
-            self.order(Order::EndViewers);
+    pub fn kick_viewers(&mut self, ids: Vec<ViewerId>, why: impl Into<Rc<str>>, refused_for: Duration) {
+        let (is_one, until) = (ids.len() == 1, self.now.instant + refused_for);
+        self.order(Order::EndViewers(Box::new(KickedViewers { left: ids, why: why.into(), until, is_one })));
+    }
+
+    /// Ends a stream in a later step whose publisher is lost, before its grace is over.
+    pub fn end_grace_early(&mut self, id: StreamId) {
+        if self.streams.get(id).is_some_and(|stream| stream.grace_until().is_some()) {
+            self.order(Order::EndGrace(id));
         }
     }
 
@@ -87,21 +90,29 @@ impl Engine {
         }
     }
 
-    /// One step of the end of kicked viewers.
-    pub(super) fn end_kicked_viewers(&mut self) {
-        let (viewing, now) = (&mut self.cx.viewing, self.cx.now.instant);
-        if !viewing.kicked.is_empty() {
-            let kicked = std::mem::take(&mut viewing.kicked);
-            viewing.ending.extend(viewing.viewers.find_kicked(kicked, now));
+    /// One step of the end of kicked viewers. The log has a line for one alone; of many whoever has kicked them tells.
+    pub(super) fn end_kicked_viewers(&mut self, kicked: Box<KickedViewers>) {
+        let KickedViewers { mut left, why, until, is_one } = *kicked;
+        let ids = left.split_off(left.len().saturating_sub(VIEWERS_AT_ONCE));
+        if !left.is_empty() {
+            let kicked = KickedViewers { left, why: Rc::clone(&why), until, is_one };
+            self.cx.order(Order::EndViewers(Box::new(kicked)));
         }
-        for _ in 0..VIEWERS_AT_ONCE {
-            let viewing = &mut self.cx.viewing;
-            let Some(kicked) = viewing.ending.pop() else { return };
-            let Some(ended) = viewing.viewers.kick(&kicked) else { continue };
-            let (app, number) = (self.app_name(ended.app), ended.id.serial());
-            log::info!("{app}/{}: viewer {number} is ended: {}", ended.name.escape_debug(), kicked.why);
-            self.each_module(|module, cx| module.on_view_end(cx, ended.id));
+        let level = if is_one { log::Level::Info } else { log::Level::Debug };
+        for id in ids {
+            let Some(ended) = self.cx.viewing.viewers.kick(id, until, self.cx.now.instant) else { continue };
+            let (app, number) = (self.app_name(ended.app), id.serial());
+            log::log!(level, "{app}/{}: viewer {number} is ended: {why}", ended.name.escape_debug());
+            self.each_module(|module, cx| module.on_view_end(cx, id));
         }
-        self.cx.order(Order::EndViewers);
+    }
+
+    /// Ends a stream before its grace is over.
+    pub(super) fn end_kicked_grace(&mut self, id: StreamId) {
+        let Some(stream) = self.cx.streams.get(id).filter(|stream| stream.grace_until().is_some()) else {
+            return;
+        };
+        log::info!("{} is ended by an operator while its publisher is waited for", stream.label);
+        self.end_stream(id);
     }
 }

@@ -1,12 +1,12 @@
 //! Operations: what an operator has the server do to what runs, whoever passes it on: to end clients, to move them to
 //! another stream, to start and stop recordings, to reload.
 //!
-//! A module queues what does not need an outcome ([`Ctx::kick`], [`Ctx::kick_viewer`], [`Ctx::redirect`]), and answers an
+//! A module queues what does not need an outcome ([`Ctx::kick`], [`Ctx::kick_viewers`], [`Ctx::redirect`]), and answers an
 //! HTTP request by an [`Operation`](crate::engine::Operation) whose outcome it wants to tell. Each is carried out in steps
 //! of its own. Who may do this is decided by the modules; nothing here asks.
 //!
 //! [`Ctx::kick`]: crate::engine::Ctx::kick
-//! [`Ctx::kick_viewer`]: crate::engine::Ctx::kick_viewer
+//! [`Ctx::kick_viewers`]: crate::engine::Ctx::kick_viewers
 //! [`Ctx::redirect`]: crate::engine::Ctx::redirect
 
 pub(in crate::engine) mod carrying;

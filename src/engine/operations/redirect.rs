@@ -1,4 +1,4 @@
-//! Redirects: an operator has a publisher or player go on with another stream, without a word of its client.
+//! Redirects: an operator has a publisher or player continue with another stream, without a word of its client.
 //!
 //! The request is like one of the client's and passes all gates; only keys and passwords are not asked for again, as the
 //! operator vouches for it. The old role stays until the grant. If the request is refused, nothing changes and the client
@@ -21,7 +21,7 @@ use crate::media::{Frame, Kind};
 use crate::rtmp::command::After;
 
 impl Ctx {
-    /// Has a publisher or player go on, in a later step, with the stream of its application that a text such as
+    /// Has a publisher or player continue, in a later step, with the stream of its application that a text such as
     /// "cam?user=me" names. The log says if that is refused.
     pub fn redirect(&mut self, endpoint: Endpoint, name_and_args: &str) {
         self.order(Order::Redirect(endpoint, name_and_args.into()));
@@ -107,13 +107,13 @@ impl Engine {
         }
     }
 
-    /// "publish live/b refused: why; it goes on with live/a".
+    /// "publish live/b refused: why; it continues with live/a".
     pub(in crate::engine) fn log_refused_redirect(&self, request: &Request, why: &str) {
         let id = request.session;
         let role = request.endpoint().and_then(|endpoint| self.cx.sessions.get(id)?.roles.on(endpoint.msid));
         let label = |stream: StreamId| self.cx.streams.get(stream).map(|stream| Rc::clone(&stream.label));
         let rest = match role.map(SessionRole::stream).and_then(label) {
-            Some(label) => format!("; it goes on with {label}"),
+            Some(label) => format!("; it continues with {label}"),
             None => String::new(),
         };
         log::warn!("{id} {} refused: {why}{rest}", self.describe(request));

@@ -97,6 +97,9 @@ impl Engine {
     /// Asks the modules from a position on, gate by gate.
     fn run_gates(&mut self, mut position: Position, mut request: Request) {
         loop {
+            if let Some(refusal) = self.cx.ban_on(&request) {
+                return self.refuse(&request, &refusal);
+            }
             while let Some(module) = self.modules.get_mut(position.module) {
                 request.ticket = self.cx.next_ticket(request.session);
                 match module.gate(&mut self.cx, &mut request, position.gate) {

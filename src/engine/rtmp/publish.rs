@@ -187,7 +187,8 @@ impl Engine {
         }
     }
 
-    fn end_stream(&mut self, stream_id: StreamId) {
+    /// Ends a stream that has no publisher.
+    pub(in crate::engine) fn end_stream(&mut self, stream_id: StreamId) {
         self.call_stream_end(stream_id);
         let why = if self.cx.draining { Finish::ServerStops } else { Finish::StreamEnded };
         let (streams, mut outlet, panics) = self.cx.streams_and_outlet();

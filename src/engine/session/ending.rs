@@ -156,6 +156,7 @@ impl Ctx {
         let Some(session) = self.sessions.get_mut(id) else { return };
         if session.life == Life::Open {
             session.life = Life::Finishing(reason.into());
+            session.limit_end(self.now.instant);
             self.work.ending.push_back(id);
             self.drop_requests(id);
             self.release_input(id);

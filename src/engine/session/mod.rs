@@ -198,6 +198,8 @@ pub struct Session {
     pub(in crate::engine) roles: Roles,
     pub(in crate::engine) protocol: ProtocolState,
     pub(in crate::engine) life: Life,
+    /// When the queue of an RTMP session that ends is given up.
+    ends_by: Option<Instant>,
     /// Whether it is on [`Work::dirty`](crate::engine::work::Work::dirty).
     pub(in crate::engine) dirty: bool,
     /// The request that a module has suspended.
@@ -246,6 +248,7 @@ impl Session {
             roles: Roles::default(),
             protocol,
             life: Life::Open,
+            ends_by: None,
             dirty: false,
             suspended: None,
             paced_until: None,
@@ -278,6 +281,11 @@ impl Session {
         self.rtmp().filter(|state| state.app.is_some()).map(|state| &state.client)
     }
 
+    /// Whether it ends or has ended; its last bytes may still be sent.
+    pub fn is_ending(&self) -> bool {
+        self.life != Life::Open
+    }
+
     /// Starts the deadline of a queue that has been empty.
     pub(in crate::engine) fn start_output_deadline(&mut self, now: Instant) {
         if self.out.is_empty() {
@@ -285,12 +293,21 @@ impl Session {
         }
     }
 
-    /// The deadline of a closing session: for the peer to take the next bytes of the queue, and after that to close
-    /// its side.
+    /// Gives the queue of a session that ends a time in which it has to be sent, however slowly the peer takes it.
+    pub(in crate::engine) fn limit_end(&mut self, now: Instant) {
+        let more = self.out.bytes() / SLOWEST_END;
+        self.ends_by = Some(now + LAST_SENDING + Duration::from_secs(more as u64));
+    }
+
+    /// The deadline of a closing session: for the peer to take the next bytes of the queue, and all of them, and after
+    /// that to close its side.
     pub(in crate::engine) fn lingers_until(&self) -> Instant {
         match (&self.life, &self.protocol) {
             (Life::HalfClosed(deadline), _) => *deadline,
-            (_, ProtocolState::Rtmp(_) | ProtocolState::HttpClient(_)) => self.last_output + REFUSAL_TIME,
+            (_, ProtocolState::Rtmp(_) | ProtocolState::HttpClient(_)) => {
+                let pause = self.last_output + REFUSAL_TIME;
+                self.ends_by.map_or(pause, |whole| pause.min(whole))
+            }
             (_, ProtocolState::Http(state)) => {
                 let (pause, whole) =
                     state.send_deadlines(self.last_output).unwrap_or((self.last_output, self.last_output));
@@ -538,6 +555,12 @@ impl Sessions {
 
 /// How long an RTMP client may take nothing of the reply that ends its session.
 const REFUSAL_TIME: Duration = Duration::from_secs(2);
+
+/// How long it may take for all of that, or for what a kicked client is told.
+const LAST_SENDING: Duration = Duration::from_secs(10);
+
+/// Bytes a second that a client takes at least of the frames that wait for it when its session ends.
+const SLOWEST_END: usize = 64 * 1024;
 
 /// How long a client may take for its next step: handshake, connect, publish or play, an HTTP request.
 pub(in crate::engine) const STEP_DEADLINE: Duration = Duration::from_secs(10);

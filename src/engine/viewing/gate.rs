@@ -29,7 +29,7 @@ const UNAVAILABLE: u16 = 503;
 impl Engine {
     /// Decides about a request for a file of HLS. It continues when it is admitted.
     pub(in crate::engine) fn view(&mut self, request: HttpRequest, progress: Progress, file: HlsFile) {
-        if self.cx.is_banned(request.peer, (file.app, file.base())) {
+        if self.cx.banned_for(request.peer, (file.app, file.base())).is_some() {
             return self.turn_away(request, progress, FORBIDDEN);
         }
         let guard = self.cx.viewing.guard(file.app);

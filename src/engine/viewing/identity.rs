@@ -14,6 +14,14 @@ pub(in crate::engine) const MAX_FIELD: usize = 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(in crate::engine) struct ViewerKey(u128);
 
+#[cfg(test)]
+impl ViewerKey {
+    /// A key for tests.
+    pub fn for_test(number: u32) -> Self {
+        Self(number.into())
+    }
+}
+
 /// The two entries that a viewer may have in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) struct ViewerKeys {

@@ -14,6 +14,7 @@ pub(in crate::engine) mod identity;
 pub(in crate::engine) mod lists;
 pub(in crate::engine) mod marked;
 pub(in crate::engine) mod marks;
+pub(in crate::engine) mod refused;
 pub(in crate::engine) mod view;
 pub(in crate::engine) mod viewers;
 
@@ -30,7 +31,7 @@ use crate::engine::viewing::identity::{Identities, carried};
 use crate::engine::viewing::lists::HlsLists;
 use crate::engine::viewing::marked::MarkedLists;
 use crate::engine::viewing::marks::Marks;
-use crate::engine::viewing::viewers::{Ended, Kicked, KickedViewers, Viewers};
+use crate::engine::viewing::viewers::{Ended, Viewers};
 
 /// A viewer that has asked for no playlist for so many target durations has left.
 const QUIET_TARGETS: u32 = 3;
@@ -50,10 +51,6 @@ pub struct Viewing {
     pub marked: MarkedLists,
     /// Who watches.
     pub viewers: Viewers,
-    /// Viewers that operators have kicked since the last step for them.
-    pub(in crate::engine) kicked: KickedViewers,
-    /// Those of them that have been found and are yet to be ended.
-    pub(in crate::engine) ending: Vec<Kicked>,
     pub(in crate::engine) identities: Identities,
     guards: ByApp<Guard>,
     /// When viewers are checked next.
@@ -73,8 +70,6 @@ impl Viewing {
             stand_in: SegmentSigner::new(identities.secret().as_bytes()),
             marked: MarkedLists::default(),
             viewers: Viewers::default(),
-            kicked: KickedViewers::default(),
-            ending: Vec::new(),
             identities,
             guards: applications.iter().map(|app| (app.id, Guard::of(app))).collect(),
             timer: None,

@@ -3,9 +3,8 @@
 //! A viewer is in it as long as it asks for playlists; one that has been quiet for its time is ended by a check. Each
 //! has one entry in `checks`, whose time may be too early: then it is checked again. All tables are bounded.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
-use std::rc::Rc;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::time::{Duration, Instant};
 
 use slab::Slab;
@@ -13,6 +12,7 @@ use slab::Slab;
 use crate::engine::ids::{AppId, SessionId};
 use crate::engine::limits::origin::Origin;
 use crate::engine::viewing::identity::{ViewerKey, ViewerKeys};
+use crate::engine::viewing::refused::Refused;
 use crate::engine::viewing::view::ViewerId;
 
 /// The most viewers. Beyond it, new ones are refused; those of applications without gates are counted up to three
@@ -31,24 +31,13 @@ const MAX_WAITING: usize = 64;
 /// The number of entries for which a table keeps its memory.
 const USUAL: usize = 1024;
 
-/// Viewers that are to end, each with the end of its refusal and the reason.
-pub(in crate::engine) type KickedViewers = HashMap<ViewerId, (Instant, Rc<str>)>;
-
-/// One of them in the table.
-#[derive(Debug)]
-pub(in crate::engine) struct Kicked {
-    key: ViewerKey,
-    /// The end of its refusal.
-    until: Instant,
-    /// The reason, for the log.
-    pub why: Rc<str>,
-}
-
 /// All viewers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Viewers {
     table: HashMap<ViewerKey, Viewer>,
-    checks: BinaryHeap<Reverse<(Tick, ViewerKey)>>,
+    /// Their keys by their numbers.
+    numbers: BTreeMap<ViewerId, ViewerKey>,
+    checks: BTreeSet<(Tick, ViewerId)>,
     clock: Clock,
     /// The addresses of viewers, where those of one address are limited.
     origins: HashMap<ViewerKey, Origin>,
@@ -56,11 +45,10 @@ pub struct Viewers {
     by_name: HashMap<(AppId, Box<str>), u32>,
     by_app: HashMap<AppId, usize>,
     by_origin: HashMap<(AppId, Origin), usize>,
-    refused: HashMap<ViewerKey, Instant>,
-    /// The keys of `refused` in the order of their times.
-    refusals: VecDeque<ViewerKey>,
-    /// Viewers that an operator has ended, each with the end of its refusal.
-    kicked: HashMap<ViewerKey, Instant>,
+    /// Those whom the gates have refused.
+    refused: Refused,
+    /// Those whom an operator has ended.
+    kicked: Refused,
     /// Viewers that are being decided about, with the sessions of their other requests, which wait.
     undecided: HashMap<ViewerKey, Vec<SessionId>>,
 }
@@ -73,6 +61,8 @@ struct Viewer {
     stream: u32,
     /// When that was.
     seen: Tick,
+    /// When it is checked.
+    check: Tick,
 }
 
 /// A time in tenths of a second since the first viewer: with few bytes, as there may be many viewers.
@@ -141,6 +131,25 @@ pub(in crate::engine) enum Known {
     New,
 }
 
+impl Default for Viewers {
+    fn default() -> Self {
+        Self {
+            table: HashMap::new(),
+            numbers: BTreeMap::new(),
+            checks: BTreeSet::new(),
+            clock: Clock::default(),
+            origins: HashMap::new(),
+            streams: Slab::new(),
+            by_name: HashMap::new(),
+            by_app: HashMap::new(),
+            by_origin: HashMap::new(),
+            refused: Refused::new(MAX_REFUSED),
+            kicked: Refused::new(MAX_VIEWERS),
+            undecided: HashMap::new(),
+        }
+    }
+}
+
 impl Viewers {
     /// The viewers of a stream.
     pub fn of_stream(&self, app: AppId, name: &str) -> usize {
@@ -158,29 +167,9 @@ impl Viewers {
         self.by_origin.get(&(app, origin)).copied().unwrap_or_default()
     }
 
-    /// The viewer who has this number, with the stream whose playlist it has asked for last. All viewers are looked at.
-    pub fn find_number(&self, number: u32) -> Option<(ViewerId, AppId, &str)> {
-        let viewer = self.table.values().find(|viewer| viewer.id.serial() == number)?;
-        let stream = self.streams.get(viewer.stream as usize)?;
-        Some((viewer.id, stream.app, &stream.name))
-    }
-
     /// The number of all viewers.
     pub fn len(&self) -> usize {
         self.table.len()
-    }
-
-    /// The numbers of all viewers.
-    #[cfg(test)]
-    pub fn ids(&self) -> impl Iterator<Item = ViewerId> {
-        self.table.values().map(|viewer| viewer.id)
-    }
-
-    /// The viewer of this number, with the application and the name of the stream that it watches.
-    pub fn by_serial(&self, serial: u32) -> Option<(ViewerId, AppId, &str)> {
-        let viewer = self.table.values().find(|viewer| viewer.id.serial() == serial)?;
-        let stream = self.streams.get(viewer.stream as usize)?;
-        Some((viewer.id, stream.app, &stream.name))
     }
 
     /// At most so many viewers, in no order.
@@ -189,11 +178,8 @@ impl Viewers {
     }
 
     /// The viewer of this number.
-    pub fn facts_of(&self, serial: u32) -> Option<ViewerFacts> {
-        self.table
-            .values()
-            .find(|viewer| viewer.id.serial() == serial)
-            .and_then(|viewer| self.facts_on(viewer))
+    pub fn facts_of(&self, number: u32) -> Option<ViewerFacts> {
+        self.facts_on(self.table.get(self.numbers.get(&ViewerId(number))?)?)
     }
 
     fn facts_on(&self, viewer: &Viewer) -> Option<ViewerFacts> {
@@ -202,10 +188,29 @@ impl Viewers {
         Some(ViewerFacts { id: viewer.id, app, name, seen })
     }
 
-    /// The viewers of a stream, with a look at all.
-    pub fn ids_of_stream(&self, app: AppId, name: &str) -> Vec<ViewerId> {
-        let Some(&index) = self.by_name.get(&(app, name.into())) else { return Vec::new() };
-        self.table.values().filter(|viewer| viewer.stream == index).map(|viewer| viewer.id).collect()
+    /// Looks at so many viewers, in the order of their numbers, beginning behind one: tells those of a stream, and the last
+    /// that has been looked at, unless there are no more.
+    pub fn look(
+        &self,
+        (app, name): (AppId, &str),
+        behind: Option<ViewerId>,
+        count: usize,
+    ) -> (Vec<ViewerId>, Option<ViewerId>) {
+        let Some(&stream) = self.by_name.get(&(app, name.into())) else { return Default::default() };
+        let is_of_stream = |key| self.table.get(key).is_some_and(|viewer| viewer.stream == stream);
+        let first = behind.map_or(Bound::Unbounded, Bound::Excluded);
+        let (mut found, mut last, mut looked) = (Vec::new(), None, 0);
+        for (id, key) in self.numbers.range((first, Bound::Unbounded)).take(count) {
+            found.extend(Some(*id).filter(|_| is_of_stream(key)));
+            (last, looked) = (Some(*id), looked + 1);
+        }
+        (found, last.filter(|_| looked == count))
+    }
+
+    /// The number of checks that are due some time.
+    #[cfg(test)]
+    pub fn checks(&self) -> usize {
+        self.checks.len()
     }
 
     /// Whether there are none.
@@ -230,7 +235,7 @@ impl Viewers {
 
     /// What is known of a viewer.
     pub(in crate::engine) fn find(&self, ViewerKeys { base, own }: ViewerKeys, now: Instant) -> Known {
-        if self.is_kicked(base, now) || self.is_kicked(own, now) {
+        if self.kicked.has(base, now) || self.kicked.has(own, now) {
             Known::Refused
         } else if self.table.contains_key(&base) {
             Known::Watching(base)
@@ -238,7 +243,7 @@ impl Viewers {
             Known::Undecided
         } else if self.table.contains_key(&own) {
             Known::Watching(own)
-        } else if self.refused.get(&own).is_some_and(|at| now < *at + REFUSED_FOR) {
+        } else if self.refused.has(own, now) {
             Known::Refused
         } else {
             Known::New
@@ -263,13 +268,14 @@ impl Viewers {
         (now, check): (Instant, Instant),
     ) -> bool {
         let stream = self.stream(app, name);
-        let viewer = Viewer { id, stream, seen: self.clock.tick(now) };
+        let (seen, check) = (self.clock.tick(now), self.clock.tick(check) + 1);
         if self.table.contains_key(&key) {
             self.leave_stream(stream);
             return false;
         }
-        self.table.insert(key, viewer);
-        self.checks.push(Reverse((self.clock.tick(check) + 1, key)));
+        self.table.insert(key, Viewer { id, stream, seen, check });
+        self.numbers.insert(id, key);
+        self.checks.insert((check, id));
         *self.by_app.entry(app).or_default() += 1;
         if let Some(origin) = origin {
             self.origins.insert(key, origin);
@@ -280,7 +286,7 @@ impl Viewers {
 
     /// When the next check is due.
     pub(in crate::engine) fn next_check(&self) -> Option<Instant> {
-        self.checks.peek().and_then(|Reverse((tick, _))| self.clock.time(*tick))
+        self.checks.first().and_then(|(tick, _)| self.clock.time(*tick))
     }
 
     /// Takes the next check that is due: ends the viewer, which is returned, if it has been quiet for the time that
@@ -291,15 +297,17 @@ impl Viewers {
         quiet: impl FnOnce(AppId, &str) -> Duration,
     ) -> Option<Option<Ended>> {
         self.next_check().filter(|at| *at <= now)?;
-        let Reverse((_, key)) = self.checks.pop()?;
-        let Some(viewer) = self.table.get(&key).copied() else { return Some(None) };
+        let (_, id) = self.checks.pop_first()?;
+        let Some(&key) = self.numbers.get(&id) else { return Some(None) };
+        let Some(viewer) = self.table.get_mut(&key) else { return Some(None) };
         let stream = self.streams.get(viewer.stream as usize);
         let quiet = stream.map_or(Duration::ZERO, |stream| quiet(stream.app, &stream.name));
         let ticks = Tick::try_from(quiet.as_millis() / TICK).unwrap_or(Tick::MAX);
         // One more, as the last tick may have just begun.
         let until = viewer.seen.saturating_add(ticks).saturating_add(1);
         if until > self.clock.tick(now) {
-            self.checks.push(Reverse((until, key)));
+            viewer.check = until;
+            self.checks.insert((until, id));
             return Some(None);
         }
         Some(self.end(key))
@@ -307,16 +315,14 @@ impl Viewers {
 
     /// Ends one viewer, whichever; none if there is none.
     pub(in crate::engine) fn end_any(&mut self) -> Option<Ended> {
-        loop {
-            let Reverse((_, key)) = self.checks.pop()?;
-            if let Some(ended) = self.end(key) {
-                return Some(ended);
-            }
-        }
+        let (_, &key) = self.numbers.first_key_value()?;
+        self.end(key)
     }
 
     fn end(&mut self, key: ViewerKey) -> Option<Ended> {
         let viewer = self.table.remove(&key)?;
+        self.numbers.remove(&viewer.id);
+        self.checks.remove(&(viewer.check, viewer.id));
         let stream = self.streams.get(viewer.stream as usize)?;
         let ended = Ended { id: viewer.id, app: stream.app, name: stream.name.clone() };
         self.leave_stream(viewer.stream);
@@ -326,7 +332,6 @@ impl Viewers {
         }
         if self.table.capacity() / 8 > self.table.len().max(USUAL) {
             self.table.shrink_to(USUAL);
-            self.checks.shrink_to(USUAL);
         }
         Some(ended)
     }
@@ -353,47 +358,19 @@ impl Viewers {
 
     /// Keeps the refusal of a viewer.
     pub(in crate::engine) fn refuse(&mut self, ViewerKeys { own, .. }: ViewerKeys, now: Instant) {
-        while let Some(oldest) = self.refusals.front() {
-            let is_over = self.refused.get(oldest).is_none_or(|at| now >= *at + REFUSED_FOR);
-            if !is_over && self.refusals.len() < MAX_REFUSED {
-                break;
-            }
-            if let Some(oldest) = self.refusals.pop_front() {
-                self.refused.remove(&oldest);
-            }
-        }
-        if self.refused.insert(own, now).is_none() {
-            self.refusals.push_back(own);
-        }
+        self.refused.add(own, now + REFUSED_FOR, now);
     }
 
-    /// Finds the viewers that an operator has kicked, all by one look through the table.
-    pub(in crate::engine) fn find_kicked(&mut self, mut kicked: KickedViewers, now: Instant) -> Vec<Kicked> {
-        self.kicked.retain(|_, until| *until > now);
-        self.kicked.shrink_to(USUAL);
-        let found = self.table.iter().filter_map(|(key, viewer)| {
-            let (until, why) = kicked.remove(&viewer.id)?;
-            Some(Kicked { key: *key, until, why })
-        });
-        found.collect()
-    }
-
-    /// Ends such a viewer, and refuses it for its time.
-    pub(in crate::engine) fn kick(&mut self, Kicked { key, until, .. }: &Kicked) -> Option<Ended> {
-        let ended = self.end(*key)?;
-        if self.kicked.len() < MAX_VIEWERS {
-            self.kicked.insert(*key, *until);
-        }
-        Some(ended)
-    }
-
-    fn is_kicked(&self, key: ViewerKey, now: Instant) -> bool {
-        self.kicked.get(&key).is_some_and(|until| now < *until)
+    /// Ends a viewer whom an operator has kicked, and refuses it until a time.
+    pub(in crate::engine) fn kick(&mut self, id: ViewerId, until: Instant, now: Instant) -> Option<Ended> {
+        let key = *self.numbers.get(&id)?;
+        self.kicked.add(key, until, now);
+        self.end(key)
     }
 
     /// Forgets all refusals, as another configuration may not refuse.
     pub(in crate::engine) fn forget_refusals(&mut self) {
-        (self.refused, self.refusals) = Default::default();
+        self.refused.clear();
     }
 
     /// The entry of a stream, with one viewer more.

@@ -1,5 +1,6 @@
 //! The bodies of actions: JSON, which no page of another site can send unasked.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -75,7 +76,7 @@ pub enum RecordAction {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Redirect {
-    /// The stream to go on with, in the same application.
+    /// The stream to continue with, in the same application.
     pub name: String,
 }
 
@@ -104,15 +105,33 @@ impl Time {
     }
 }
 
-/// The reason of an action, or the usual one.
-pub fn why(given: Option<&String>) -> Result<String, Fault> {
-    match given {
-        None => Ok("kicked by an operator".to_owned()),
-        Some(why) if why.chars().count() > MAX_WHY || why.chars().any(char::is_control) => {
-            Err(Fault::new(400, format!("\"why\" has at most {MAX_WHY} characters, all in one line")))
-        }
-        Some(why) => Ok(why.clone()),
+/// A kick as it is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KickOrder {
+    pub why: Rc<str>,
+    /// How long the addresses of the clients are banned from the stream.
+    pub ban: Option<Duration>,
+    pub who: Option<Who>,
+}
+
+impl Kick {
+    /// Reads its texts.
+    pub fn order(&self) -> Result<KickOrder, Fault> {
+        let why = self.why.as_ref().map(why).transpose()?;
+        Ok(KickOrder {
+            why: why.map_or("kicked by an operator".into(), Rc::from),
+            ban: self.ban.as_ref().map(Time::read).transpose()?,
+            who: self.who,
+        })
     }
+}
+
+/// The reason of an action.
+pub fn why(given: &String) -> Result<String, Fault> {
+    if given.chars().count() > MAX_WHY || given.chars().any(char::is_control) {
+        return Err(Fault::new(400, format!("\"why\" has at most {MAX_WHY} characters, all in one line")));
+    }
+    Ok(given.clone())
 }
 
 /// Refuses what a page of another site could have caused. A form cannot send JSON, and to a script the browser does not
@@ -201,6 +220,6 @@ mod tests {
         {
             assert!(time.read().is_err(), "{time:?}");
         }
-        assert!(why(Some(&"a\nb".into())).is_err() && why(Some(&"x".repeat(257))).is_err());
+        assert!(why(&"a\nb".into()).is_err() && why(&"x".repeat(257)).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! The JSON API for operators: what the server does, and what it is told to do; and the bans that are told it.
+//! The JSON API for operators: what the server does, and what it is told to do.
 //!
 //! Who may read and who may act is decided here, for each request, before anything is looked at. What is read is composed
 //! in `read/`; what is done is the engine's operations. Every action is logged with who has asked for it.
@@ -8,6 +8,7 @@ mod actor;
 mod body;
 mod directives;
 mod facts;
+mod kick;
 mod look;
 mod operate;
 mod read;
@@ -21,13 +22,9 @@ use std::rc::Rc;
 
 use crate::auth::secret::Hasher;
 use crate::conf::{self, Directive};
-use crate::engine::{
-    Answer, ByLocation, Config, Ctx, Gate, HttpRequest, LocationId, Module, Probe, Refusal, Request,
-    RequestKind, Verdict,
-};
+use crate::engine::{Answer, ByLocation, Config, Ctx, HttpRequest, LocationId, Module, Probe};
 
 use actor::Actor;
-use facts::seconds;
 use reply::Fault;
 use route::{Act, Call};
 use settings::Settings;
@@ -83,28 +80,6 @@ impl Module for Api {
         self.locations.release(first);
     }
 
-    /// The name may change on the way through the gates, so it is compared at each.
-    fn gate(&mut self, cx: &mut Ctx, request: &mut Request, _gate: Gate) -> Verdict {
-        if cx.bans.is_empty() {
-            return Verdict::Continue;
-        }
-        let peer = match &request.kind {
-            RequestKind::Connect(_) => return Verdict::Continue,
-            RequestKind::View(view) => Some(view.peer),
-            RequestKind::Publish { .. } | RequestKind::Play { .. } => {
-                cx.sessions.get(request.session).map(|session| session.peer)
-            }
-        };
-        let (Some(peer), Some(app)) = (peer, cx.apps.get(request.app)) else { return Verdict::Continue };
-        match cx.bans.time_left(peer, (&app.name, &request.name), cx.now.instant) {
-            Some(left) => {
-                let why = format!("your address is banned for another {} s", seconds(left));
-                Verdict::Deny(Refusal::of_client(why))
-            }
-            None => Verdict::Continue,
-        }
-    }
-
     fn on_http(&mut self, cx: &mut Ctx, request: &HttpRequest) -> Option<Answer> {
         let settings = Rc::clone(self.locations.get(request.location)?.as_ref()?);
         let answer = self.answer(cx, &settings, request);
@@ -126,27 +101,31 @@ impl Api {
                 body::check(request)?;
                 self.actions += 1;
                 let actor = Actor { name: settings.name_of(request, token), session: request.session };
-                begin(cx, request, &act, &actor)
+                begin(cx, request, &act, actor)
             }
         }
     }
 }
 
 /// Does what a request asks for, or begins to.
-fn begin(cx: &mut Ctx, request: &HttpRequest, act: &Act, actor: &Actor) -> Result<Answer, Fault> {
+fn begin(cx: &mut Ctx, request: &HttpRequest, act: &Act, actor: Actor) -> Result<Answer, Fault> {
     match act {
-        Act::KickClient(id) => act::kick_client(cx, *id, &body::read(request)?, actor),
-        Act::KickStream(path) => act::kick_stream(cx, path, &body::read(request)?, actor),
-        Act::Redirect(id) => act::redirect(cx, *id, &body::read(request)?, actor),
-        Act::Ban => act::ban(cx, &body::read(request)?, actor),
+        Act::KickClient(id) => {
+            kick::kick_client(cx, *id, &body::read::<body::Kick>(request)?.order()?, &actor)
+        }
+        Act::KickStream(path) => {
+            kick::kick_stream(cx, path, body::read::<body::Kick>(request)?.order()?, actor)
+        }
+        Act::Redirect(id) => act::redirect(cx, *id, &body::read(request)?, &actor),
+        Act::Ban => act::ban(cx, &body::read(request)?, &actor),
         Act::Lift(id) => {
             body::read::<body::Nothing>(request)?;
-            act::lift(cx, *id, actor)
+            act::lift(cx, *id, &actor)
         }
-        Act::Record(path) => operate::record(cx, request, path, &body::read(request)?, actor),
+        Act::Record(path) => operate::record(cx, request, path, &body::read(request)?, &actor),
         Act::Reload => {
             body::read::<body::Nothing>(request)?;
-            operate::reload(request, actor)
+            operate::reload(request, &actor)
         }
     }
 }

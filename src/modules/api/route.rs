@@ -51,7 +51,11 @@ const POSTS: &str = "POST";
 impl Call {
     /// What is asked for at a path below `base`, which ends with a slash; the base without it stands for itself.
     pub fn of(base: &str, path: &str, method: &Method) -> Result<Self, Fault> {
-        let rest = path.strip_prefix(base).unwrap_or_default().trim_end_matches('/');
+        let is_base = path == base.trim_end_matches('/');
+        let Some(rest) = path.strip_prefix(base).or(is_base.then_some("")) else {
+            return Err(no_path());
+        };
+        let rest = rest.trim_end_matches('/');
         let parts: Vec<&str> = rest.split('/').filter(|part| !part.is_empty()).collect();
         let verb = Verb::of(method);
         match *parts.as_slice() {
@@ -89,9 +93,13 @@ impl Call {
             },
             ["recorders"] => verb.read(Read::Recorders),
             ["reload"] => verb.post(Act::Reload),
-            _ => Err(Fault::not_found("there is no such path; GET of the API's own path lists all")),
+            _ => Err(no_path()),
         }
     }
+}
+
+fn no_path() -> Fault {
+    Fault::not_found("there is no such path; GET of the API's own path lists all")
 }
 
 /// The methods that make a difference.
@@ -215,6 +223,9 @@ mod tests {
             ("POST /api/streams/live/cam", 405),
             ("post /api/reload", 405),
             ("GET /api/nothing", 404),
+            ("GET /apixyz", 404),
+            ("GET /api-docs/streams", 404),
+            ("POST /apireload", 404),
             ("GET /api/streams/live", 404),
             ("GET /api/clients/+7", 404),
             ("GET /api/clients/x", 404),

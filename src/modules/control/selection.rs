@@ -12,7 +12,7 @@ use crate::engine::{COMPOSED_AT_ONCE, Compose, Composed, Ctx, Endpoint, HttpRepl
 /// What a client that is ended is told.
 const DROPPED: &str = "ended by an operator";
 
-/// How long the playlists are refused to a viewer of HLS who was ended, who would else go on with the next request.
+/// How long the playlists are refused to a viewer of HLS who was ended, who would else continue with the next request.
 const VIEWER_REFUSED: Duration = Duration::from_secs(60);
 
 /// What happens to clients.
@@ -94,10 +94,10 @@ impl Selection {
     /// connections.
     fn drop_viewer(&self, cx: &mut Ctx) -> bool {
         let Some(ClientNumber::Of(number)) = self.filter.client else { return false };
-        let viewer = cx.viewing.viewers.find_number(number);
-        let viewer = viewer.filter(|(_, app, name)| self.filter.is_viewer(*app, name)).map(|(id, ..)| id);
-        if let Some(id) = viewer {
-            cx.kick_viewer(id, DROPPED, VIEWER_REFUSED);
+        let viewer = cx.viewing.viewers.facts_of(number);
+        let viewer = viewer.filter(|viewer| self.filter.is_viewer(viewer.app, &viewer.name));
+        if let Some(viewer) = &viewer {
+            cx.kick_viewers(vec![viewer.id], DROPPED, VIEWER_REFUSED);
         }
         viewer.is_some()
     }

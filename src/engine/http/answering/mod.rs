@@ -6,7 +6,7 @@ pub(in crate::engine) mod shared;
 mod sharing;
 
 use crate::engine::Engine;
-use crate::engine::http::answer::{Compose, Composed, HttpReply};
+use crate::engine::http::answer::{Compose, Composed, HttpReply, Route};
 use crate::engine::http::answering::pending::Pending;
 use crate::engine::http::lookup::{Findings, Lookup, Subject};
 use crate::engine::http::progress::Progress;
@@ -60,6 +60,7 @@ impl Engine {
             Composed::Partly => self.cx.work.composing.push_front(Composition::Own(id)),
             Composed::Wait(lookup) => self.pending.queue(id, lookup),
             Composed::Reply(reply) => self.release(id, reply),
+            Composed::Verbatim(reply) => self.release_with(id, Route::Verbatim(reply)),
         }
         self.begin_lookups();
     }
@@ -124,8 +125,12 @@ impl Engine {
 
     /// Sends the answer to a pending request.
     fn release(&mut self, id: SessionId, reply: HttpReply) {
+        self.release_with(id, Route::Reply(reply));
+    }
+
+    fn release_with(&mut self, id: SessionId, route: Route) {
         if let Some(Pending { request, progress, .. }) = self.unhold(id) {
-            self.reply_to(request, progress, reply);
+            self.lead(request, progress, Some(route));
         }
     }
 

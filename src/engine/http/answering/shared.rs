@@ -30,6 +30,8 @@ pub(in crate::engine) struct KeptReply {
     pub body: Rc<[u8]>,
     /// Its entity tag; none if it is no success.
     pub etag: Option<String>,
+    /// Whether an error is sent as it is, without an error page.
+    pub is_verbatim: bool,
 }
 
 impl KeptReply {

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use crate::engine::Engine;
-use crate::engine::http::answer::{Composed, HttpReply, SharedAnswer};
+use crate::engine::http::answer::{Composed, HttpReply, Route, SharedAnswer};
 use crate::engine::http::answering::pending::Pending;
 use crate::engine::http::answering::shared::{KeptReply, SharedState};
 use crate::engine::http::body::Body;
@@ -34,8 +34,8 @@ impl Engine {
         let id = request.session;
         if let Some(entry) = self.shared.find(&answer.key, self.cx.now.instant) {
             if let SharedState::Kept { reply, .. } = &entry.state {
-                let reply = reply_for(&request, reply);
-                return self.reply_to(request, progress, reply);
+                let route = route_for(&request, reply);
+                return self.lead(request, progress, Some(route));
             }
             entry.waiting.push(id);
         } else {
@@ -56,15 +56,16 @@ impl Engine {
             self.shared.remove(number);
             return;
         }
-        let reply = match composer.step(&mut self.cx) {
+        let (reply, is_verbatim) = match composer.step(&mut self.cx) {
             Composed::Partly => return self.cx.work.composing.push_front(Composition::Shared(number)),
-            Composed::Reply(reply) => reply,
+            Composed::Reply(reply) => (reply, false),
+            Composed::Verbatim(reply) => (reply, true),
             Composed::Wait(_) => {
                 debug_assert!(false, "a shared answer waits for a thread");
-                HttpReply::error(500)
+                (HttpReply::error(500), false)
             }
         };
-        let kept = self.kept_reply(number, reply);
+        let kept = KeptReply { is_verbatim, ..self.kept_reply(number, reply) };
         self.shared.keep(number, kept, self.cx.now.instant);
         self.set_shared_timer();
         self.send_shared(number);
@@ -111,7 +112,7 @@ impl Engine {
         if let Some(etag) = &etag {
             head = head.with("ETag", etag);
         }
-        KeptReply { head, body, etag }
+        KeptReply { head, body, etag, is_verbatim: false }
     }
 
     /// Sends a composed answer to some of those who wait for it.
@@ -132,10 +133,15 @@ impl Engine {
 
     fn send_kept(&mut self, id: SessionId, kept: &KeptReply) {
         if let Some(Pending { request, progress, .. }) = self.unhold(id) {
-            let reply = reply_for(&request, kept);
-            self.reply_to(request, progress, reply);
+            let route = route_for(&request, kept);
+            self.lead(request, progress, Some(route));
         }
     }
+}
+
+fn route_for(request: &HttpRequest, kept: &KeptReply) -> Route {
+    let reply = reply_for(request, kept);
+    if kept.is_verbatim { Route::Verbatim(reply) } else { Route::Reply(reply) }
 }
 
 /// The reply to a request from what is kept, or that the client has it already.

@@ -1,5 +1,6 @@
 //! Operations in virtual time: clients that are ended.
 
+mod api;
 mod recording;
 mod redirect;
 mod waiting;
@@ -135,8 +136,8 @@ fn a_kicked_viewer_is_refused_for_the_time_and_then_comes_again() {
         let path = "/hls/cam.m3u8?key=secret-of-all";
         assert_eq!(viewing::status(&mut world, path), "200");
         assert_eq!(viewing::viewers(&world, "cam"), 1);
-        let id = world.engine.cx.viewing.viewers.ids().next().unwrap();
-        world.engine.cx.kick_viewer(id, "no more", Duration::from_secs(60));
+        let id = world.engine.cx.viewing.viewers.facts(1)[0].id;
+        world.engine.cx.kick_viewers(vec![id], "no more", Duration::from_secs(60));
         world.end_turn();
         assert_eq!(viewing::viewers(&world, "cam"), 0);
         assert_eq!(viewing::status(&mut world, path), "403", "{settings}");
@@ -154,9 +155,8 @@ fn many_viewers_are_kicked_in_steps() {
         viewing::get_with(world, "/hls/cam.m3u8?key=secret-of-all", &fields)
     };
     (0..200).for_each(|viewer| assert!(get(&mut world, viewer).starts_with("HTTP/1.1 200")));
-    for id in world.engine.cx.viewing.viewers.ids().collect::<Vec<_>>() {
-        world.engine.cx.kick_viewer(id, "no more", Duration::from_secs(60));
-    }
+    let ids = world.engine.cx.viewing.viewers.facts(1000).into_iter().map(|viewer| viewer.id).collect();
+    world.engine.cx.kick_viewers(ids, "no more", Duration::from_secs(60));
     let mut seen = vec![viewing::viewers(&world, "cam")];
     while world.engine.step(world.now) {
         seen.push(viewing::viewers(&world, "cam"));
@@ -164,4 +164,58 @@ fn many_viewers_are_kicked_in_steps() {
     seen.dedup();
     assert_eq!(seen, [200, 136, 72, 8, 0]);
     (0..200).for_each(|viewer| assert!(get(&mut world, viewer).starts_with("HTTP/1.1 403")));
+}
+
+#[test]
+fn a_kicked_viewer_that_comes_again_is_checked_once() {
+    let mut world = viewing::world("");
+    for _ in 0..3 {
+        assert_eq!(viewing::status(&mut world, "/hls/cam.m3u8"), "200");
+        let viewers = &world.engine.cx.viewing.viewers;
+        assert_eq!((viewers.len(), viewers.checks()), (1, 1));
+        let id = viewers.facts(1)[0].id;
+        assert_eq!(viewers.facts_of(id.serial()).map(|viewer| viewer.id), Some(id));
+        world.engine.cx.kick_viewers(vec![id], "no more", Duration::from_secs(1));
+        world.end_turn();
+        let viewers = &world.engine.cx.viewing.viewers;
+        assert_eq!((viewers.checks(), viewers.facts_of(id.serial())), (0, None));
+        world.pass(2);
+    }
+}
+
+#[test]
+fn viewers_are_looked_for_in_steps() {
+    let mut world = viewing::world("");
+    for viewer in 0..9 {
+        let path = if viewer % 3 == 2 { "/hls/dog.m3u8" } else { "/hls/cam.m3u8" };
+        viewing::get_with(&mut world, path, &format!("User-Agent: player {viewer}\r\n"));
+    }
+    let look =
+        |name: &str, behind, count| world.engine.cx.viewing.viewers.look((AppId(0), name), behind, count);
+    let (first, last) = look("cam", None, 4);
+    assert_eq!((first.len(), last.is_some()), (3, true));
+    let (second, last) = look("cam", last, 4);
+    assert_eq!((second.len(), last.is_some()), (3, true));
+    assert_eq!(look("cam", last, 4), (Vec::new(), None), "the last one watches another stream");
+    assert_eq!(look("dog", None, 100).0.len(), 3);
+    assert_eq!(look("none", None, 100), (Vec::new(), None));
+    let all: std::collections::HashSet<_> = first.into_iter().chain(second).collect();
+    assert_eq!(all.len(), 6, "nobody is met twice");
+}
+
+#[test]
+fn who_takes_a_byte_now_and_then_is_gone_ten_seconds_after_its_kick() {
+    let mut world = world("");
+    let _publisher = Client::publish(&mut world, "a");
+    let player = Client::playing(&mut world, "a");
+    world.engine.cx.kick(player.id, "no more");
+    world.end_turn();
+    let mut seconds = 0;
+    while world.engine.cx.sessions.get(player.id).is_some() {
+        assert!(seconds < 15 && !world.queue(player.id).is_empty(), "{seconds} s");
+        world.take(player.id, 1);
+        world.pass(1);
+        seconds += 1;
+    }
+    assert!(seconds >= 10, "{seconds} s");
 }

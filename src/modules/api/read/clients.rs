@@ -83,7 +83,7 @@ impl Compose for OneClient {
         if end < cx.sessions.slots() {
             return Composed::Partly;
         }
-        Composed::Reply(match cx.viewing.viewers.facts_of(self.id) {
+        Composed::Verbatim(match cx.viewing.viewers.facts_of(self.id) {
             Some(viewer) => json_reply(200, &ViewerJson::new(cx, &viewer)),
             None => Fault::not_found(format!("there is no client {}", self.id)).into_reply(),
         })

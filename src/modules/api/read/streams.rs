@@ -75,7 +75,7 @@ impl OneStream {
 impl Compose for OneStream {
     fn step(&mut self, cx: &mut Ctx) -> Composed {
         let Some(stream) = cx.streams.get(self.id) else {
-            return Composed::Reply(Fault::not_found("the stream has ended").into_reply());
+            return Composed::Verbatim(Fault::not_found("the stream has ended").into_reply());
         };
         let clients = self.clients.get_or_insert_with(|| {
             let all: Vec<_> = stream.publisher.iter().chain(&stream.players).copied().collect();
