@@ -1,7 +1,7 @@
 //! A server's side of a connection: cuts the bytes into requests.
 //!
 //! It takes bytes only up to the end of a head or of a body, so that what a peer sends ahead stays with the caller,
-//! who decides when to go on. Between requests it holds no buffer.
+//! who decides when to continue. Between requests it holds no buffer.
 
 use super::body::framing::{BodyReader, RequestBody};
 use super::headers::HttpError;
