@@ -26,7 +26,7 @@ pub fn path_to_serve(loaded: &Loaded) -> Option<PathBuf> {
     let (path, is_named) = path(loaded)?;
     match net::try_unix(&path) {
         Err(error) if !is_named => {
-            log::debug!("no control socket at {}: {error}", path.display());
+            log::info!("no control socket at {}: {error}", path.display());
             None
         }
         _ => Some(path),

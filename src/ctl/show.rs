@@ -84,7 +84,11 @@ fn status(server: &Value) -> String {
         ),
         (
             "clients",
-            format!("{} players, {} viewers of HLS", number(server, "players"), number(server, "viewers")),
+            format!(
+                "RTMP players: {}, HLS viewers: {}",
+                number(server, "players"),
+                number(server, "viewers")
+            ),
         ),
         ("in", rate_and_sum(traffic, "bits_in_per_second", "bytes_in")),
         ("out", rate_and_sum(traffic, "bits_out_per_second", "bytes_out")),
@@ -194,7 +198,7 @@ fn row(client: &Value, (does, stream, dropped): (&str, String, String)) -> Vec<C
         Cell::Text(does.to_owned()),
         Cell::Text(or_dash(stream)),
         Cell::Text(or_dash(text(client, "address"))),
-        Cell::Text(or_dash(text(client, "flash_ver"))),
+        Cell::Text(or_dash(shortened(&text(client, "flash_ver")))),
         Cell::Number(only_rtmp(duration(number(client, "connected_ms") / 1000))),
         Cell::Number(only_rtmp(bytes(number(client, "bytes_in")))),
         Cell::Number(only_rtmp(bytes(number(client, "bytes_out")))),
@@ -202,6 +206,17 @@ fn row(client: &Value, (does, stream, dropped): (&str, String, String)) -> Vec<C
         Cell::Number(only_rtmp(bytes(waits))),
     ]
 }
+
+/// The beginning of what a client says of itself: one that says a lot does not make the table wide.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(MAX_PROGRAM) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// The most characters of the name of a client's program.
+const MAX_PROGRAM: usize = 48;
 
 fn bans(answer: &Value) -> String {
     let mut table = Table::new(&["ID", "ADDRESS", "FROM", "ENDS IN", "BY", "WHY"]);

@@ -94,6 +94,8 @@ fn a_banned_address_gets_no_playlist() {
     wait("a playlist", || get(server.http(), "/hls/cam.m3u8").status == 200);
     let ban = json!({"address": "127.0.0.1", "time": "10m", "stream": "live/cam"});
     assert_eq!(ask(server.http(), "POST", "/open/bans", "", Some(&ban)).status, 201);
+    let nowhere = json!({"address": "127.0.0.1", "time": "10m", "stream": "nowhere/cam"});
+    assert_eq!(ask(server.http(), "POST", "/open/bans", "", Some(&nowhere)).status, 400);
     let watch = || {
         let fields = "User-Agent: another\r\n";
         Connection::open(server.http()).request("GET", "/hls/cam.m3u8", fields).status

@@ -92,13 +92,14 @@ fn who_may_read_and_who_may_act_is_decided_for_each_request() {
 fn an_address_that_guesses_at_tokens_is_slowed() {
     let server = Server::start(
         "http { server { listen 127.0.0.1:0; set_real_ip_from 127.0.0.1; location /api/ { millstream_api on;
-            api_token ops act-0123456789abcdef act; } } }",
+            api_token eye read-0123456789abcdef; api_token ops act-0123456789abcdef act; } } }",
     );
     let mut connection = Connection::open(server.http());
     let mut ask = |token: &str, address: &str| {
         let fields = format!("Authorization: Bearer {token}\r\nX-Real-IP: {address}\r\n");
         connection.request("GET", "/api/", &fields)
     };
+    assert_eq!(ask("read-0123456789abcdef", "192.0.2.7").status, 200);
     for _ in 0..10 {
         assert_eq!(ask("wrong", "192.0.2.7").status, 401);
     }

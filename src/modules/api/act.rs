@@ -15,7 +15,7 @@ pub fn ban(cx: &mut Ctx, new: &NewBan, actor: &Actor) -> Result<Answer, Fault> {
     let banned = Banned::parse(&new.address).map_err(|why| Fault::new(400, why))?;
     let time = new.time.read()?;
     let why = new.why.as_ref().map(body::why).transpose()?.unwrap_or_default();
-    let stream = new.stream.as_deref().map(canonical_label).transpose()?;
+    let stream = new.stream.as_deref().map(|stream| canonical_label(cx, stream)).transpose()?;
     let now = cx.now.instant;
     let from = stream.as_ref().map_or("all streams".to_owned(), |stream| stream.escape_debug().to_string());
     let ban = Ban { id: 0, banned, stream, until: now + time, why: why.clone(), by: actor.name.clone() };
@@ -61,10 +61,13 @@ struct Redirected {
 }
 
 /// "live/cam" with the name as streams have it.
-fn canonical_label(text: &str) -> Result<String, Fault> {
+fn canonical_label(cx: &Ctx, text: &str) -> Result<String, Fault> {
     let bad =
         |why: &str| Fault::new(400, format!("\"stream\" is APPLICATION/NAME, such as \"live/cam\"{why}"));
     let (app, name) = text.rsplit_once('/').ok_or_else(|| bad(""))?;
     let name = stream_name(name).map_err(|why| bad(&format!(": {why}")))?;
-    if app.is_empty() { Err(bad("")) } else { Ok(format!("{app}/{}", name.as_str())) }
+    if cx.apps.values().all(|known| known.name != app) {
+        return Err(bad(", and there is no such application"));
+    }
+    Ok(format!("{app}/{}", name.as_str()))
 }
