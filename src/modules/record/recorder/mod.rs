@@ -360,7 +360,7 @@ impl RecorderAt<'_> {
         {
             self.begin(stream, opening);
         }
-        self.answer_starts(operator::STREAM_ENDED);
+        self.answer_starts(NOT_BEGUN);
         self.recorder.has_ended = true;
         if let State::Searching(searching) = &self.recorder.state
             && searching.is_long()
@@ -500,6 +500,9 @@ impl RecorderAt<'_> {
 
 /// The reason to give up a repair.
 const ENDED: &str = "the stream ended before it was repaired";
+
+/// Why a start by an operator has come to nothing.
+const NOT_BEGUN: &str = "the stream ended before the file had begun";
 
 /// Gives gathered tags away. If too much waits to be written, they stay for another while.
 fn give_away(output: &mut Output, disk: &mut DiskJobs<'_>, now: Instant, held: &Meter) {

@@ -14,8 +14,7 @@ use crate::modules::record::wait::Wait;
 const STOPPED: &str = "it was stopped before it was repaired";
 
 /// Why a start has come to nothing.
-const NOT_BEGUN: &str = "the recorder was stopped before its file had begun";
-pub(super) const STREAM_ENDED: &str = "the stream ended before the file had begun";
+const STOPPED_BEFORE: &str = "the recorder was stopped before its file had begun";
 
 impl Recorder {
     pub fn is_named(&self, name: &str) -> bool {
@@ -71,7 +70,7 @@ impl RecorderAt<'_> {
         self.note_publisher(stream);
         self.recorder.said = Some(Said::Stop);
         self.recorder.names = None;
-        self.answer_starts(NOT_BEGUN);
+        self.answer_starts(STOPPED_BEFORE);
         // A file that is still searched for gets what waits for it.
         self.stop_searching(STOPPED);
         let path = self.recorder.file_path();
