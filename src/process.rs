@@ -1,8 +1,9 @@
 //! The process: its pid file, its user, going into the background, and signals to another server.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsString};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -139,7 +140,16 @@ pub fn default_pid_path() -> Option<PathBuf> {
     if geteuid().is_root() {
         return Some(ROOTS_PID_FILE.into());
     }
-    std::env::var_os("XDG_RUNTIME_DIR").map(|folder| Path::new(&folder).join("millstream.pid"))
+    let own = Path::new("/run/user").join(geteuid().to_string());
+    runtime_folder(std::env::var_os("XDG_RUNTIME_DIR"), &own).map(|folder| folder.join("millstream.pid"))
+}
+
+/// The folder for what a user's programs have while they run: what the environment says, or else the user's `own`, which
+/// cron, su and sudo do not tell.
+fn runtime_folder(told: Option<OsString>, own: &Path) -> Option<PathBuf> {
+    let told = told.filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    let is_ours = || fs::metadata(own).is_ok_and(|found| found.is_dir() && found.uid() == geteuid().as_raw());
+    told.or_else(|| is_ours().then(|| own.to_owned()))
 }
 
 /// Raises the limit of open files to the highest that is allowed: each connection is one. The usual limit of 1024
@@ -213,5 +223,23 @@ impl Identity {
             .and_then(|()| setgid(self.group))
             .and_then(|()| setuid(self.user));
         change.map_err(|error| format!("becoming {:?}: {error}", self.name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_whose_environment_names_no_runtime_folder_has_the_own_one_if_it_is_there() {
+        let own = std::env::temp_dir().join(format!("millstream-runtime-{}", std::process::id()));
+        let folder = |told: Option<&str>| runtime_folder(told.map(OsString::from), &own);
+        assert_eq!(folder(Some("/run/user/7")), Some("/run/user/7".into()));
+        assert_eq!((folder(None), folder(Some(""))), (None, None));
+        fs::create_dir(&own).unwrap();
+        assert_eq!((folder(None), folder(Some(""))), (Some(own.clone()), Some(own.clone())));
+        fs::remove_dir(&own).unwrap();
+        let of_root = runtime_folder(None, Path::new("/proc/1"));
+        assert_eq!(of_root.is_some(), geteuid().is_root());
     }
 }

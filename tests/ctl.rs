@@ -207,7 +207,7 @@ fn a_recorder_is_started_and_stopped_while_the_stream_runs() {
         .strip_prefix("live/cam: recorder daily started: ")
         .unwrap_or_else(|| panic!("{started}"));
     assert!(Path::new(path).starts_with(server.folder.join("rec")), "{path}");
-    assert_eq!(said(&server, "record start live/cam daily"), "live/cam: recorder daily did so already\n");
+    assert_eq!(said(&server, "record start live/cam daily"), "live/cam: recorder daily runs already\n");
     wait("the recording", || fs::metadata(path).is_ok_and(|facts| facts.len() > 20_000));
     assert!(said(&server, "list").contains("daily"));
     assert_eq!(

@@ -42,7 +42,9 @@ fn print(text: &str) -> Result<(), String> {
 fn explain(command: &Command, Refusal { why, is_unknown }: Refusal) -> String {
     let list = match command {
         Command::Kick { whom: Whom::Client(_), .. } | Command::Redirect { .. } => "clients",
-        Command::Kick { whom: Whom::Stream(_), .. } | Command::Record { .. } => "list",
+        Command::Kick { whom: Whom::Stream(_), .. } => "list",
+        // Where the stream is there, the error names its recorders.
+        Command::Record { .. } if why.starts_with("there is no stream") => "list",
         Command::Unban { .. } => "bans",
         _ => return why,
     };
@@ -104,9 +106,6 @@ fn find_server(line: &ControlLine) -> Result<Server, String> {
         Some(file) => vec![configured_path(file)?],
         None => control::usual_paths(),
     };
-    if paths.is_empty() {
-        return Err(format!("there is no usual place for a control socket here; {HOW}"));
-    }
     Server::find(&paths).map_err(|looked| match &whole.file {
         Some(file) => {
             format!("no server of {} answers; looked at {looked}\nIs it running? {WHICH}", file.display())
@@ -115,10 +114,9 @@ fn find_server(line: &ControlLine) -> Result<Server, String> {
     })
 }
 
-const HOW: &str =
-    "A server with a configuration is found with its -c FILE, or by its control socket with --socket PATH.";
-const WHICH: &str =
-    "One that has been started with another control_socket or pid is found with --socket PATH.";
+const HOW: &str = "Is it running? One with a configuration is found with the same -c FILE. A log has the line \"control socket: \
+                   unix:PATH\": --socket PATH finds that one, also of another user.";
+const WHICH: &str = "If its log has the line \"control socket: unix:PATH\", --socket PATH finds it.";
 
 /// The control socket of a configuration, which may have errors.
 fn configured_path(file: &Path) -> Result<PathBuf, String> {

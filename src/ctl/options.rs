@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use getopts::Options;
 
+use super::table::plain;
 use crate::options::explain;
 
 /// What is asked of the server.
@@ -65,6 +66,9 @@ const COMMANDS: [(&str, &str); 11] = [
     ("reload", "read the configuration again, and say what is wrong with it"),
 ];
 
+/// The clients of a stream that may be kicked.
+const WHO: [&str; 4] = ["publisher", "players", "viewers", "all"];
+
 fn options() -> Options {
     let mut options = Options::new();
     options.optflag("h", "help", "print this and exit");
@@ -74,7 +78,7 @@ fn options() -> Options {
     options.optflag("", "json", "print what the server answers, in JSON");
     options.optopt("", "ban", "with kick: ban the address from the stream, too", "time");
     options.optopt("", "why", "with kick and ban: the reason, for the log and the client", "text");
-    options.optopt("", "who", "with kick STREAM", "publisher|players|viewers|all");
+    options.optopt("", "who", "with kick STREAM: whom to end (default: the publisher)", &WHO.join("|"));
     options
 }
 
@@ -102,7 +106,11 @@ pub fn parse(args: &[String]) -> Result<ControlLine, String> {
                 Ok(id) => Whom::Client(id),
                 Err(_) => Whom::Stream(StreamArgument::parse(whom)?),
             };
-            Command::Kick { whom, ban: given("ban"), why: given("why"), who: given("who") }
+            let who = given("who");
+            if let Some(who) = who.as_ref().filter(|who| !WHO.contains(&who.as_str())) {
+                return Err(format!("--who is {}, not \"{}\"", WHO.join(" or "), plain(who)));
+            }
+            Command::Kick { whom, ban: given("ban"), why: given("why"), who }
         }
         ["redirect", id, name] => Command::Redirect { id: number(id, "client")?, name: name.to_owned() },
         ["ban", address, time, ref rest @ ..] if rest.len() <= 1 => {
@@ -233,6 +241,7 @@ mod tests {
             ),
             ("list --ban 10m", "--ban has no meaning with list; ctl -h lists the options"),
             ("kick 7 --who all", "--who has no meaning with kick 7; ctl -h lists the options"),
+            ("kick live/cam --who me", "--who is publisher or players or viewers or all, not \"me\""),
             ("list --all", "there is no option --all; ctl -h lists them"),
             ("list --without-help", "there is no option --without-help; ctl -h lists them"),
             ("list --ban", "--ban takes an argument; ctl -h says which"),

@@ -22,7 +22,7 @@ pub fn answer(command: &Command, answer: &Value) -> String {
         }
         Command::Ban { .. } => format!("{}\n", ban(answer)),
         Command::Unban { id } => format!("ban {id} on {} is lifted\n", text(answer, "address")),
-        Command::Record { .. } => recorded(answer),
+        Command::Record { start, .. } => recorded(answer, *start),
         Command::Reload => format!("{}\n", text(answer, "text")),
     }
 }
@@ -85,9 +85,9 @@ fn status(server: &Value) -> String {
         (
             "clients",
             format!(
-                "RTMP players: {}, HLS viewers: {}",
-                number(server, "players"),
-                number(server, "viewers")
+                "{}, {} of HLS",
+                counted(number(server, "players"), "player"),
+                counted(number(server, "viewers"), "viewer")
             ),
         ),
         ("in", rate_and_sum(traffic, "bits_in_per_second", "bytes_in")),
@@ -248,8 +248,7 @@ fn ban(ban: &Value) -> String {
 }
 
 fn kicked(answer: &Value) -> String {
-    let count = number(answer, "kicked");
-    let mut text = format!("{count} client{} kicked\n", if count == 1 { "" } else { "s" });
+    let mut text = format!("{} kicked\n", counted(number(answer, "kicked"), "client"));
     list(answer, "bans").iter().for_each(|one| text.push_str(&format!("{}\n", ban(one))));
     let note = self::text(answer, "note");
     if !note.is_empty() {
@@ -258,7 +257,13 @@ fn kicked(answer: &Value) -> String {
     text
 }
 
-fn recorded(answer: &Value) -> String {
+/// "1 client", "2 clients".
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+fn recorded(answer: &Value, start: bool) -> String {
+    let unchanged = if start { "runs already" } else { "does not run" };
     let line = |one: &Value| {
         let recorder = match text(one, "recorder") {
             name if name.is_empty() => "recorder".to_owned(),
@@ -266,7 +271,7 @@ fn recorded(answer: &Value) -> String {
         };
         let (stream, path) = (text(one, "stream"), text(one, "path"));
         match text(one, "outcome").as_str() {
-            "unchanged" => format!("{stream}: {recorder} did so already\n"),
+            "unchanged" => format!("{stream}: {recorder} {unchanged}\n"),
             outcome if path.is_empty() => format!("{stream}: {recorder} {outcome}\n"),
             outcome => format!("{stream}: {recorder} {outcome}: {path}\n"),
         }
@@ -337,9 +342,10 @@ live/cam: HLS\\u{1b} has no URL
         );
         let record = |outcome: &str, path: Option<&str>| json!({"recorders": [{"stream": "live/cam", "recorder": "r", "outcome": outcome, "path": path}]});
         assert_eq!(
-            recorded(&record("started", Some("/rec/a.flv"))),
+            recorded(&record("started", Some("/rec/a.flv")), true),
             "live/cam: recorder r started: /rec/a.flv\n"
         );
-        assert_eq!(recorded(&record("unchanged", None)), "live/cam: recorder r did so already\n");
+        assert_eq!(recorded(&record("unchanged", None), true), "live/cam: recorder r runs already\n");
+        assert_eq!(recorded(&record("unchanged", None), false), "live/cam: recorder r does not run\n");
     }
 }

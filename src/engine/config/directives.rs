@@ -34,7 +34,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         repeat: Repeat::Once,
         acts: Acts::Never,
         doc: "The file that holds the process id; off writes none. The default is /run/millstream.pid for \
-              root, and millstream.pid in XDG_RUNTIME_DIR for other users, if that variable is set. The path \
+              root, and millstream.pid in XDG_RUNTIME_DIR or /run/user/UID for other users, if there is such a folder. The path \
               must be a regular file and not a link, or one of /dev/null, /dev/stdout and /dev/stderr.",
     },
     Directive {
