@@ -39,7 +39,7 @@ const MISTAKES: &[(&str, &str)] = &[
     (
         "http { server {\nlisten 443 ssl; } }",
         "2: \"listen\" takes address:port|address|port|unix:path [default_server] [proxy_protocol] [ipv6only=on|off] [reuseport] ...: \"ssl\" is \
-         not there yet: put a TLS proxy in front, such as stunnel or nginx with \"stream\"; docs/nginx-rtmp.md has more",
+         not there yet: put a TLS proxy in front that speaks the PROXY protocol, such as stunnel or nginx with \"stream\"; docs/nginx-rtmp.md has more",
     ),
     ("\n\nrtpm { }", "3: unknown directive \"rtpm\" in the top level; did you mean \"rtmp\"?"),
     (

@@ -111,7 +111,7 @@ const GROUPS: &[Group] = &[
     ] },
     // Then what configurations of those have beside it.
     Group { contexts: HTTP, treatment: Treatment::Planned("play over RTMP or HLS"), names: &["flv_live"] },
-    Group { contexts: HTTP, treatment: Treatment::Planned("put a TLS proxy in front, such as stunnel or nginx with \"stream\""), names: &[
+    Group { contexts: HTTP, treatment: Treatment::Planned("put a TLS proxy in front that speaks the PROXY protocol, such as stunnel or nginx with \"stream\""), names: &[
         "ssl", "ssl_*",
     ] },
     Group { contexts: HTTP, treatment: Treatment::Planned(LEAVE_OUT), names: &[

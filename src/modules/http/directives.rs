@@ -211,8 +211,9 @@ pub const DIRECTIVES: &[Directive] = &[
         doc: "Allows access from an address or a network, such as `192.168.0.0/16` or `2001:db8::/32`. The \
               first allow or deny that matches decides; if none matches, access is allowed. Blocks that have \
               neither inherit those of the outer block. `local` stands for the programs of this machine: they come by \
-              loopback, ask for localhost or 127.0.0.1, and no proxy's header \
-              (Forwarded, Via, X-Forwarded-For, X-Real-IP) says that they ask for somebody else.",
+              loopback, ask for localhost or 127.0.0.1, and no proxy's header (Forwarded, Via, X-Forwarded-For, \
+              X-Real-IP) says that they ask for somebody else. A client of a Unix socket may be a proxy, and is not local: \
+              `unix:` stands for those.",
     },
     Directive {
         name: "deny",

@@ -111,7 +111,7 @@ fn look_up(host: &str) -> Result<Vec<SocketAddr>, String> {
 fn read_option(option: &str, options: &mut SocketOptions) -> Result<(), String> {
     match option {
         "ssl" | "http2" => {
-            let instead = "put a TLS proxy in front, such as stunnel or nginx with \"stream\"";
+            let instead = "put a TLS proxy in front that speaks the PROXY protocol, such as stunnel or nginx with \"stream\"";
             Err(format!("\"{option}\" is not there yet: {instead}; {MORE}"))
         }
         // These are read where the servers of an address are known.
