@@ -43,7 +43,9 @@ pub use calls::call::{Call, CallError, CallKind, CallsFull};
 pub use calls::destination::{Destination, TlsSettings};
 pub use config::by_id::ByApp;
 pub use config::control::ControlSocket;
-pub use config::features::{Features, Guards, HlsFeature, HlsLayout, LinkScope, LocationFiles};
+pub use config::features::{
+    Features, Guards, HlsFeature, HlsLayout, LinkScope, LocationFiles, RecorderFeature,
+};
 pub use config::listen::options::{KeepAliveProbes, SocketOptions};
 pub use config::listen_on::ListenOn;
 pub use config::listener::{Listener, Protocol};

@@ -3,6 +3,7 @@
 //! A module reads only its own directives and the engine's. What several need stands here: the owner sets it in
 //! [`Module::declare`](crate::engine::Module::declare), before any module is configured.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::conf::Node;
@@ -16,6 +17,8 @@ pub struct Features<'t> {
     pub gop_cache: bool,
     /// `record`: not off.
     pub record: bool,
+    /// The recorders: that of the application itself, if it is not off, and its `recorder` blocks.
+    pub recorders: Vec<RecorderFeature>,
     /// `hls`: none if it is off.
     pub hls: Option<HlsFeature<'t>>,
     /// Keys, signatures and passwords.
@@ -53,6 +56,33 @@ pub enum LinkScope {
     Anywhere,
     /// At the address that is signed in it.
     OneAddress,
+}
+
+/// The settings of a recorder.
+#[derive(Debug, Clone)]
+pub struct RecorderFeature {
+    /// Its name; empty for that of the application itself.
+    pub name: String,
+    /// `record`: what is recorded, and whether only when an operator wants it, in nginx's words.
+    pub flags: Vec<&'static str>,
+    /// `record_unique`.
+    pub unique: bool,
+    /// `record_append`.
+    pub append: bool,
+    /// `record_lock`.
+    pub lock: bool,
+    /// `record_notify`.
+    pub notify: bool,
+    /// `record_path`.
+    pub path: PathBuf,
+    /// `record_max_size`; 0 for no limit.
+    pub most_bytes: u64,
+    /// `record_max_frames`; 0 for no limit.
+    pub most_frames: u64,
+    /// `record_interval`.
+    pub interval: Option<Duration>,
+    /// `record_suffix`.
+    pub suffix: String,
 }
 
 /// The HLS of an application.

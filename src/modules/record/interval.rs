@@ -34,6 +34,14 @@ impl Interval {
         }
     }
 
+    /// How long a whole file is.
+    pub fn length(self) -> Duration {
+        match self {
+            Self::Of(length) => length,
+            Self::Aligned(seconds) => Duration::from_secs(seconds),
+        }
+    }
+
     /// When a file that begins now is to end.
     pub fn deadline(self, now: Now) -> Deadline {
         match self {

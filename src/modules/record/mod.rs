@@ -93,10 +93,12 @@ impl Module for Record {
     }
 
     fn declare(&self, config: &mut Config<'_>) {
-        config
-            .applications
-            .iter_mut()
-            .for_each(|app| app.features.record = app.scope.text("record") != "off");
+        for app in &mut config.applications {
+            // What is wrong with them is said when they are configured.
+            let recorders = read_recorders(app, &mut conf::Faults::default());
+            app.features.recorders = recorders.iter().map(Settings::feature).collect();
+            app.features.record = app.scope.text("record") != "off";
+        }
     }
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {

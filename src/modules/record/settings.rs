@@ -10,7 +10,7 @@ use super::file::script::identity;
 use super::interval::Interval;
 use super::retention::{Rule, Signature};
 use crate::conf::{Error, Scope, value};
-use crate::engine::time_zone;
+use crate::engine::{RecorderFeature, time_zone};
 use crate::media::{Frame, Kind, Role, Slices};
 
 /// The shortest time that recordings are kept: for less they would be gone as soon as they are finished.
@@ -130,6 +130,26 @@ impl Settings {
             return wrong("record_suffix", format!("\"record_suffix\" {why}"));
         }
         Ok(Some(settings))
+    }
+
+    /// What others have to know of it.
+    pub fn feature(&self) -> RecorderFeature {
+        let Selection { audio, video, keyframes } = self.selection;
+        let is_manual = self.trigger == Trigger::Requested;
+        let flags = [(video, "video"), (audio, "audio"), (keyframes, "keyframes"), (is_manual, "manual")];
+        RecorderFeature {
+            name: self.recorder.clone(),
+            flags: flags.into_iter().filter_map(|(is_set, flag)| is_set.then_some(flag)).collect(),
+            unique: self.unique,
+            append: self.append,
+            lock: self.lock,
+            notify: self.notify,
+            path: self.folder.clone(),
+            most_bytes: self.limits.size,
+            most_frames: self.limits.frames,
+            interval: self.limits.interval.map(Interval::length),
+            suffix: self.suffix.clone(),
+        }
     }
 
     /// The identity of its recordings of a stream, "live/cam".

@@ -47,7 +47,7 @@ impl App {
             server: application.server_number(),
             port: application.port,
             has_hls: application.features.hls.is_some(),
-            recorders: recorders::describe(&application.scope),
+            recorders: recorders::describe(&application.features.recorders),
         }
     }
 }

@@ -8,67 +8,65 @@ use crate::media::Kind;
 
 use super::listing::{Part, Question, View, age, app_name, codec, date, push, push_name, push_open, reply};
 
-/// All streams by application and name, with their clients.
 #[derive(Debug)]
-struct Streams;
-
-/// One stream in short.
-#[derive(Debug)]
-struct Summary;
+enum List {
+    /// All streams by application and name, with their clients.
+    All,
+    /// One stream in short.
+    One,
+}
 
 pub fn question(path: &str) -> Option<Question> {
     let below = path.strip_prefix("/api/streams")?;
     if below.trim_end_matches('/').is_empty() {
-        return Some(Question::List(Box::new(Streams), None));
+        return Some(Question::List(Box::new(List::All), None));
     }
-    Some(Question::List(Box::new(Summary), Some(below.strip_prefix('/')?.to_owned())))
+    Some(Question::List(Box::new(List::One), Some(below.strip_prefix('/')?.to_owned())))
 }
 
-impl View for Streams {
+impl View for List {
     fn begin(&mut self, _cx: &Ctx, text: &mut String) {
         text.push('{');
     }
 
     fn write(&mut self, cx: &Ctx, part: Part<'_>, text: &mut String) {
-        match part {
-            Part::App(name) => {
+        match (self, part) {
+            (Self::One, Part::Stream(stream)) => text.push_str(&to_string(&summary(Some((cx, stream))))),
+            (Self::One, _) | (_, Part::Client(_, _, SessionRole::Publisher { .. })) => {}
+            (_, Part::App(name)) => {
                 push_name(text, name);
                 text.push('{');
             }
-            Part::Stream(stream) => {
+            (_, Part::Stream(stream)) => {
                 push_name(text, stream.name.as_str());
                 let publisher = stream.publisher.and_then(|client| cx.sessions.get(client.session));
                 let publisher = publisher.map(|session| describe_publisher(cx, stream, session));
                 push_open(text, &json!({"publisher": publisher}), "subscribers");
             }
-            Part::Client(stream, session, SessionRole::Player(_)) => {
-                push(text, &describe(cx, stream, session))
-            }
-            Part::Client(..) => {}
-            Part::StreamEnd => text.push_str("]}"),
-            Part::AppEnd => text.push('}'),
+            (_, Part::Client(stream, session, _)) => push(text, &describe(cx, stream, session)),
+            (_, Part::StreamEnd) => text.push_str("]}"),
+            (_, Part::AppEnd) => text.push('}'),
         }
     }
 
     fn end(&mut self, _total: usize, text: &mut String) {
         text.push('}');
     }
-}
-
-impl View for Summary {
-    fn write(&mut self, cx: &Ctx, part: Part<'_>, text: &mut String) {
-        let Part::Stream(stream) = part else { return };
-        let (age, rate) = (age(cx, stream), stream.traffic.all_in.per_second(cx.now.instant));
-        text.push_str(&to_string(&json!({
-            "isLive": stream.publisher.is_some(), "viewers": stream.players.len(), "duration": age.as_secs(),
-            "bitrate": 8 * rate / 1000, "startTime": date(cx, age), "arguments": {},
-        })));
-    }
 
     fn missing(&self) -> HttpReply {
-        let none = json!({"isLive": false, "viewers": 0, "duration": 0, "bitrate": 0, "startTime": null, "arguments": {}});
-        reply(to_string(&none))
+        reply(to_string(&summary(None)))
     }
+}
+
+/// A stream in short, also one that is not there.
+fn summary(stream: Option<(&Ctx, &Stream)>) -> Value {
+    let age = stream.map(|(cx, stream)| age(cx, stream));
+    let rate = stream.map_or(0, |(cx, stream)| stream.traffic.all_in.per_second(cx.now.instant));
+    json!({
+        "isLive": stream.is_some_and(|(_, stream)| stream.publisher.is_some()),
+        "viewers": stream.map_or(0, |(_, stream)| stream.players.len()), "duration": age.unwrap_or_default().as_secs(),
+        "bitrate": 8 * rate / 1000, "startTime": stream.zip(age).and_then(|((cx, _), age)| date(cx, age)), "arguments": {},
+    })
 }
 
 /// A client in its stream.
