@@ -10,7 +10,7 @@ impl Engine {
         let (session, stream) = (order.session(), order.stream());
         let done = self.contain(|engine| match order {
             Order::Kick(id, why) => engine.end_kicked(id, &why),
-            Order::EndViewers(kicked) => engine.end_kicked_viewers(kicked),
+            Order::EndViewers(kicked) => engine.end_kicked_viewers(*kicked),
             Order::EndGrace(stream) => engine.end_kicked_grace(stream),
             Order::Redirect(endpoint, name) => engine.begin_redirect(endpoint, &name),
             Order::Operate(id) => engine.continue_operation(id),

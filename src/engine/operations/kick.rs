@@ -91,8 +91,8 @@ impl Engine {
     }
 
     /// One step of the end of kicked viewers. The log has a line for one alone; of many whoever has kicked them tells.
-    pub(super) fn end_kicked_viewers(&mut self, kicked: Box<KickedViewers>) {
-        let KickedViewers { mut left, why, until, is_one } = *kicked;
+    pub(super) fn end_kicked_viewers(&mut self, kicked: KickedViewers) {
+        let KickedViewers { mut left, why, until, is_one } = kicked;
         let ids = left.split_off(left.len().saturating_sub(VIEWERS_AT_ONCE));
         if !left.is_empty() {
             let kicked = KickedViewers { left, why: Rc::clone(&why), until, is_one };

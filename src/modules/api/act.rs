@@ -14,7 +14,7 @@ use super::reply::{Fault, json_reply};
 pub fn ban(cx: &mut Ctx, new: &NewBan, actor: &Actor) -> Result<Answer, Fault> {
     let banned = Banned::parse(&new.address).map_err(|why| Fault::new(400, why))?;
     let time = new.time.read()?;
-    let why = new.why.as_ref().map(body::why).transpose()?.unwrap_or_default();
+    let why = new.why.as_deref().map(body::why).transpose()?.unwrap_or_default();
     let stream = new.stream.as_deref().map(|stream| canonical_label(cx, stream)).transpose()?;
     let now = cx.now.instant;
     let from = stream.as_ref().map_or("all streams".to_owned(), |stream| stream.escape_debug().to_string());

@@ -117,7 +117,7 @@ pub struct KickOrder {
 impl Kick {
     /// Reads its texts.
     pub fn order(&self) -> Result<KickOrder, Fault> {
-        let why = self.why.as_ref().map(why).transpose()?;
+        let why = self.why.as_deref().map(why).transpose()?;
         Ok(KickOrder {
             why: why.map_or("kicked by an operator".into(), Rc::from),
             ban: self.ban.as_ref().map(Time::read).transpose()?,
@@ -127,11 +127,11 @@ impl Kick {
 }
 
 /// The reason of an action.
-pub fn why(given: &String) -> Result<String, Fault> {
+pub fn why(given: &str) -> Result<String, Fault> {
     if given.chars().count() > MAX_WHY || given.chars().any(char::is_control) {
         return Err(Fault::new(400, format!("\"why\" has at most {MAX_WHY} characters, all in one line")));
     }
-    Ok(given.clone())
+    Ok(given.to_owned())
 }
 
 /// Refuses what a page of another site could have caused. A form cannot send JSON, and to a script the browser does not
@@ -220,6 +220,6 @@ mod tests {
         {
             assert!(time.read().is_err(), "{time:?}");
         }
-        assert!(why(&"a\nb".into()).is_err() && why(&"x".repeat(257)).is_err());
+        assert!(why("a\nb").is_err() && why(&"x".repeat(257)).is_err());
     }
 }
