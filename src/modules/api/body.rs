@@ -135,9 +135,11 @@ pub fn why(given: &str) -> Result<String, Fault> {
 }
 
 /// Refuses what a page of another site could have caused. A form cannot send JSON, and to a script the browser does not
-/// allow it, as nothing here allows other origins. DELETE is never a form's, so it needs no body.
-pub fn check(request: &HttpRequest) -> Result<(), Fault> {
-    if request.is_cross_site() {
+/// allow it, as nothing here allows other origins. DELETE is never a form's, so it needs no body. A token, or a password, is
+/// what no page of another site has.
+pub fn check(request: &HttpRequest, has_token: bool) -> Result<(), Fault> {
+    let may_be_rebound = !has_token && request.user.is_none() && request.is_rebound();
+    if request.is_cross_site() || may_be_rebound {
         log::warn!(
             "{} {}: refused, as a page of another site has asked for it",
             request.session,
@@ -180,6 +182,16 @@ mod tests {
     }
 
     #[test]
+    fn a_browser_that_a_name_has_led_here_acts_with_a_token_or_a_password_alone() {
+        let mut led = request("POST / HTTP/1.1\r\nContent-Type: application/json\r\nOrigin: http://a", "{}");
+        led.peer = std::net::SocketAddr::from(([127, 0, 0, 1], 1000)).into();
+        assert!(check(&led, false).is_err());
+        assert_eq!(check(&led, true), Ok(()));
+        led.user = Some("admin".to_owned());
+        assert_eq!(check(&led, false), Ok(()));
+    }
+
+    #[test]
     fn an_action_is_json_or_a_delete_without_a_body() {
         const JSON: &str = "POST / HTTP/1.1\r\nContent-Type: application/json";
         for (head, body) in [
@@ -188,7 +200,8 @@ mod tests {
             ("DELETE / HTTP/1.1", ""),
             ("POST / HTTP/1.1\r\nContent-Type: application/json\r\nOrigin: http://a", ""),
         ] {
-            assert_eq!(check(&request(head, body)), Ok(()), "{head}");
+            assert_eq!(check(&request(head, body), false), Ok(()), "{head}");
+            assert_eq!(check(&request(&format!("{head}\r\nUser-Agent: Mozilla/5.0"), body), true), Ok(()));
         }
         for (head, body) in [
             ("POST / HTTP/1.1", ""),
@@ -199,7 +212,7 @@ mod tests {
             ("POST / HTTP/1.1\r\nContent-Type: application/json\r\nOrigin: http://b", ""),
             ("DELETE / HTTP/1.1\r\nSec-Fetch-Site: cross-site", ""),
         ] {
-            assert!(check(&request(head, body)).is_err(), "{head}");
+            assert!(check(&request(head, body), false).is_err(), "{head}");
         }
     }
 

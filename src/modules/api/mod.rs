@@ -98,7 +98,7 @@ impl Api {
                 if grant != Grant::Act {
                     return Err(Fault::new(403, denial(token.is_some())));
                 }
-                body::check(request)?;
+                body::check(request, token.is_some())?;
                 self.actions += 1;
                 let actor = Actor { name: settings.name_of(request, token), session: request.session };
                 begin(cx, request, &act, actor)

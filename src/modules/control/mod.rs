@@ -159,7 +159,10 @@ impl Module for Control {
 /// only to the name for which it was typed.
 fn refusal(request: &HttpRequest) -> Option<&'static str> {
     if request.is_cross_site() {
-        return Some("a page of another site has caused this, or a browser that does not say which page");
+        return Some("a page of another site has caused this");
+    }
+    if request.hides_its_page() {
+        return Some("a browser asks and does not say for which page, so it may be one of another site");
     }
     (request.user.is_none() && request.is_rebound())
         .then_some("a browser of this machine asks by a name, which may be that of another site")

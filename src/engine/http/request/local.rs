@@ -24,18 +24,22 @@ impl HttpRequest {
             && is_own_name(&self.head.host)
     }
 
-    /// Whether a page of another site has caused it, or may have (Fetch Metadata; RFC 6454, section 7).
-    ///
-    /// Browsers send `Sec-Fetch-Site` to HTTPS and loopback alone, and `Origin` with neither GET nor HEAD. What is left is
-    /// `Referer`, which a page can turn off: so a browser that says nothing may not. That is also one in which somebody has
-    /// typed the URL, at a server without TLS.
+    /// Whether a browser says that a page of another site has caused it (Fetch Metadata; RFC 6454, section 7).
     pub fn is_cross_site(&self) -> bool {
         let headers = &self.head.headers;
         let is_own = |site: &str| ["same-origin", "none"].iter().any(|own| site.eq_ignore_ascii_case(own));
         headers.all("sec-fetch-site").any(|site| !is_own(site))
             || headers.all("origin").any(|origin| !is_origin_of(origin, headers))
             || headers.all("referer").any(|page| !is_page_of(page, headers))
-            || self.is_of_a_browser() && !self.names_its_page()
+    }
+
+    /// Whether a browser does not say which page has caused it, so that it may be one of another site.
+    ///
+    /// Browsers send `Sec-Fetch-Site` to HTTPS and loopback alone, and `Origin` with neither GET nor HEAD. What is left is
+    /// `Referer`, which a page can turn off. This is also a browser into which somebody has typed the URL of a server
+    /// without TLS.
+    pub fn hides_its_page(&self) -> bool {
+        self.is_of_a_browser() && !self.names_its_page()
     }
 
     /// Whether a browser on this machine asks by a name that a page may have chosen for it, which leads to this machine (DNS
@@ -151,8 +155,6 @@ mod tests {
             "Host: a.example\r\nReferer: http://a.example\r\nUser-Agent: Mozilla/5.0 (X11)\r\n",
             "Host: a.example\r\nSec-Fetch-Site: none\r\nUser-Agent: Mozilla/5.0 (X11)\r\n",
             "Host: a.example\r\nOrigin: http://a.example\r\nUser-Agent: Mozilla/5.0 (X11)\r\n",
-            "Host: a.example\r\nUser-Agent: curl/8.0 (not Mozilla/5.0)\r\n",
-            "Host: a.example\r\nUser-Agent: Mozilla/5.0 (Windows NT; en-US) WindowsPowerShell/5.1\r\n",
         ] {
             assert!(!is_cross_site(fields), "{fields}");
         }
@@ -174,9 +176,22 @@ mod tests {
             "Host: a.example\r\nReferer: a.example\r\n",
             "Host: a.example\r\nReferer: \r\n",
             "Host: a.example\r\nSec-Fetch-Site: same-origin\r\nReferer: http://b.example/\r\n",
-            "Host: a.example\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) Chrome/120.0\r\n",
         ] {
             assert!(is_cross_site(fields), "{fields}");
+        }
+    }
+
+    #[test]
+    fn a_browser_that_names_no_page_hides_one() {
+        let hides =
+            |fields: &str| request("192.0.2.1", &format!("Host: a.example\r\n{fields}")).hides_its_page();
+        const BROWSER: &str = "User-Agent: Mozilla/5.0 (X11; Linux x86_64) Chrome/120.0\r\n";
+        assert!(hides(BROWSER));
+        for field in ["Sec-Fetch-Site: none", "Origin: http://a.example", "Referer: http://a.example/"] {
+            assert!(!hides(&format!("{BROWSER}{field}\r\n")), "{field}");
+        }
+        for agent in ["curl/8.0 (not Mozilla/5.0)", "Mozilla/5.0 (Windows NT; en-US) WindowsPowerShell/5.1"] {
+            assert!(!hides(&format!("User-Agent: {agent}\r\n")), "{agent}");
         }
     }
 
