@@ -219,8 +219,7 @@ fn a_recorder_is_started_and_stopped_while_the_stream_runs() {
     ffmpeg::decode(path);
     assert_eq!(
         refusal(&server, "record start live/cam"),
-        "no \"record\" of its application records this stream, and no recorder is named; it has daily; \
-         \"millstream ctl list\" shows what there is"
+        "no \"record\" of its application records this stream, and no recorder is named; it has daily"
     );
 }
 
