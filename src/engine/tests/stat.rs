@@ -157,7 +157,7 @@ fn the_json_tells_the_recorders_of_each_application() {
         })
     };
     let lists = [
-        recorder("", &["audio", "video"], 0, ".flv"),
+        recorder("", &["video", "audio"], 0, ".flv"),
         recorder("key", &["keyframes", "manual"], 90_000, "-%d.flv"),
     ];
     assert_eq!(*recorders, serde_json::json!({"count": 2, "lists": lists}));

@@ -37,6 +37,11 @@ pub trait View: fmt::Debug {
     /// Adds what is before the first application, unless one stream alone is asked for.
     fn begin(&mut self, _cx: &Ctx, _text: &mut String) {}
 
+    /// Whether it is told of clients.
+    fn has_clients(&self) -> bool {
+        true
+    }
+
     /// Adds what there is to say of a part.
     fn write(&mut self, cx: &Ctx, part: Part<'_>, text: &mut String);
 
@@ -73,7 +78,8 @@ impl Listing {
         }
         self.view.begin(cx, &mut self.text);
         // These tools know streams by their names.
-        Some(Walk::by_name(cx))
+        let walk = Walk::by_name(cx);
+        Some(if self.view.has_clients() { walk } else { walk.without_clients() })
     }
 
     fn write(&mut self, cx: &Ctx, visit: Visit) {

@@ -57,6 +57,10 @@ impl View for List {
         push_open(text, &envelope(cx), name);
     }
 
+    fn has_clients(&self) -> bool {
+        matches!(self, Self::Clients)
+    }
+
     fn write(&mut self, cx: &Ctx, part: Part<'_>, text: &mut String) {
         match (self, part) {
             (Self::Streams, Part::Stream(stream)) => push(text, &describe(cx, stream)),
