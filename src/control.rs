@@ -23,6 +23,12 @@ pub fn path(loaded: &Loaded) -> Option<(PathBuf, bool)> {
 
 /// The path that a start is to serve. One that nobody has named is left out if that is not possible.
 pub fn path_to_serve(loaded: &Loaded) -> Option<PathBuf> {
+    if !has_usual_place()
+        && loaded.root().find("pid").is_none()
+        && loaded.root().find("control_socket").is_none()
+    {
+        log::info!("no control socket, as {NO_FOLDER}");
+    }
     let (path, is_named) = path(loaded)?;
     match net::try_unix(&path) {
         Err(error) if !is_named => {
@@ -49,6 +55,14 @@ pub fn configured_path(socket: Option<&str>, pid: Option<&str>) -> Result<PathBu
 
 const NO_PLACE: &str =
     "without a pid file this server has no control socket, unless \"control_socket PATH;\" names one";
+
+/// Whether this user's servers have a control socket though nothing names one.
+pub fn has_usual_place() -> bool {
+    process::default_pid_path().is_some()
+}
+
+/// Why they have none.
+pub const NO_FOLDER: &str = "this user has neither XDG_RUNTIME_DIR nor a folder /run/user/UID; \"control_socket PATH;\" makes one elsewhere";
 
 /// The paths of servers whose configurations say nothing about it: that of this user, and root's.
 pub fn usual_paths() -> Vec<PathBuf> {

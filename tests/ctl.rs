@@ -316,6 +316,16 @@ fn the_socket_is_its_owners_alone_and_goes_with_the_server() {
 }
 
 #[test]
+fn a_user_without_a_runtime_folder_is_told_why_there_is_no_socket() {
+    let why = "this user has neither XDG_RUNTIME_DIR nor a folder /run/user/UID";
+    let Some(mut command) = millstream_as_nobody() else {
+        return not_tested("only root runs programs as somebody else");
+    };
+    let said = stderr(&run(command.args(["ctl", "list"])));
+    assert!(said.contains("looked at /run/millstream.sock") && said.contains(why), "{said}");
+}
+
+#[test]
 fn a_named_socket_is_made_and_what_is_in_its_place_is_an_error() {
     let folder = Folder::new();
     let text = "pid off; control_socket FOLDER/own.sock; rtmp { server { listen 127.0.0.1:0; application live { } } }";

@@ -110,7 +110,11 @@ fn find_server(line: &ControlLine) -> Result<Server, String> {
         Some(file) => {
             format!("no server of {} answers; looked at {looked}\nIs it running? {WHICH}", file.display())
         }
-        None => format!("no server answers; looked at {looked}\n{HOW}"),
+        None if control::has_usual_place() => format!("no server answers; looked at {looked}\n{HOW}"),
+        None => {
+            let why = control::NO_FOLDER;
+            format!("no server answers; looked at {looked}\nThere is no other usual place: {why}.\n{HOW}")
+        }
     })
 }
 
