@@ -138,6 +138,8 @@ fn the_json_is_well_formed_and_has_the_same_numbers() {
     assert!(serde_json::from_str::<Value>(&get(server.http(), "/json")).is_ok());
     let _clients = clients(&server);
     wait("all are there", || get(server.http(), "/stat").matches("<client>").count() == 9);
+    // An answer is kept for half a second.
+    wait("all are there, in JSON", || get(server.http(), "/json").matches("\"flashver\"").count() == 9);
     let document: Value = serde_json::from_str(&get(server.http(), "/json")).unwrap();
     let root = &document["http-flv"];
     let servers = root["servers"].as_array().unwrap();
