@@ -25,7 +25,7 @@ const NOT_FOUND: Code = (Level::Error, "NetStream.Play.StreamNotFound");
 
 impl Engine {
     /// Grants a `play`: the message stream becomes a player of the stream, and its earlier role ends; `before` is the
-    /// player that it goes on as, if it is redirected. False if it is refused, as nobody publishes the stream.
+    /// player that it continues, if it is redirected. False if it is refused, as nobody publishes the stream.
     pub(in crate::engine) fn grant_play(
         &mut self,
         endpoint: Endpoint,

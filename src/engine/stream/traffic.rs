@@ -72,7 +72,7 @@ impl StreamTraffic {
         }
     }
 
-    /// Another publisher goes on: the time until its first frames is no gap of its sound.
+    /// Another publisher continues the stream: the time until its first frames is no gap of its sound.
     pub(in crate::engine) fn change_publisher(&mut self) {
         (self.newest_video, self.newest_audio) = (None, None);
     }

@@ -1,4 +1,4 @@
-//! Redirects: who goes on with which stream, and what its client hears of it.
+//! Redirects: who continues with which stream, and what its client hears of it.
 
 use crate::engine::tests::gates::Setup;
 use crate::engine::tests::operations::{config, stream_of, streams, world};
