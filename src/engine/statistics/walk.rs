@@ -111,6 +111,18 @@ impl Walk {
         Self { with_clients: false, ..self }
     }
 
+    /// Makes the visits of one step; false if the walk is over.
+    pub fn step(&mut self, cx: &Ctx, mut visit: impl FnMut(Visit)) -> bool {
+        for _ in 0..COMPOSED_AT_ONCE {
+            match self.next(cx) {
+                None => return false,
+                Some(Visit::Partly) => break,
+                Some(next) => visit(next),
+            }
+        }
+        true
+    }
+
     /// The next visit; none at the end.
     pub fn next(&mut self, cx: &Ctx) -> Option<Visit> {
         match &mut self.stage {

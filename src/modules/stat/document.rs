@@ -3,9 +3,7 @@
 use std::mem;
 use std::rc::Rc;
 
-use crate::engine::{
-    AppId, ByApp, COMPOSED_AT_ONCE, Compose, Composed, Ctx, Endpoint, HttpReply, StreamId, Visit, Walk,
-};
+use crate::engine::{AppId, ByApp, Compose, Composed, Ctx, Endpoint, HttpReply, StreamId, Visit, Walk};
 
 use super::facts::{ClientFacts, ServerFacts, StreamEnd, StreamFacts};
 use super::settings::{App, Format, Settings};
@@ -203,12 +201,8 @@ impl Compose for Document {
     fn step(&mut self, cx: &mut Ctx) -> Composed {
         let cx = &*cx;
         let mut walk = self.walk.take().unwrap_or_else(|| self.begin(cx));
-        for _ in 0..COMPOSED_AT_ONCE {
-            match walk.next(cx) {
-                None => return Composed::Reply(self.finish()),
-                Some(Visit::Partly) => break,
-                Some(visit) => self.write(cx, visit),
-            }
+        if !walk.step(cx, |visit| self.write(cx, visit)) {
+            return Composed::Reply(self.finish());
         }
         self.walk = Some(walk);
         Composed::Partly

@@ -6,9 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::engine::{
-    COMPOSED_AT_ONCE, Compose, Composed, Ctx, HttpReply, Session, SessionRole, Stream, Visit, Walk,
-};
+use crate::engine::{Compose, Composed, Ctx, HttpReply, Session, SessionRole, Stream, Visit, Walk};
 use crate::http::json;
 use crate::media::Kind;
 use crate::media::flv::Codec;
@@ -103,12 +101,8 @@ impl Compose for Listing {
         let Some(mut walk) = self.walk.take().or_else(|| self.begin(cx)) else {
             return Composed::Reply(self.view.missing());
         };
-        for _ in 0..COMPOSED_AT_ONCE {
-            match walk.next(cx) {
-                None => return Composed::Reply(self.finish()),
-                Some(Visit::Partly) => break,
-                Some(visit) => self.write(cx, visit),
-            }
+        if !walk.step(cx, |visit| self.write(cx, visit)) {
+            return Composed::Reply(self.finish());
         }
         self.walk = Some(walk);
         Composed::Partly

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::parts::List;
 use super::stream::RecordingFacts;
-use crate::engine::{COMPOSED_AT_ONCE, Compose, Composed, Ctx, Visit, Walk};
+use crate::engine::{Compose, Composed, Ctx, Visit, Walk};
 
 /// Composes the list of the recorders of all streams.
 #[derive(Debug)]
@@ -31,22 +31,17 @@ impl Recorders {
 
 impl Compose for Recorders {
     fn step(&mut self, cx: &mut Ctx) -> Composed {
-        for _ in 0..COMPOSED_AT_ONCE {
-            let walk = self.walk.get_or_insert_with(|| Walk::new(cx).without_clients());
-            match walk.next(cx) {
-                Some(Visit::Stream(id)) => {
-                    let Some(stream) = cx.streams.get(id) else { continue };
-                    let app = cx.apps.get(stream.app).map_or("", |app| &app.name);
-                    for status in &stream.recordings {
-                        let recording = RecordingFacts::new(status);
-                        self.list.push(&RecorderFacts { app, stream: stream.name.as_str(), recording });
-                    }
-                }
-                Some(Visit::Partly) => return Composed::Partly,
-                Some(_) => {}
-                None => return std::mem::replace(&mut self.list, List::begin("")).end(),
+        let (cx, list) = (&*cx, &mut self.list);
+        let walk = self.walk.get_or_insert_with(|| Walk::new(cx).without_clients());
+        let has_more = walk.step(cx, |visit| {
+            let Visit::Stream(id) = visit else { return };
+            let Some(stream) = cx.streams.get(id) else { return };
+            let app = cx.apps.get(stream.app).map_or("", |app| &app.name);
+            for status in &stream.recordings {
+                let recording = RecordingFacts::new(status);
+                list.push(&RecorderFacts { app, stream: stream.name.as_str(), recording });
             }
-        }
-        Composed::Partly
+        });
+        if has_more { Composed::Partly } else { std::mem::replace(list, List::begin("")).end() }
     }
 }
