@@ -14,6 +14,7 @@ use crate::conf::Scope;
 use crate::engine::calls::connection::HttpClientState;
 use crate::engine::calls::destination::Destination;
 use crate::engine::calls::pool::Calls;
+use crate::engine::commands::Commands;
 use crate::engine::config::by_id::{ByApp, ByServer};
 use crate::engine::config::features::Guards;
 use crate::engine::config::listen_on::ListenOn;
@@ -185,6 +186,7 @@ pub struct Ctx {
     pub(super) budgets: Budgets,
     pub(super) timers: Timers,
     pub(super) calls: Calls,
+    pub(super) commands: Commands,
     pub(super) log_limits: LogLimits,
     /// The number of suspended requests.
     pub(super) suspended: usize,
@@ -235,6 +237,7 @@ impl Ctx {
             gone_check: None,
             timers: Timers::default(),
             calls: Calls::default(),
+            commands: Commands::default(),
             budgets,
             log_limits: LogLimits::default(),
             work: Work::default(),

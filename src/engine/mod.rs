@@ -6,6 +6,7 @@
 //! what net and main call; it never blocks, reads a clock or opens a socket.
 
 mod calls;
+mod commands;
 mod config;
 mod ctx;
 pub mod files;
@@ -41,6 +42,9 @@ pub use crate::rtmp::command::{After, Level, PublishType};
 pub use crate::rtmp::shared_object::{Change, Encoding, RawValue, SharedObject};
 pub use calls::call::{Call, CallError, CallKind, CallsFull};
 pub use calls::destination::{Destination, TlsSettings};
+pub use commands::command::{
+    Command, CommandEnd, CommandEnds, CommandEvent, CommandId, Redirection, RedirectionTarget,
+};
 pub use config::by_id::ByApp;
 pub use config::control::ControlSocket;
 pub use config::features::{
@@ -469,6 +473,7 @@ impl Engine {
             Task::Announce(notice) => self.deliver_notice(&notice),
             Task::Deliver(job) => self.deliver_result(job),
             Task::Return(returned) => self.deliver_returned(*returned),
+            Task::TellOfCommand(news) => self.deliver_command_news(*news),
             Task::Answer(ticket, reply) => {
                 self.contain_for(ticket.session, |engine| engine.resume_request(ticket, reply));
             }

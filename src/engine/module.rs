@@ -21,6 +21,7 @@ use crate::media::Frame;
 use crate::rtmp::shared_object::SharedObject;
 
 use crate::engine::calls::call::CallError;
+use crate::engine::commands::command::CommandEvent;
 use crate::engine::config::Config;
 use crate::engine::config::probe::Probe;
 use crate::engine::ctx::Ctx;
@@ -171,6 +172,9 @@ pub trait Module: Any {
 
     /// The result of a call of this module: the response, or why there is none. Called once for each call.
     fn on_call(&mut self, _cx: &mut Ctx, _token: u64, _result: Result<Response, CallError>) {}
+
+    /// Something has happened to a command of this module. The last event of each command is its end.
+    fn on_command(&mut self, _cx: &mut Ctx, _token: u64, _event: CommandEvent) {}
 
     /// An operator starts or stops a recorder of a live stream: that of this name, or with "" the application's own.
     /// None if this module does not record; the first module with an answer gives it.

@@ -7,6 +7,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::engine::calls::call::CallError;
+use crate::engine::commands::CommandNews;
+use crate::engine::commands::command::CommandId;
 use crate::engine::http::exchange::Exchange;
 use crate::engine::ids::Endpoint;
 use crate::engine::ids::SessionId;
@@ -31,6 +33,10 @@ pub enum Action {
     /// [`Engine::connected`](crate::engine::Engine::connected) or
     /// [`Engine::connect_failed`](crate::engine::Engine::connect_failed).
     Connect(SessionId),
+    /// Start this command, which [`Engine::take_command`](crate::engine::Engine::take_command) has.
+    Spawn(CommandId),
+    /// End this command: its signal now, SIGKILL after this time.
+    EndCommand(CommandId, Duration),
     /// Have the configuration read again; then [`Engine::reloaded`](crate::engine::Engine::reloaded) is to be called.
     Reload,
     /// Close the sending side of the socket; the peer may still send.
@@ -65,6 +71,8 @@ pub(super) struct Work {
     pub results: VecDeque<FinishedJob>,
     /// Results of calls.
     pub returned: VecDeque<Returned>,
+    /// What has happened to commands.
+    pub command_news: VecDeque<CommandNews>,
     /// Answers to suspended requests.
     pub answers: VecDeque<(Ticket, Reply)>,
     /// HTTP sessions whose requests have waited for the decision about their viewer, each with its status if there is
@@ -125,6 +133,7 @@ pub(super) enum Task {
     Announce(Notice),
     Deliver(FinishedJob),
     Return(Box<Returned>),
+    TellOfCommand(Box<CommandNews>),
     Answer(Ticket, Reply),
     Decide(SessionId, Option<u16>),
     EndGone(SessionId),
@@ -160,6 +169,9 @@ impl Work {
         }
         if let Some(returned) = self.returned.pop_front() {
             return Some(Task::Return(Box::new(returned)));
+        }
+        if let Some(news) = self.command_news.pop_front() {
+            return Some(Task::TellOfCommand(Box::new(news)));
         }
         if let Some((ticket, reply)) = self.answers.pop_front() {
             return Some(Task::Answer(ticket, reply));
@@ -201,6 +213,7 @@ impl Work {
         !(self.notices.is_empty()
             && self.results.is_empty()
             && self.returned.is_empty()
+            && self.command_news.is_empty()
             && self.answers.is_empty()
             && self.decided.is_empty()
             && self.gone.is_empty()

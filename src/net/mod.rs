@@ -6,6 +6,7 @@ mod adopting;
 mod agenda;
 mod backlog;
 mod cached_parts;
+mod commands;
 mod connecting;
 mod listener;
 mod listeners;

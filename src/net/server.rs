@@ -449,6 +449,8 @@ impl Server {
                 }
             }
             Action::Connect(id) => self.connect(id, now),
+            Action::Spawn(id) => self.spawn_command(id, now),
+            Action::EndCommand(id, time) => self.end_command(id, time),
             Action::Reload if self.phase == Phase::Serving => self.wish(Wish::Reload),
             Action::Reload => self.engine.refuse_reloads("the server is about to end"),
             Action::ShutDownWrite(id) => {

@@ -49,6 +49,7 @@ impl Engine {
                 self.cx.finish(id, "server stops");
             }
         }
+        self.cx.end_all_commands();
     }
 
     /// Processes input that has been read and waits only for its turn.

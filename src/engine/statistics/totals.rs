@@ -72,6 +72,10 @@ pub struct Totals {
     pub calls: Histogram,
     /// Calls to backends that got no answer.
     pub calls_failed: u64,
+    /// Commands that were started.
+    pub commands_started: u64,
+    /// Commands that could not be started, or ended by themselves with an error.
+    pub commands_failed: u64,
     /// Turns of the loop: the times from the end of one poll to the begin of the next.
     pub turns: Histogram,
     /// The longest of them.
