@@ -5,6 +5,7 @@
 //! [`Engine::step`]; ids carry serials, so a late answer to a freed session or stream finds nothing. This file has
 //! what net and main call; it never blocks, reads a clock or opens a socket.
 
+pub mod access_logs;
 mod calls;
 mod commands;
 mod config;

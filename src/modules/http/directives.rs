@@ -2,12 +2,13 @@
 
 use crate::conf::value::Custom;
 use crate::conf::{Acts, Context, Directive, Label, Repeat, Takes};
+use crate::engine::access_logs::LogPath;
 
 use super::access;
-use super::access_log::{LogFormat, LogPath};
 use super::added::{AddedHeader, Expires};
 use super::auth::login::{self, Realm};
 use super::error_page::ErrorPage;
+use super::log_format::LogFormat;
 use super::rewrite::{PathTemplate, Return};
 use super::template::{Template, When};
 use super::try_files::TryFiles;

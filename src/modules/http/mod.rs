@@ -5,12 +5,12 @@
 //! neither is left to others, so this module stands after those that answer from memory.
 
 mod access;
-mod access_log;
 mod added;
 mod auth;
 mod directives;
 mod error_page;
 mod files;
+mod log_format;
 mod rewrite;
 mod secure_link;
 mod settings;
@@ -18,23 +18,23 @@ mod template;
 mod try_files;
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::path::PathBuf;
 
 use crate::conf::{self, Directive};
+use crate::engine::access_logs::{self, DELAY, Logs};
 use crate::engine::files::log_file::NewLogs;
 use crate::engine::{
-    Admission, Answer, ByLocation, Config, Ctx, Exchange, HttpReply, HttpRequest, Location, LocationFiles,
-    LocationId, Module, Probe, Route,
+    Admission, Answer, ByLocation, Config, Ctx, Exchange, HttpReply, HttpRequest, LocationFiles, LocationId,
+    Module, Probe, Route,
 };
 use crate::http::{Request, ResponseHead};
 
 use access::{Rule, Satisfy};
-use access_log::{DELAY, LogFormat, Logs};
 use auth::Logins;
 use files::sources::Sources;
 use files::volumes::Volumes;
 use files::{hls_probe, link_probe};
+use log_format::LogFormat;
 use settings::Settings;
 use template::TemplateValues;
 
@@ -85,7 +85,10 @@ impl Module for Http {
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
         let mut faults = conf::Faults::default();
-        let formats = config.locations.first().map(|location| read_formats(location, &mut faults));
+        let formats = config
+            .locations
+            .first()
+            .map(|location| access_logs::read_formats(&location.scope, LogFormat::combined(), &mut faults));
         let formats = formats.unwrap_or_default();
         let mut locations = Vec::new();
         for location in &config.locations {
@@ -251,18 +254,4 @@ fn forbid_caches(admission: &Admission, head: &mut ResponseHead) {
         |name: &str| ["cache-control", "expires"].iter().any(|other| name.eq_ignore_ascii_case(other));
     head.headers.retain(|(name, _)| !is_of_caches(name));
     head.headers.push(("Cache-Control".into(), control.to_owned()));
-}
-
-/// The formats of the `http` block.
-fn read_formats(location: &Location<'_>, faults: &mut conf::Faults) -> HashMap<String, LogFormat> {
-    let mut formats = HashMap::new();
-    for node in location.scope.all("log_format") {
-        let Some(name) = node.args.first() else { continue };
-        if formats.insert(name.clone(), node.custom::<LogFormat>()).is_some() {
-            faults.push(conf::Error::at(node, format!("log_format \"{name}\" stands here twice")));
-        }
-    }
-    let own = LogFormat::combined().map_err(|why| conf::Error::at(location.scope.node(), why));
-    formats.extend(faults.keep(own).map(|own| ("combined".to_owned(), own)));
-    formats
 }

@@ -1,16 +1,17 @@
 //! The settings of a location, as plain values.
 
 use crate::conf::{self, Node, Scope};
+use crate::engine::access_logs::AccessLog;
 use crate::engine::{HttpRequest, Location};
 use crate::http::{Request, mime, response};
 
 use super::access::{Rules, Satisfy};
-use super::access_log::AccessLog;
 use super::added::{AddedHeader, Expires};
 use super::auth::login::Login;
 use super::error_page::ErrorPages;
 use super::files::autoindex::{ListFormat, Listing, Sizes, Times};
 use super::files::folder::LocationFolder;
+use super::log_format::LogFormat;
 use super::rewrite::Rewrite;
 use super::secure_link::SecureLink;
 use super::template::{LinkValues, TemplateValues};
@@ -40,13 +41,13 @@ pub struct Settings {
     pub internal: bool,
     pub try_files: Option<TryFiles>,
     pub error_pages: ErrorPages,
-    pub logs: Vec<AccessLog>,
+    pub logs: Vec<AccessLog<LogFormat>>,
     /// The server's first name.
     pub server_name: String,
 }
 
 impl Settings {
-    pub fn read(location: &Location<'_>, logs: Vec<AccessLog>) -> Result<Self, conf::Errors> {
+    pub fn read(location: &Location<'_>, logs: Vec<AccessLog<LogFormat>>) -> Result<Self, conf::Errors> {
         let scope = &location.scope;
         let mut faults = conf::Faults::default();
         let added = scope.all("add_header").into_iter();

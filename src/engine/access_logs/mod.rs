@@ -1,11 +1,13 @@
-//! `access_log`: where lines go. They are gathered and given to the writer once a second, and no timer runs while nobody
-//! asks for anything.
+//! Access logs, of HTTP and of RTMP: where lines go (`access_log`), and what of any `log_format` is the same for both.
+//! Lines are gathered and given to the writer once a second, and no timer runs while nobody asks for anything.
 //!
-//! A disk that is full or slow, and a reader that does not read, cost lines, never time.
+//! A disk that is full or slow, and a reader that does not read, cost lines, never time. What a line says is decided by
+//! the modules: each has its variables, and its own [`Logs`].
 
+pub mod escape;
 mod file;
-mod format;
 
+use std::any::Any;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -13,16 +15,18 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use crate::conf::{self, Node, Place, Scope, value};
-use crate::engine::Jobs;
 use crate::engine::files::log_file::NewLogs;
+use crate::engine::jobs::Jobs;
 
 use file::AccessLogFile;
-pub use format::LogFormat;
+
+/// The name of the format that needs no `log_format`.
+pub const BUILT_IN: &str = "combined";
 
 /// The time after which lines are written.
 pub const DELAY: Duration = Duration::from_secs(1);
 
-/// All log files, each once, however many locations write to it.
+/// All log files of a module, each once, however many blocks write to it.
 #[derive(Debug, Default)]
 pub struct Logs(Slab<AccessLogFile>);
 
@@ -30,20 +34,22 @@ pub struct Logs(Slab<AccessLogFile>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LogId(usize);
 
-/// One `access_log` of a location.
+/// One `access_log` of a block, with the module's own kind of format.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccessLog {
+pub struct AccessLog<F> {
+    /// The file.
     pub log: LogId,
-    pub format: LogFormat,
+    /// How its lines are written.
+    pub format: F,
 }
 
 impl Logs {
-    /// Reads the logs of a location. `formats` are the named ones.
-    pub fn read(
+    /// Reads the logs of a block. `formats` are the named ones.
+    pub fn read<F: Clone>(
         &mut self,
         scope: &Scope<'_>,
-        formats: &HashMap<String, LogFormat>,
-    ) -> Result<Vec<AccessLog>, conf::Error> {
+        formats: &HashMap<String, F>,
+    ) -> Result<Vec<AccessLog<F>>, conf::Error> {
         let mut all = Vec::new();
         for node in scope.all("access_log") {
             let Some(LogPath { path, format }) = node.custom() else { return Ok(Vec::new()) };
@@ -64,11 +70,11 @@ impl Logs {
     }
 
     /// Takes the logs of another configuration; a file that is there already is kept. `accesses` are those of the other
-    /// configuration's locations.
-    pub fn adopt<'a>(
+    /// configuration's blocks.
+    pub fn adopt<'a, F: 'a>(
         &mut self,
         mut next: Self,
-        accesses: impl Iterator<Item = &'a mut AccessLog>,
+        accesses: impl Iterator<Item = &'a mut AccessLog<F>>,
         jobs: &mut Jobs,
     ) {
         let adopt = |log: AccessLogFile| match self.find(&log.path) {
@@ -84,7 +90,7 @@ impl Logs {
         }
     }
 
-    /// Closes the logs that no location uses any more.
+    /// Closes the logs that no block uses any more.
     pub fn close_others(&mut self, used: &HashSet<LogId>, jobs: &mut Jobs, now: Instant) {
         let is_unused = |position: &usize| !used.contains(&LogId(*position));
         let unused: Vec<_> = self.0.iter().map(|(position, _)| position).filter(is_unused).collect();
@@ -146,6 +152,24 @@ impl Logs {
     }
 }
 
+/// Reads the `log_format` lines of a block; `combined` is the one that is built in.
+pub fn read_formats<F: Any + Clone>(
+    scope: &Scope<'_>,
+    combined: Result<F, String>,
+    faults: &mut conf::Faults,
+) -> HashMap<String, F> {
+    let mut formats = HashMap::new();
+    for node in scope.all("log_format") {
+        let Some(name) = node.args.first() else { continue };
+        if formats.insert(name.clone(), node.custom::<F>()).is_some() {
+            faults.push(conf::Error::at(node, format!("log_format \"{name}\" stands here twice")));
+        }
+    }
+    let combined = combined.map_err(|why| conf::Error::at(scope.node(), why));
+    formats.extend(faults.keep(combined).map(|combined| (BUILT_IN.to_owned(), combined)));
+    formats
+}
+
 /// An `access_log`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogPath {
@@ -162,7 +186,7 @@ impl LogPath {
             return Err("a file; it writes no syslog".to_owned());
         }
         conf::path::check(path)?;
-        let (mut format, mut first) = ("combined", true);
+        let (mut format, mut first) = (BUILT_IN, true);
         for arg in rest {
             let option = |name: &str| arg.strip_prefix(name);
             if let Some(size) = option("buffer=") {

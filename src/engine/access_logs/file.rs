@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use crate::conf::Place;
 use crate::engine::files::log_file::{self, StandardStream};
-use crate::engine::{Handle, JobOwner, Jobs, QueueFull};
+use crate::engine::jobs::handle::Handle;
+use crate::engine::jobs::{JobOwner, Jobs, QueueFull};
 
 /// Bytes that wait at most; then they are written at once.
 const MAX_WAITING: usize = 64 * 1024;
@@ -20,8 +21,8 @@ const MAX_WAITING: usize = 64 * 1024;
 /// An error of a log is reported once in this time.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 
-/// Nothing is told to the module: the jobs log their errors.
-const OWNER: JobOwner = JobOwner::Module { name: "http", token: 0 };
+/// No module has this name: nobody is told anything, since the jobs log their errors.
+const OWNER: JobOwner = JobOwner::Module { name: "access_log", token: 0 };
 
 #[derive(Debug)]
 pub struct AccessLogFile {
