@@ -134,7 +134,7 @@ impl Loaded {
         for finding in self.all_findings(findings) {
             let level = match finding.kind {
                 FindingKind::Ignored | FindingKind::Differs => log::Level::Debug,
-                FindingKind::NotYet | FindingKind::Warning => log::Level::Warn,
+                FindingKind::Warning => log::Level::Warn,
             };
             log::log!(level, "{finding}");
         }

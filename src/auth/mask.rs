@@ -64,6 +64,12 @@ pub fn whole(value: &str) -> String {
     if value.is_empty() { String::new() } else { MASK.to_owned() }
 }
 
+/// The beginning of what may be a secret, where its length and quotes would disturb: `abcd...`.
+pub fn beginning(secret: &str) -> String {
+    let dots = if secret.chars().nth(SHOWN).is_some() { "..." } else { "" };
+    secret.chars().take(SHOWN).chain(dots.chars()).collect()
+}
+
 /// The beginning of what may be a secret, in quotes, with its length: `"abcd..." (20 characters)`.
 pub fn start_of(secret: &str) -> String {
     let start: String = secret.chars().take(SHOWN).flat_map(char::escape_debug).collect();
@@ -133,6 +139,7 @@ mod tests {
     #[test]
     fn four_characters_of_what_may_be_a_secret_are_shown() {
         assert_eq!(start_of("abcdefgh"), "\"abcd...\" (8 characters)");
+        assert_eq!((beginning("abcdefgh"), beginning("abcd")), ("abcd...".to_owned(), "abcd".to_owned()));
         assert_eq!(start_of("a\"b"), "\"a\\\"b\"");
     }
 }

@@ -11,8 +11,6 @@ pub enum FindingKind {
     Ignored,
     /// The same directives have another effect in nginx.
     Differs,
-    /// A directive has no effect until something is built.
-    NotYet,
     /// The configuration most likely does not do what is meant.
     Warning,
 }
@@ -51,7 +49,6 @@ impl fmt::Display for Finding {
         let kind = match self.kind {
             FindingKind::Ignored => "",
             FindingKind::Differs => "differs from nginx: ",
-            FindingKind::NotYet => "not there yet: ",
             FindingKind::Warning => "warning: ",
         };
         write!(f, "{}: {kind}{}", self.place, self.message)

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use millstream::engine::access_logs::escape::is_hidden;
+
 /// A cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cell {
@@ -95,19 +97,11 @@ pub fn plain(text: &str) -> String {
         // Writing to a String cannot fail.
         let _ = match character {
             _ if character.is_control() => write!(plain, "{}", character.escape_debug()),
-            _ if is_invisible(character) => write!(plain, "{}", character.escape_unicode()),
+            _ if is_hidden(character) => write!(plain, "{}", character.escape_unicode()),
             _ => plain.write_char(character),
         };
     }
     plain
-}
-
-/// Whether it is one that formats what is around it (Unicode's categories Cf, Zl and Zp). The joiners of Indic scripts and
-/// emoji stay.
-fn is_invisible(character: char) -> bool {
-    matches!(u32::from(character),
-        0xad | 0x600..=0x605 | 0x61c | 0x6dd | 0x70f | 0x180e | 0x200b | 0x200e..=0x200f | 0x2028..=0x202e
-        | 0x2060..=0x206f | 0xfeff | 0xfff9..=0xfffb | 0x1d173..=0x1d17a | 0xe0000..=0xe007f)
 }
 
 /// The columns of a character: two for those of East Asia and for emoji, about as terminals have it.

@@ -10,6 +10,7 @@ mod hls;
 mod http;
 mod limits;
 mod live;
+mod log;
 mod metrics;
 mod notify;
 mod page;
@@ -40,6 +41,8 @@ pub fn table() -> Vec<Box<dyn Module>> {
         Box::<hls::Hls>::default(),
         // Warnings of a stream, from what those above have found out.
         Box::<advice::Advice>::default(),
+        // What clients have asked for, after all who may refuse it or change its name.
+        Box::<log::Log>::default(),
         // What answers before the files of the same location.
         Box::<metrics::Metrics>::default(),
         Box::<api::Api>::default(),

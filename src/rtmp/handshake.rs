@@ -16,6 +16,8 @@ use sha2::Sha256;
 
 /// Length of C1, C2, S1 and S2.
 const PACKET: usize = 1536;
+/// Length of what each side sends.
+pub const LENGTH: u64 = 1 + 2 * PACKET as u64;
 const DIGEST: usize = 32;
 const VERSION: u8 = 3;
 /// Versions from here on cannot be told from text (specification 5.2.2).

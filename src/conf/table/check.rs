@@ -97,10 +97,6 @@ impl<'a> Checker<'a> {
                 let message = format!("\"{name}\" is accepted, and {how}");
                 self.finding(node, FindingKind::Differs, message);
             }
-            Some(Treatment::NotYet(what)) => {
-                let message = format!("\"{name}\" is accepted, and {what}");
-                self.finding(node, FindingKind::NotYet, message);
-            }
             Some(Treatment::Planned(_)) if unsupported::is_off_anyway(name, &node.args) => {
                 let message = format!("\"{name} off\" is accepted and means nothing here");
                 self.finding(node, FindingKind::Ignored, message);
@@ -260,13 +256,12 @@ mod tests {
 
     #[test]
     fn a_directive_without_effect_is_accepted_and_named_once() {
-        let text = "worker_rlimit_nofile 1; rtmp {\n tcp_nodelay on;\n access_log x;\n resolver x; } worker_rlimit_nofile 2;";
+        let text = "worker_rlimit_nofile 1; rtmp {\n tcp_nodelay on;\n resolver x; } worker_rlimit_nofile 2;";
         let findings: Vec<_> = run(text).unwrap().iter().map(ToString::to_string).collect();
         let expected = [
             "f:1: \"worker_rlimit_nofile\" is accepted and means nothing here",
             "f:2: \"tcp_nodelay\" is accepted and means nothing here",
-            "f:3: not there yet: \"access_log\" is accepted, and nothing is written of RTMP",
-            "f:4: differs from nginx: \"resolver\" is accepted, and names are looked up by the system when they are needed (/etc/resolv.conf)",
+            "f:3: differs from nginx: \"resolver\" is accepted, and names are looked up by the system when they are needed (/etc/resolv.conf)",
         ];
         assert_eq!(findings, expected);
     }

@@ -12,8 +12,6 @@ pub(super) enum Treatment {
     Ignored,
     /// Accepted without effect, as it is done in another way. The text completes "it is accepted, and ...".
     Differs(&'static str),
-    /// On the road map, and accepted without effect until then. The text completes "it is accepted, and ...".
-    NotYet(&'static str),
     /// On the road map, and an error until then. The text is what to do instead.
     Planned(&'static str),
     /// An error, with the reason.
@@ -56,9 +54,8 @@ const GROUPS: &[Group] = &[
     // Buffers, hashes and logs of nginx's own, or never used by the modules themselves.
     Group { contexts: RTMP, treatment: Treatment::Ignored, names: &[
         "stream_buckets", "sync", "buflen", "hls_muxdelay", "so_keepalive", "connection_pool_size", "tcp_nopush", "tcp_nodelay",
-        "send_lowat", "error_log", "log_interval", "log_size",
+        "send_lowat", "error_log",
     ] },
-    Group { contexts: RTMP, treatment: Treatment::NotYet("nothing is written of RTMP"), names: &["access_log", "log_format"] },
     Group { contexts: HTTP, treatment: Treatment::Ignored, names: &[
         "sendfile", "sendfile_max_chunk", "tcp_nopush", "tcp_nodelay", "send_lowat", "aio", "aio_write",
         "directio", "directio_alignment", "output_buffers", "postpone_output", "read_ahead", "open_file_cache",

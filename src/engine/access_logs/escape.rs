@@ -13,7 +13,7 @@ pub enum Escape {
     Default,
     /// As in a string of JSON.
     Json,
-    /// Nothing, but for line ends.
+    /// Nothing; characters that a terminal obeys, or that nobody sees, are blanks.
     None,
 }
 
@@ -50,7 +50,7 @@ impl Escape {
             Self::Default if value.is_empty() => line.push('-'),
             Self::Default => push_plain(value, line),
             Self::Json => push_json(value, line),
-            Self::None => line.push_str(&value.replace(['\r', '\n'], " ")),
+            Self::None => line.extend(value.chars().map(|c| if is_hidden(c) { ' ' } else { c })),
         }
     }
 }
@@ -62,19 +62,93 @@ pub fn end_line(line: &mut String, longest: usize) {
     line.push('\n');
 }
 
+/// Adds a value with its letters as they are, of any script: of what else could end a field or a line, or turn its
+/// direction, the bytes as `\x22`.
+pub fn push_readable(value: &str, line: &mut String) {
+    for character in value.chars() {
+        if matches!(character, '"' | '\\') || is_hidden(character) {
+            push_bytes(character.encode_utf8(&mut [0; 4]).as_bytes(), line);
+        } else {
+            line.push(character);
+        }
+    }
+}
+
+/// Whether a character is one that a terminal obeys, or one that nobody sees and that formats what is around it (of Unicode's
+/// categories Cf, Zl and Zp): marks of direction turn what follows around, and a name with a zero-width space is not the name that it
+/// looks like. The joiners of Indic scripts and emoji are none.
+pub fn is_hidden(character: char) -> bool {
+    character.is_control() || is_format(character)
+}
+
+fn is_format(character: char) -> bool {
+    matches!(u32::from(character),
+        0xad | 0x600..=0x605 | 0x61c | 0x6dd | 0x70f | 0x180e | 0x200b | 0x200e..=0x200f | 0x2028..=0x202e
+        | 0x2060..=0x206f | 0xfeff | 0xfff9..=0xfffb | 0x1d173..=0x1d17a | 0xe0000..=0xe007f)
+}
+
 /// Adds what stands between the quotes of a JSON string.
 fn push_json(value: &str, line: &mut String) {
     let quoted = json::to_string(&value);
-    line.push_str(quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default());
+    let text = quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default();
+    for character in text.chars() {
+        if is_format(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing to a string cannot fail.
+                let _ = write!(line, "\\u{unit:04x}");
+            }
+        } else {
+            line.push(character);
+        }
+    }
 }
 
 fn push_plain(value: &str, line: &mut String) {
     for byte in value.bytes() {
         if matches!(byte, b'"' | b'\\' | 0..=31 | 127..) {
-            // Writing to a string cannot fail.
-            let _ = write!(line, "\\x{byte:02X}");
+            push_bytes(&[byte], line);
         } else {
             line.push(char::from(byte));
+        }
+    }
+}
+
+fn push_bytes(bytes: &[u8], line: &mut String) {
+    for byte in bytes {
+        let _ = write!(line, "\\x{byte:02X}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_escaping_lets_a_value_end_its_line_or_turn_its_direction() {
+        let value = "a\n\u{202e}b\u{e0001}\u{85}\u{200d}é\"";
+        for (escape, expected) in [
+            (
+                Escape::Default,
+                "a\\x0A\\xE2\\x80\\xAEb\\xF3\\xA0\\x80\\x81\\xC2\\x85\\xE2\\x80\\x8D\\xC3\\xA9\\x22",
+            ),
+            (Escape::Json, "a\\n\\u202eb\\udb40\\udc01\\u0085\u{200d}é\\\""),
+            (Escape::None, "a  b  \u{200d}é\""),
+        ] {
+            let mut line = String::new();
+            escape.push(value, &mut line);
+            assert_eq!(line, expected, "{escape:?}");
+        }
+        let mut line = String::new();
+        push_readable(value, &mut line);
+        assert_eq!(line, "a\\x0A\\xE2\\x80\\xAEb\\xF3\\xA0\\x80\\x81\\xC2\\x85\u{200d}é\\x22");
+    }
+
+    #[test]
+    fn a_line_is_cut_between_two_characters() {
+        for (longest, expected) in [(9, "aéb\n"), (4, "aéb\n"), (3, "aé\n"), (2, "a\n"), (0, "\n")] {
+            let mut line = "aéb".to_owned();
+            end_line(&mut line, longest);
+            assert_eq!(line, expected);
         }
     }
 }

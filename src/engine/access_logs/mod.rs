@@ -152,20 +152,20 @@ impl Logs {
     }
 }
 
-/// Reads the `log_format` lines of a block; `combined` is the one that is built in.
+/// Reads the directives `log_format`. `combined` is the format that is built in, with the block that asks for it.
 pub fn read_formats<F: Any + Clone>(
-    scope: &Scope<'_>,
-    combined: Result<F, String>,
+    nodes: &[&Node],
+    (block, combined): (&Node, Result<F, String>),
     faults: &mut conf::Faults,
 ) -> HashMap<String, F> {
     let mut formats = HashMap::new();
-    for node in scope.all("log_format") {
+    for node in nodes {
         let Some(name) = node.args.first() else { continue };
         if formats.insert(name.clone(), node.custom::<F>()).is_some() {
             faults.push(conf::Error::at(node, format!("log_format \"{name}\" stands here twice")));
         }
     }
-    let combined = combined.map_err(|why| conf::Error::at(scope.node(), why));
+    let combined = combined.map_err(|why| conf::Error::at(block, why));
     formats.extend(faults.keep(combined).map(|combined| (BUILT_IN.to_owned(), combined)));
     formats
 }

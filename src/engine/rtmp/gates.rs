@@ -33,6 +33,13 @@ impl Ctx {
         self.work.answers.push_back((ticket, reply));
     }
 
+    /// Whether the name of a request may be a key: it has not passed the gate at which keys, or a backend, decide.
+    pub fn name_may_be_key(&self, request: &Request) -> bool {
+        let app = self.apps.get(request.app);
+        !request.is_admitted && app.is_none_or(|app| app.guards(&request.kind))
+            || !request.is_decided && app.is_some_and(|app| app.asks(&request.kind))
+    }
+
     /// A new ticket for the module that is asked next.
     fn next_ticket(&mut self, session: SessionId) -> Ticket {
         self.last_ticket += 1;
@@ -289,9 +296,11 @@ impl Engine {
         if matches!(request.kind, RequestKind::Connect(_)) {
             return format!("{verb} {app_name}");
         }
-        let may_be_key = !request.is_admitted && app.is_none_or(|app| app.guards(&request.kind))
-            || !request.is_decided && app.is_some_and(|app| app.asks(&request.kind));
-        let name = if may_be_key { mask::start_of(&request.name) } else { name_for_log(&request.name) };
+        let name = if self.cx.name_may_be_key(request) {
+            mask::start_of(&request.name)
+        } else {
+            name_for_log(&request.name)
+        };
         format!("{verb} {app_name}/{name}")
     }
 

@@ -41,6 +41,7 @@ use crate::engine::session::roles::Roles;
 use crate::http;
 use crate::rtmp::ServerSession;
 use crate::rtmp::capabilities::Capabilities;
+use crate::rtmp::handshake;
 
 /// The protocol of a session, with its state.
 #[derive(Debug)]
@@ -279,6 +280,11 @@ impl Session {
     /// The texts of an RTMP client's `connect`, once that is granted.
     pub fn client(&self) -> Option<&Client> {
         self.rtmp().filter(|state| state.app.is_some()).map(|state| &state.client)
+    }
+
+    /// Bytes received and sent, without those of the handshake, as nginx-rtmp counts.
+    pub fn traffic_after_handshake(&self) -> (u64, u64) {
+        (self.bytes_in.saturating_sub(handshake::LENGTH), self.bytes_out.saturating_sub(handshake::LENGTH))
     }
 
     /// Whether it ends or has ended; its last bytes may still be sent.

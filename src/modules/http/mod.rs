@@ -85,10 +85,10 @@ impl Module for Http {
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
         let mut faults = conf::Faults::default();
-        let formats = config
-            .locations
-            .first()
-            .map(|location| access_logs::read_formats(&location.scope, LogFormat::combined(), &mut faults));
+        let formats = config.locations.first().map(|location| {
+            let (nodes, block) = (location.scope.all("log_format"), location.scope.node());
+            access_logs::read_formats(&nodes, (block, LogFormat::combined()), &mut faults)
+        });
         let formats = formats.unwrap_or_default();
         let mut locations = Vec::new();
         for location in &config.locations {
