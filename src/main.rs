@@ -2,6 +2,7 @@
 
 mod control;
 mod ctl;
+mod launcher;
 mod loaded;
 mod logging;
 mod machine;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
     let result = match args.split_first() {
         Some((first, rest)) if first == "ctl" => ctl::run(rest),
+        Some((first, [])) if first == launcher::MODE => launcher::run(),
         _ => options::parse(&args).and_then(|mut line| run(&mut line)),
     };
     match result {

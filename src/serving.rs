@@ -6,7 +6,7 @@ use crate::loaded::{Loaded, source_name};
 use crate::logging::{self, ErrorLogs, FlushedAtEnd};
 use crate::options::CommandLine;
 use crate::reload::Reloader;
-use crate::{control, machine, probe, process};
+use crate::{control, launcher, machine, probe, process};
 
 /// Serves until a signal ends the server.
 pub fn serve(loaded: Loaded, line: &CommandLine) -> Result<(), String> {
@@ -58,6 +58,7 @@ fn start(
         engine.set_memory(memory);
     }
     let mut server = net::Server::new(engine).map_err(|error| error.to_string())?;
+    server.set_launcher(launcher::MODE);
     let mut pid_file = take_pid_file(loaded)?;
     let identity = probe::identity(&loaded.root()).transpose().map_err(|error| error.to_string())?;
     server.engine().open().map_err(|errors| errors.to_string())?;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use mio::event::Event;
 use mio::{Events, Interest, Poll, Token};
-use nix::libc::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
+use nix::libc::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook_mio::v1_0::Signals;
 
 use crate::engine::{Action, Engine, Now, SessionId};
@@ -14,6 +14,7 @@ use crate::engine::{Action, Engine, Now, SessionId};
 use super::agenda::{Agenda, LastLook, Queue, SHARE, SLOW_SHARE, TURN};
 use super::backlog::{Backlog, descriptors};
 use super::cached_parts::CachedParts;
+use super::commands::Commands;
 use super::connecting::connector::Connector;
 use super::listeners::{FIRST_FREE_TOKEN, Listeners};
 use super::read_ahead::ReadAhead;
@@ -29,6 +30,8 @@ const STOP_GRACE: Duration = Duration::from_secs(2);
 /// The longest time for which it waits until files have been written, and when it says so.
 const FILES_GRACE: Duration = Duration::from_secs(5);
 const FILES_NOTICE: Duration = Duration::from_secs(1);
+/// The longest time for which it waits until managed commands have ended; after 3 s they are killed.
+const COMMANDS_GRACE: Duration = Duration::from_millis(3500);
 /// The time between two looks whether they have.
 const FILES_LOOK: Duration = Duration::from_millis(10);
 
@@ -53,6 +56,8 @@ enum Phase {
         until: Instant,
         /// When it began.
         since: Instant,
+        /// Commands are waited for until then.
+        commands_until: Instant,
         /// It has been logged that files are waited for.
         has_told: bool,
     },
@@ -60,7 +65,12 @@ enum Phase {
 
 impl Phase {
     fn stopping(now: Now) -> Self {
-        Self::Stopping { until: now.instant + STOP_GRACE, since: now.instant, has_told: false }
+        Self::Stopping {
+            until: now.instant + STOP_GRACE,
+            since: now.instant,
+            commands_until: now.instant + COMMANDS_GRACE,
+            has_told: false,
+        }
     }
 }
 
@@ -93,6 +103,7 @@ pub struct Server {
     pub(super) cached_parts: CachedParts,
     /// Sessions that are being connected.
     pub(super) connector: Connector,
+    pub(super) commands: Commands,
     /// What signals have asked for, each once.
     wishes: VecDeque<Wish>,
     pub(super) backlog: Backlog,
@@ -114,7 +125,8 @@ impl Server {
         let mut listeners = Listeners::default();
         let prepared = listeners.prepare(engine.listeners(), poll.registry())?;
         listeners.adopt(prepared, engine.listeners());
-        let mut signals = Signals::new([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGXFSZ])?;
+        let mut signals =
+            Signals::new([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGXFSZ, SIGCHLD])?;
         poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
         let workers = Workers::new(poll.registry(), WORKERS)?;
         Ok(Self {
@@ -124,6 +136,7 @@ impl Server {
             read_ahead: ReadAhead::default(),
             cached_parts: CachedParts::default(),
             connector: Connector::default(),
+            commands: Commands::default(),
             signals,
             listeners,
             sockets: Vec::new(),
@@ -205,6 +218,7 @@ impl Server {
         self.flush(now);
         self.serve(Queue::Slow, (SLOW_SHARE, end), now);
         self.flush(now);
+        self.serve_commands(end, now);
         self.serve_files(end, now);
         self.flush(now);
         if is_signalled {
@@ -280,18 +294,24 @@ impl Server {
 
     /// The longest time that polling may wait.
     fn timeout(&mut self) -> Option<Duration> {
-        if !self.agenda.is_empty() || self.backlog.is_ready() || self.engine.has_work() {
+        if !self.agenda.is_empty()
+            || self.backlog.is_ready()
+            || self.engine.has_work()
+            || self.commands.has_work()
+        {
             return Some(Duration::ZERO);
         }
         if self.phase != Phase::Serving && self.engine.has_writes() {
             return Some(FILES_LOOK);
         }
         let stop = match self.phase {
+            Phase::Stopping { commands_until, .. } if self.commands.awaited() > 0 => Some(commands_until),
             Phase::Stopping { until, .. } => Some(until),
             _ => None,
         };
         let accept = self.backlog.paused_until();
-        let deadlines = [self.engine.next_deadline(), self.connector.next_deadline(), accept, stop];
+        let (engine, connector) = (self.engine.next_deadline(), self.connector.next_deadline());
+        let deadlines = [engine, connector, self.commands.next_deadline(), accept, stop];
         let deadline = deadlines.into_iter().flatten().min()?;
         Some(deadline.saturating_duration_since(Instant::now()))
     }
@@ -299,11 +319,18 @@ impl Server {
     fn is_over(&mut self, now: Now) -> bool {
         if self.phase == Phase::Draining && self.engine.session_count() == 0 {
             // Only files are left, for which it waits no longer than a server that stops.
+            self.engine.stop_commands(now);
+            self.flush(now);
             self.phase = Phase::stopping(now);
         }
         match self.phase {
             Phase::Serving | Phase::Draining => false,
             Phase::Stopping { since, .. } if self.engine.has_writes() => self.gives_up_files(since, now),
+            Phase::Stopping { commands_until, .. }
+                if self.awaits_commands() && now.instant < commands_until =>
+            {
+                false
+            }
             Phase::Stopping { until, .. } => self.engine.has_ended() || self.gives_up_sending(until, now),
         }
     }
@@ -364,7 +391,8 @@ impl Server {
     fn handle_event(&mut self, event: &Event, now: Now) {
         let session = |index: usize| Some(self.sockets.get(index)?.as_ref()?.id);
         let id = event.token().0.checked_sub(FIRST_SESSION).and_then(session);
-        if event.token() != WORKERS && !id.is_some_and(|id| self.engine.may_delay_input(id)) {
+        let can_wait = event.token() == WORKERS || Commands::is_output(event.token());
+        if !can_wait && !id.is_some_and(|id| self.engine.may_delay_input(id)) {
             self.last_urgent = now.instant;
         }
         match (event.token(), id) {
@@ -373,8 +401,10 @@ impl Server {
             (WORKERS, _) => self.take_results(now),
             (_, Some(id)) => self.note(id, event, now),
             (Token(slot), None) if slot < FIRST_SESSION => self.accept(slot, now),
-            // A session that has just ended.
-            (_, None) => {}
+            // Otherwise a session that has just ended.
+            (token, None) => {
+                self.handle_command_event(token, now);
+            }
         }
     }
 
@@ -398,6 +428,7 @@ impl Server {
                     log::warn!("SIGHUP: the server is about to end, so its configuration is not reloaded");
                 }
                 SIGUSR1 => self.wish(Wish::Reopen),
+                SIGCHLD => self.reap(now),
                 // SIGXFSZ: the write that hits the limit reports it. The others have no meaning.
                 _ => {}
             }
@@ -410,7 +441,7 @@ impl Server {
         self.engine.stop(now);
         self.phase = match self.phase {
             Phase::Stopping { since, has_told, .. } => {
-                Phase::Stopping { until: now.instant, since, has_told }
+                Phase::Stopping { until: now.instant, since, commands_until: now.instant, has_told }
             }
             Phase::Serving | Phase::Draining => Phase::stopping(now),
         };
@@ -449,8 +480,8 @@ impl Server {
                 }
             }
             Action::Connect(id) => self.connect(id, now),
-            Action::Spawn(id) => self.spawn_command(id, now),
-            Action::EndCommand(id, time) => self.end_command(id, time),
+            Action::Spawn(id) => self.spawn_command(id),
+            Action::EndCommand(id, time) => self.end_command(id, time, now),
             Action::Reload if self.phase == Phase::Serving => self.wish(Wish::Reload),
             Action::Reload => self.engine.refuse_reloads("the server is about to end"),
             Action::ShutDownWrite(id) => {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 /// A run of a command. No other has the same id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CommandId(pub u64);
@@ -52,7 +54,7 @@ pub enum CommandEnds {
 }
 
 /// A descriptor of a command that leads to a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Redirection {
     /// The descriptor, from 0 to 9.
     pub descriptor: i32,
@@ -61,7 +63,7 @@ pub struct Redirection {
 }
 
 /// Where a descriptor leads.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RedirectionTarget {
     /// It reads this file: `<path`.
     Read(PathBuf),
@@ -74,7 +76,7 @@ pub enum RedirectionTarget {
 }
 
 /// What a module hears of its command.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CommandEvent {
     /// It runs.
     Started {
@@ -86,7 +88,7 @@ pub enum CommandEvent {
 }
 
 /// How a command has ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CommandEnd {
     /// It was never started; why.
     NotStarted(String),

@@ -100,6 +100,12 @@ impl Engine {
         Some(command)
     }
 
+    /// Ends all managed commands: the server stops.
+    pub fn stop_commands(&mut self, now: Now) {
+        self.cx.now = now;
+        self.cx.end_all_commands();
+    }
+
     /// A command runs, as this process.
     pub fn command_started(&mut self, id: CommandId, process: u32, now: Now) {
         self.cx.now = now;

@@ -1,19 +1,259 @@
-//! Commands: the processes that run them, and what they write.
+//! Commands: programs that run beside the server, each under a launcher of its own.
+//!
+//! The launcher (`src/launcher/`) is the parent of the command and of all that it starts; it tells over its control
+//! channel what happens, and ends the command when it is told to, or when the server is gone. Here are the server's
+//! ends of these channels, and the output of the commands, which is logged. Nothing waits: launchers are started one
+//! after the other, in shares of a turn, and every child of the server is reaped when its SIGCHLD comes.
 
-use std::time::Duration;
+pub mod family;
+pub mod launching;
+mod lines;
+mod output;
+pub mod protocol;
+mod running;
+mod shown;
 
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use mio::Token;
+use nix::errno::Errno;
+use nix::sys::prctl;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+use self::output::Step;
+use self::running::{Running, Tokens};
+use super::agenda::SHARE;
 use super::server::Server;
-use crate::engine::{CommandEnd, CommandId, Now};
+use crate::engine::{CommandEnd, CommandEnds, CommandEvent, CommandId, Now};
+
+/// Tokens from here on are those of commands: two for each, by its id.
+pub(super) const FIRST_COMMAND: usize = usize::MAX / 2;
+/// Tokens from here on have other meanings.
+const LAST_COMMAND: usize = usize::MAX - 16;
+
+/// All commands that have not ended.
+#[derive(Default)]
+pub(super) struct Commands {
+    /// The argument by which the server's own binary knows that it is a launcher.
+    mode: Option<&'static str>,
+    /// Those that are to be started.
+    starting: VecDeque<CommandId>,
+    running: BTreeMap<CommandId, Running>,
+    /// The launchers that have not been reaped.
+    launchers: HashMap<Pid, CommandId>,
+    /// Those whose output can be read, each once.
+    readable: VecDeque<CommandId>,
+    /// Those whose output is read again at a time, each once.
+    paused: Vec<(CommandId, Instant)>,
+}
+
+impl Commands {
+    /// Whether there is something to do, whatever sockets and timers say.
+    pub fn has_work(&self) -> bool {
+        !self.starting.is_empty() || !self.readable.is_empty()
+    }
+
+    /// When something is to be done next.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let kills = self.running.values().filter_map(|running| running.kill_at);
+        self.paused.iter().map(|(_, at)| *at).chain(kills).min()
+    }
+
+    /// The number of commands for which a stop waits: managed ones, and all that have not been started.
+    pub fn awaited(&self) -> usize {
+        let is_managed =
+            |running: &&Running| matches!(running.ends, CommandEnds::WithServer { .. }) && !running.has_ended;
+        self.starting.len() + self.running.values().filter(is_managed).count()
+    }
+
+    /// Whether a token is that of the output of a command.
+    pub fn is_output(token: Token) -> bool {
+        command_of(token).is_some_and(|(_, is_output)| is_output)
+    }
+}
+
+/// The command of a token, and whether it is its output.
+fn command_of(token: Token) -> Option<(CommandId, bool)> {
+    let place = token.0.checked_sub(FIRST_COMMAND).filter(|_| token.0 < LAST_COMMAND)?;
+    Some((CommandId((place / 2) as u64), place % 2 == 1))
+}
+
+fn tokens(id: CommandId) -> Tokens {
+    let place = FIRST_COMMAND + 2 * id.0 as usize;
+    Tokens { control: Token(place), output: Token(place + 1) }
+}
 
 impl Server {
-    /// Starts a command.
-    pub(super) fn spawn_command(&mut self, id: CommandId, now: Now) {
-        if self.engine.take_command(id).is_some() {
-            self.engine.command_ended(id, CommandEnd::NotStarted("not written yet".to_owned()), now);
-        }
+    /// Has the server start launchers: its own binary with this argument. Without it, no command is started.
+    pub fn set_launcher(&mut self, mode: &'static str) {
+        self.commands.mode = Some(mode);
+    }
+
+    /// Starts a command when there is time.
+    pub(super) fn spawn_command(&mut self, id: CommandId) {
+        self.commands.starting.push_back(id);
     }
 
     /// Ends a command: its signal now, SIGKILL after `time`.
-    #[allow(clippy::unused_self)]
-    pub(super) fn end_command(&mut self, _id: CommandId, _time: Duration) {}
+    pub(super) fn end_command(&mut self, id: CommandId, time: Duration, now: Now) {
+        if let Some(running) = self.commands.running.get_mut(&id) {
+            running.end(time, now.instant);
+        }
+    }
+
+    /// Handles an event of a control channel or an output; false if the token is not of a command.
+    pub(super) fn handle_command_event(&mut self, token: Token, now: Now) -> bool {
+        let Some((id, is_output)) = command_of(token) else { return false };
+        match is_output {
+            true => self.commands.read_later(id),
+            false => self.read_control(id, now),
+        }
+        true
+    }
+
+    /// Starts commands and reads what they write, until the end of the turn, but at least for [`SHARE`].
+    pub(super) fn serve_commands(&mut self, end: Instant, now: Now) {
+        self.commands.wake(now.instant);
+        if !self.commands.has_work() {
+            return;
+        }
+        let mut clock = Instant::now();
+        let end = end.max(clock + SHARE);
+        for _ in 0..self.commands.starting.len() + self.commands.readable.len() {
+            if let Some(id) = self.commands.starting.pop_front() {
+                self.start_command(id, now);
+            } else if let Some(id) = self.commands.readable.pop_front() {
+                self.read_output(id, clock);
+            }
+            clock = Instant::now();
+            if clock >= end {
+                return;
+            }
+        }
+    }
+
+    /// Reaps all children that have ended. All of them are launchers, or were left by launchers and other processes that
+    /// have ended before them.
+    pub(super) fn reap(&mut self, now: Now) {
+        while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            let process = match status {
+                WaitStatus::Exited(process, _) | WaitStatus::Signaled(process, ..) => process,
+                WaitStatus::StillAlive => return,
+                _ => continue,
+            };
+            if let Some(id) = self.commands.launchers.remove(&process) {
+                self.launcher_ended(id, now);
+            }
+        }
+    }
+
+    /// Whether a stop waits for commands that run, or are to be started.
+    pub(super) fn awaits_commands(&self) -> bool {
+        self.engine.actions() > 0 || self.commands.awaited() > 0
+    }
+
+    fn start_command(&mut self, id: CommandId, now: Now) {
+        let Some(command) = self.engine.take_command(id) else { return };
+        let started = match self.commands.mode {
+            None => Err("this server has no launcher".to_owned()),
+            Some(mode) => {
+                adopt_orphans();
+                Running::start((id, command), mode, (self.poll.registry(), tokens(id)), now.instant)
+            }
+        };
+        match started {
+            Ok(running) => {
+                self.commands.launchers.insert(running.launcher(), id);
+                self.commands.running.insert(id, running);
+            }
+            Err(why) => self.engine.command_ended(id, CommandEnd::NotStarted(why), now),
+        }
+    }
+
+    fn read_control(&mut self, id: CommandId, now: Now) {
+        let Some(running) = self.commands.running.get_mut(&id) else { return };
+        for event in running.read_control() {
+            match event {
+                CommandEvent::Started { process } => self.engine.command_started(id, process, now),
+                CommandEvent::Ended(end) => self.finish_command(id, end, now),
+            }
+        }
+    }
+
+    /// Tells the engine how a command has ended, behind its last output.
+    fn finish_command(&mut self, id: CommandId, end: CommandEnd, now: Now) {
+        if let Some(mut running) = self.commands.running.remove(&id) {
+            running.finish_output(&mut self.scratch);
+            if !running.has_ended {
+                self.engine.command_ended(id, end, now);
+            }
+        }
+    }
+
+    /// A launcher has ended. If it has not told how its command has ended, it was killed.
+    fn launcher_ended(&mut self, id: CommandId, now: Now) {
+        self.read_control(id, now);
+        let Some(running) = self.commands.running.get_mut(&id) else { return };
+        match running.ends {
+            CommandEnds::WithServer { .. } => {
+                running.kill_group();
+                self.finish_command(id, CommandEnd::Lost, now);
+            }
+            // It may still write.
+            CommandEnds::ByItself => {
+                running.has_ended = true;
+                running.kill_at = None;
+                if !running.has_output() {
+                    self.commands.running.remove(&id);
+                }
+                self.engine.command_ended(id, CommandEnd::Lost, now);
+            }
+        }
+    }
+
+    fn read_output(&mut self, id: CommandId, now: Instant) {
+        let Some(running) = self.commands.running.get_mut(&id) else { return };
+        match running.read_output(&mut self.scratch, now) {
+            Step::More => self.commands.readable.push_back(id),
+            Step::Empty => {}
+            Step::Paused(until) => self.commands.paused.push((id, until)),
+            Step::Closed if running.has_ended => {
+                self.commands.running.remove(&id);
+            }
+            Step::Closed => {}
+        }
+    }
+}
+
+impl Commands {
+    /// Reads the output of a command in its turn.
+    fn read_later(&mut self, id: CommandId) {
+        let waits = self.readable.contains(&id) || self.paused.iter().any(|(paused, _)| *paused == id);
+        if !waits && self.running.get(&id).is_some_and(Running::has_output) {
+            self.readable.push_back(id);
+        }
+    }
+
+    /// Goes on with what has waited for long enough.
+    fn wake(&mut self, now: Instant) {
+        let readable = &mut self.readable;
+        self.paused.retain(|(id, at)| {
+            let waits = *at > now;
+            readable.extend((!waits).then_some(*id));
+            waits
+        });
+        for running in self.running.values_mut().filter(|running| running.kill_at.is_some_and(|at| at <= now))
+        {
+            running.kill_launcher();
+        }
+    }
+}
+
+/// Has what is left of a killed launcher become a child of this process, by which it is found. Without effect if it is
+/// so already.
+fn adopt_orphans() {
+    let adopted = prctl::set_child_subreaper(true);
+    debug_assert_eq!(adopted, Ok::<_, Errno>(()));
 }

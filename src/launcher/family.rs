@@ -1,0 +1,64 @@
+//! A command with all that it has started: what of it is left, and how it is signalled.
+
+use millstream::engine::CommandEnd;
+use millstream::net::family::{descendants, is_of_group};
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+/// A command and its descendants. What loses its parent becomes a child of this process, so nothing is lost.
+pub struct Family {
+    /// The first process, by which the group is known, too.
+    first: Pid,
+    /// How the first process has ended.
+    end: Option<CommandEnd>,
+    /// The signal that ends it, if it is managed.
+    signal: Option<Signal>,
+}
+
+impl Family {
+    pub fn new(first: Pid, signal: Option<Signal>) -> Self {
+        Self { first, end: None, signal }
+    }
+
+    /// The first process.
+    pub fn first(&self) -> Pid {
+        self.first
+    }
+
+    /// The signal that ends it, if it is managed.
+    pub fn signal(&self) -> Option<Signal> {
+        self.signal
+    }
+
+    /// Reaps what has ended. If nothing is left, returns how the first process has ended.
+    pub fn reap(&mut self) -> Option<CommandEnd> {
+        loop {
+            let (process, end) = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::Exited(process, status)) => (process, CommandEnd::Exit(status)),
+                Ok(WaitStatus::Signaled(process, signal, _)) => (process, CommandEnd::Signal(signal as i32)),
+                Ok(WaitStatus::StillAlive) => return None,
+                Ok(_) | Err(Errno::EINTR) => continue,
+                Err(_) => return Some(self.end.take().unwrap_or(CommandEnd::Lost)),
+            };
+            if process == self.first {
+                self.end = Some(end);
+            }
+        }
+    }
+
+    /// Signals the whole group, and what has left it.
+    pub fn signal_all(&self, signal: Signal) {
+        // Its number belongs to no other group while the first process has not been reaped.
+        let is_whole = self.end.is_none();
+        if is_whole {
+            let _ = killpg(self.first, signal);
+        }
+        for process in descendants(Pid::this()) {
+            if !(is_whole && is_of_group(process, self.first)) {
+                let _ = kill(process, signal);
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The launcher: the hidden mode of this program in which it is the parent of one command.
+//!
+//! The server starts it with a control channel as its standard input, and a pipe to the log as output and error output.
+//! It gives the command a clean start: no descriptors but 0 to 2 and those of redirections, the usual limit of open
+//! files, a session of its own. Then it waits, for orders of the server and for the end of all that the command has
+//! started. If the server is gone, however it ended, a managed command is ended and an independent one goes on.
+//! Nothing here can delay the server: it is another process.
+
+mod control;
+mod descriptors;
+mod drain;
+mod family;
+mod waiting;
+
+use std::process::{Command, Stdio};
+
+use millstream::engine::{CommandEnd, CommandEvent};
+use millstream::net::{LaunchRequest, Order};
+use nix::sys::prctl;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::Signal;
+use nix::unistd::{Pid, setsid};
+
+use control::Control;
+use descriptors::Table;
+use drain::Drain;
+use family::Family;
+use waiting::Wait;
+
+/// The first argument of a launcher.
+pub const MODE: &str = "launch";
+/// Open files of a command, as programs expect it: the server's own limit is so high that some take long to close them
+/// all. They may raise it again.
+const FILES: u64 = 1024;
+
+/// Runs a command for the server, to the end of all that it has started.
+pub fn run() -> Result<(), String> {
+    descriptors::close_inherited();
+    let mut control = Control::begin()?;
+    // Without it, it has another name in lists of processes.
+    let _ = prctl::set_name(c"mill-launcher");
+    let explain = |what: &str, errno: nix::errno::Errno| format!("{what}: {errno}");
+    setsid().map_err(|errno| explain("setsid", errno))?;
+    // What the command leaves behind becomes a child of the launcher.
+    prctl::set_child_subreaper(true).map_err(|errno| explain("prctl", errno))?;
+    limit_files();
+    let wait = Wait::begin().map_err(|error| format!("signals: {error}"))?;
+    let Some(Order::Run(request)) = control.first() else { return Ok(()) };
+    let drain = request.signal.is_none().then(Drain::open).flatten();
+    match start(&request, &control) {
+        Ok(family) => {
+            descriptors::let_output_go();
+            control.tell(&CommandEvent::Started { process: family.first().as_raw().cast_unsigned() });
+            let end = waiting::until_end(family, &mut control, wait, drain);
+            control.tell(&CommandEvent::Ended(end));
+        }
+        Err(why) => control.tell(&CommandEvent::Ended(CommandEnd::NotStarted(why))),
+    }
+    Ok(())
+}
+
+fn limit_files() {
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // A higher one does no harm.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, soft.min(FILES), hard);
+    }
+}
+
+/// Opens what the command is redirected to, and starts it, in a group of its own.
+fn start(request: &LaunchRequest, control: &Control) -> Result<Family, String> {
+    let signal = match request.signal {
+        Some(number) => Some(Signal::try_from(number).map_err(|_| format!("there is no signal {number}"))?),
+        None => None,
+    };
+    if signal.is_some() {
+        // Opening a FIFO may wait for ever, in which no order is heard. This ends the wait with the server.
+        let _ = prctl::set_pdeathsig(Signal::SIGKILL);
+        if control.is_closed() {
+            return Err("the server has gone".to_owned());
+        }
+    }
+    let opened = Table::open(&request.redirections);
+    let _ = prctl::set_pdeathsig(None);
+    let mut table = opened?;
+    let first = spawn(request, &mut table)?;
+    Ok(Family::new(first, signal))
+}
+
+fn spawn(request: &LaunchRequest, table: &mut Table) -> Result<Pid, String> {
+    use std::os::unix::process::CommandExt;
+
+    let (program, arguments) = request.words.split_first().ok_or("there is no program")?;
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().process_group(0);
+    command.envs(request.environment.iter().map(|(name, value)| (name, value)));
+    let [input, output, errors] = table.standard();
+    command.stdin(input.map_or_else(Stdio::null, Stdio::from));
+    command.stdout(output.map_or_else(Stdio::null, Stdio::from));
+    command.stderr(errors.map_or_else(Stdio::null, Stdio::from));
+    let child = command.spawn().map_err(|error| error.to_string())?;
+    // It is reaped with all other children, not by its handle.
+    Ok(Pid::from_raw(child.id().cast_signed()))
+}

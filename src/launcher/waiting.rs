@@ -1,0 +1,138 @@
+//! The wait for the end of a command: for its processes, for orders of the server, and for the time to kill it.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use millstream::engine::CommandEnd;
+use nix::fcntl::OFlag;
+use nix::libc::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+use nix::unistd::pipe2;
+use signal_hook::{flag, low_level};
+
+use super::control::{Control, News};
+use super::drain::Drain;
+use super::family::Family;
+
+/// The time that a managed command has to end when the server has gone.
+const TIME_WITHOUT_SERVER: Duration = Duration::from_secs(3);
+/// The times between two attempts to kill what is left: a process may be starting others, or wait for a disk.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// What wakes the launcher: a pipe that signals write to.
+pub struct Wait {
+    wakes: File,
+    /// Somebody, such as the manager of services, has told this process to end.
+    is_told: Arc<AtomicBool>,
+}
+
+impl Wait {
+    /// To be called before the command is started, so that no end of a process is missed.
+    pub fn begin() -> io::Result<Self> {
+        let (read, write) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+        let is_told = Arc::new(AtomicBool::new(false));
+        for signal in [SIGTERM, SIGINT, SIGQUIT, SIGHUP] {
+            flag::register(signal, Arc::clone(&is_told))?;
+            low_level::pipe::register(signal, write.try_clone()?)?;
+        }
+        low_level::pipe::register(SIGCHLD, write)?;
+        Ok(Self { wakes: File::from(read), is_told })
+    }
+}
+
+/// The end of a command that has been told to end.
+struct Ending {
+    /// When it is killed, for the first time or again.
+    kill_at: Instant,
+    pause: Duration,
+}
+
+/// Waits until all that a command has started has ended. Without a server, the output of an independent one is drained.
+pub fn until_end(
+    mut family: Family,
+    control: &mut Control,
+    mut wait: Wait,
+    drain: Option<Drain>,
+) -> CommandEnd {
+    let mut drain = drain;
+    let mut is_alone = false;
+    let mut ending: Option<Ending> = None;
+    loop {
+        if let Some(end) = family.reap() {
+            return end;
+        }
+        let now = Instant::now();
+        kill_if_due(&family, &mut ending, now);
+        let timeout = ending.as_ref().map(|ending| ending.kill_at.saturating_duration_since(now));
+        let [is_woken, has_news, can_drain] = poll_all(
+            [
+                Some(wait.wakes.as_fd()),
+                (!is_alone).then(|| control.as_fd()),
+                drain.as_ref().filter(|_| is_alone).map(AsFd::as_fd),
+            ],
+            timeout,
+        );
+        if is_woken {
+            // More than one signal has written at most a few bytes.
+            let _ = wait.wakes.read(&mut [0; 256]);
+        }
+        if can_drain && drain.as_mut().is_some_and(|drain| !drain.read()) {
+            drain = None;
+        }
+        let mut times = Vec::new();
+        if wait.is_told.swap(false, Ordering::Relaxed) {
+            times.push(TIME_WITHOUT_SERVER);
+        }
+        for news in if has_news { control.news() } else { Vec::new() } {
+            match news {
+                News::End(time) => times.push(Duration::from_millis(time)),
+                News::Closed => {
+                    is_alone = true;
+                    times.push(TIME_WITHOUT_SERVER);
+                }
+            }
+        }
+        times.into_iter().for_each(|time| end(&family, &mut ending, time));
+    }
+}
+
+/// Ends a managed command: its signal now, once, and SIGKILL after a time, which may become shorter later.
+fn end(family: &Family, ending: &mut Option<Ending>, time: Duration) {
+    let Some(signal) = family.signal() else { return };
+    let time = if signal == Signal::SIGKILL { Duration::ZERO } else { time };
+    let kill_at = Instant::now() + time;
+    match ending {
+        Some(ending) => ending.kill_at = ending.kill_at.min(kill_at),
+        None => {
+            family.signal_all(signal);
+            *ending = Some(Ending { kill_at, pause: FIRST_PAUSE });
+        }
+    }
+}
+
+fn kill_if_due(family: &Family, ending: &mut Option<Ending>, now: Instant) {
+    if let Some(ending) = ending.as_mut().filter(|ending| ending.kill_at <= now) {
+        family.signal_all(Signal::SIGKILL);
+        ending.kill_at = now + ending.pause;
+        ending.pause = (ending.pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Waits until one of these can be read, or its other end is closed; tells which.
+fn poll_all<const N: usize>(sources: [Option<BorrowedFd<'_>>; N], timeout: Option<Duration>) -> [bool; N] {
+    let mut polled: Vec<_> =
+        sources.iter().flatten().map(|source| PollFd::new(*source, PollFlags::POLLIN)).collect();
+    // Rounded up, so that it does not wake before the time.
+    let timeout = timeout.map(|time| time + Duration::from_millis(1));
+    let timeout =
+        timeout.map_or(PollTimeout::NONE, |time| PollTimeout::try_from(time).unwrap_or(PollTimeout::MAX));
+    let _ = poll(&mut polled, timeout);
+    let mut ready = polled.into_iter().map(|polled| polled.any().unwrap_or_default());
+    sources.map(|source| source.is_some() && ready.next().unwrap_or_default())
+}

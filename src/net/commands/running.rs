@@ -1,0 +1,165 @@
+//! A command as net knows it: its launcher, its control channel and its output.
+
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::Pid;
+
+use super::family::{children, is_of_group};
+use super::launching::{Launched, launch};
+use super::output::{Output, Step, Voice};
+use super::protocol::{Incoming, LaunchRequest, Order};
+use crate::engine::{Command, CommandEnds, CommandEvent, CommandId};
+
+/// The time beyond that of a command after which its launcher is killed, if the command has not even started: it waits
+/// for a file that cannot be opened, such as a FIFO that nobody reads.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Bytes read of a control channel at once.
+const CHUNK: usize = 4096;
+
+/// A command whose launcher has been started.
+pub struct Running {
+    launcher: Pid,
+    label: Rc<str>,
+    pub ends: CommandEnds,
+    control: Option<UnixStream>,
+    incoming: Incoming,
+    output: Option<Output>,
+    /// The group of the command, once it is known.
+    group: Option<Pid>,
+    /// When its launcher is killed.
+    pub kill_at: Option<Instant>,
+    /// The engine has been told of its end.
+    pub has_ended: bool,
+}
+
+/// The tokens of a command: of its control channel and its output.
+#[derive(Debug, Clone, Copy)]
+pub struct Tokens {
+    pub control: Token,
+    pub output: Token,
+}
+
+impl Running {
+    /// Starts the launcher of a command, and has the poll tell of its channel and its output.
+    pub fn start(
+        (id, command): (CommandId, Command),
+        mode: &str,
+        (registry, tokens): (&Registry, Tokens),
+        now: Instant,
+    ) -> Result<Self, String> {
+        let Command { label, words, environment, redirections, ends, .. } = command;
+        let label: Rc<str> = label.into();
+        let voice = Voice::new(Rc::clone(&label), &words, id.0 as u32);
+        let signal = match ends {
+            CommandEnds::WithServer { signal } => Some(signal),
+            CommandEnds::ByItself => None,
+        };
+        let request = LaunchRequest { words, environment, redirections, signal };
+        let register = |fd: i32, token| registry.register(&mut SourceFd(&fd), token, Interest::READABLE);
+        let Launched { process: launcher, control, output } = launch(mode, request, |control, output| {
+            register(control.as_raw_fd(), tokens.control)?;
+            register(output.as_raw_fd(), tokens.output)
+        })?;
+        let output = Output::new(output, voice, now);
+        Ok(Self {
+            launcher,
+            label,
+            ends,
+            control: Some(control),
+            incoming: Incoming::default(),
+            output: Some(output),
+            group: None,
+            kill_at: None,
+            has_ended: false,
+        })
+    }
+
+    /// The process of its launcher.
+    pub fn launcher(&self) -> Pid {
+        self.launcher
+    }
+
+    /// Has the launcher end the command.
+    pub fn end(&mut self, time: Duration, now: Instant) {
+        let order = Order::End { time: time.as_millis() as u64 }.line();
+        if let (Some(mut control), Some(line)) = (self.control.as_ref(), order) {
+            // A launcher that has gone is noticed elsewhere.
+            let _ = control.write_all(&line);
+        }
+        let kill_at = now + time + PATIENCE;
+        self.kill_at = Some(self.kill_at.map_or(kill_at, |at| at.min(kill_at)));
+    }
+
+    /// Kills the launcher, unless the command runs: then it is the launcher that knows what is left of it.
+    pub fn kill_launcher(&mut self) {
+        self.kill_at = None;
+        if self.group.is_none() {
+            let _ = kill(self.launcher, Signal::SIGKILL);
+        }
+    }
+
+    /// Reads what the launcher has to tell.
+    pub fn read_control(&mut self) -> Vec<CommandEvent> {
+        let mut chunk = [0; CHUNK];
+        let mut is_over = false;
+        while let (false, Some(mut control)) = (is_over, self.control.as_ref()) {
+            match control.read(&mut chunk) {
+                Ok(0) => is_over = true,
+                Ok(count) => is_over = !self.incoming.add(chunk.get(..count).unwrap_or_default()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(_) => is_over = true,
+            }
+        }
+        if is_over {
+            // Closing it takes it out of the poll.
+            self.control = None;
+        }
+        let events: Vec<CommandEvent> = std::iter::from_fn(|| self.incoming.next()).collect();
+        for event in &events {
+            if let CommandEvent::Started { process } = event {
+                self.group = Some(Pid::from_raw(process.cast_signed()));
+            }
+        }
+        events
+    }
+
+    /// Reads its output once.
+    pub fn read_output(&mut self, scratch: &mut [u8], now: Instant) -> Step {
+        let Some(output) = &mut self.output else { return Step::Closed };
+        let step = output.step(scratch, now);
+        if step == Step::Closed {
+            self.finish_output(scratch);
+        }
+        step
+    }
+
+    /// Reads what is left of its output.
+    pub fn finish_output(&mut self, scratch: &mut [u8]) {
+        if let Some(mut output) = self.output.take() {
+            output.finish(scratch);
+        }
+    }
+
+    /// Whether there is anything left to read.
+    pub fn has_output(&self) -> bool {
+        self.output.is_some()
+    }
+
+    /// Kills what a launcher has left that was killed. Its children are the server's now, which therefore knows that no
+    /// other group has the number.
+    pub fn kill_group(&self) {
+        let Some(group) = self.group else { return };
+        if children(Pid::this()).into_iter().any(|child| is_of_group(child, group)) {
+            log::warn!("{}: its launcher was killed, so the command is killed", self.label);
+            let _ = killpg(group, Signal::SIGKILL);
+        }
+    }
+}

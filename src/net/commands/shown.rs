@@ -1,0 +1,199 @@
+//! What of a line that a command has written may stand in the log: no secrets, and nothing that forges a line or turns
+//! its direction.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
+use crate::auth::mask;
+
+/// Stands for what is not shown.
+const MASK: &str = "***";
+/// The least bytes of a part of a URL that is masked wherever it stands. A shorter one would be found in other words.
+const MIN_SECRET: usize = 6;
+/// What no URL has inside, as programs write URLs into their lines; `|` is between the outputs of ffmpeg's tee.
+const ENDS_OF_URL: &[char] = &['\'', '"', '`', '<', '>', '|', '\\', '^', '{', '}'];
+
+/// The secrets that a command has among its words: passwords, values of queries, and names of streams at other
+/// servers, which are mostly keys.
+#[derive(Default)]
+pub struct Secrets(Vec<String>);
+
+impl Secrets {
+    /// Finds the secrets of a command.
+    pub fn of(words: &[String]) -> Self {
+        let mut found = Vec::new();
+        for word in words {
+            masked_urls(word, &mut |secret| {
+                if secret.len() >= MIN_SECRET && !found.iter().any(|known| known == secret) {
+                    found.push(secret.to_owned());
+                }
+            });
+        }
+        // A longer one first, which may have a shorter one inside.
+        found.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        Self(found)
+    }
+
+    /// A line as it may be shown.
+    pub fn show(&self, line: &str) -> String {
+        let mut text = masked_urls(&plain(line), &mut |_| ()).into_owned();
+        for secret in &self.0 {
+            if text.contains(secret.as_str()) {
+                text = text.replace(secret.as_str(), MASK);
+            }
+        }
+        text
+    }
+}
+
+/// A line without the sequences that colour a terminal, and without characters that are not seen.
+fn plain(line: &str) -> String {
+    let (mut text, mut rest) = (String::with_capacity(line.len()), line.chars());
+    while let Some(character) = rest.next() {
+        if character == '\u{1b}' && rest.as_str().starts_with('[') {
+            rest.find(|c| c.is_ascii_alphabetic());
+            continue;
+        }
+        text.push(match character.general_category() {
+            GeneralCategory::Control => ' ',
+            GeneralCategory::Format
+            | GeneralCategory::LineSeparator
+            | GeneralCategory::ParagraphSeparator
+            | GeneralCategory::PrivateUse
+            | GeneralCategory::Unassigned
+            | GeneralCategory::Surrogate => char::REPLACEMENT_CHARACTER,
+            _ => character,
+        });
+    }
+    text
+}
+
+/// A text with the secrets of its URLs masked, of which `found` is told.
+fn masked_urls<'t>(text: &'t str, found: &mut impl FnMut(&str)) -> Cow<'t, str> {
+    if !text.contains("://") {
+        return Cow::Borrowed(text);
+    }
+    let (mut shown, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(middle) = rest.find("://") {
+        let is_of_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+        let before = rest.get(..middle).unwrap_or_default();
+        let begin = before.trim_end_matches(is_of_scheme).len();
+        let behind = rest.get(middle + 3..).unwrap_or_default();
+        let length = behind.find(|c: char| c.is_whitespace() || ENDS_OF_URL.contains(&c));
+        let (url, after) = behind.split_at(length.unwrap_or(behind.len()));
+        let scheme = before.get(begin..).unwrap_or_default();
+        shown.push_str(before);
+        shown.push_str("://");
+        shown.push_str(&masked_url(scheme, url, found));
+        rest = after;
+    }
+    shown.push_str(rest);
+    Cow::Owned(shown)
+}
+
+/// What stands behind the scheme of a URL, with its secrets masked.
+fn masked_url(scheme: &str, url: &str, found: &mut impl FnMut(&str)) -> String {
+    let (place, fragment) = url.split_once('#').map_or((url, None), |(place, part)| (place, Some(part)));
+    let (place, query) = place.split_once('?').map_or((place, None), |(place, part)| (place, Some(part)));
+    let (authority, path) = place.split_at(place.find('/').unwrap_or(place.len()));
+    let (user, host) =
+        authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
+    let mut shown = String::with_capacity(url.len());
+    if let Some(user) = user {
+        let (name, password) = user.split_once(':').unwrap_or(("", user));
+        found(password);
+        shown.push_str(name);
+        shown.push_str(if name.is_empty() { "***@" } else { ":***@" });
+    }
+    shown.push_str(host);
+    match path.trim_end_matches('/').rsplit_once('/') {
+        Some((folder, key)) if has_key(scheme, host) && !key.is_empty() => {
+            found(key);
+            shown.push_str(folder);
+            shown.push('/');
+            shown.push_str(MASK);
+        }
+        _ => shown.push_str(path),
+    }
+    if let Some(query) = query {
+        query.split('&').for_each(|part| found(part.split_once('=').map_or(part, |(_, value)| value)));
+        shown.push('?');
+        shown.push_str(&mask::query_alone(query));
+    }
+    if let Some(fragment) = fragment {
+        found(fragment);
+        shown.push_str("#***");
+    }
+    shown
+}
+
+/// Whether the last part of a URL's path may be a key: the name of a stream at another server.
+fn has_key(scheme: &str, host: &str) -> bool {
+    let scheme = scheme.to_ascii_lowercase();
+    (scheme.starts_with("rtmp") || scheme == "srt") && !is_this_machine(host)
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => address,
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    let is_own = |address: IpAddr| address.is_loopback() || address.is_unspecified();
+    name.is_empty() || name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(is_own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn show(line: &str) -> String {
+        Secrets::default().show(line)
+    }
+
+    #[test]
+    fn no_secret_of_a_url_is_shown() {
+        for (line, shown) in [
+            ("no url", "no url"),
+            (
+                "Output #0, flv, to 'rtmp://a.example/live2/abcd-efgh':",
+                "Output #0, flv, to 'rtmp://a.example/live2/***':",
+            ),
+            ("rtmps://h:443/app/key?a=b&c", "rtmps://h:443/app/***?a=***&***"),
+            ("RTMP://h/app/key/", "RTMP://h/app/***"),
+            ("srt://h:9000?streamid=publish:key", "srt://h:9000?streamid=***"),
+            ("rtmp://localhost/live/cam", "rtmp://localhost/live/cam"),
+            ("rtmp://127.0.0.1:1935/live/cam?key=s", "rtmp://127.0.0.1:1935/live/cam?key=***"),
+            ("rtmp://[::1]/live/cam", "rtmp://[::1]/live/cam"),
+            ("rtmp://[2001:db8::1]:1935/live/cam", "rtmp://[2001:db8::1]:1935/live/***"),
+            (
+                "http://user:secret@h/a.m3u8 and http://token@h/b",
+                "http://user:***@h/a.m3u8 and http://***@h/b",
+            ),
+            ("https://h/a?token=s#t", "https://h/a?token=***#***"),
+            ("[f=flv]rtmp://a/l/one|[f=flv]rtmp://b/l/two", "[f=flv]rtmp://a/l/***|[f=flv]rtmp://b/l/***"),
+            ("://", "://"),
+            ("a://b://c/d?e", "a://b://c/d?***"),
+        ] {
+            assert_eq!(show(line), shown);
+        }
+    }
+
+    #[test]
+    fn secrets_of_the_words_are_shown_nowhere() {
+        let words =
+            ["ffmpeg", "-i", "rtmp://localhost/live/camera", "rtmp://h/app/secret-key?token=other-secret"];
+        let secrets = Secrets::of(&words.map(str::to_owned));
+        assert_eq!(secrets.show("publish secret-key"), "publish ***");
+        assert_eq!(secrets.show("camera: other-secret, tok"), "camera: ***, tok");
+    }
+
+    #[test]
+    fn a_line_can_neither_be_forged_nor_turned() {
+        assert_eq!(show("a\u{202e}b\u{2028}c\u{200f}d"), "a\u{fffd}b\u{fffd}c\u{fffd}d");
+        assert_eq!(show("a\x07b\u{85}c\td"), "a b c d");
+        assert_eq!(show("\x1b[1;31merror\x1b[0m of \u{e4}\u{4e2d}"), "error of \u{e4}\u{4e2d}");
+        assert_eq!(show("\x1b[31"), "");
+    }
+}
