@@ -82,6 +82,7 @@ pub use limits::refusals::Refusals;
 pub use limits::tries::Try;
 pub use memory::{Extent, Growth, MemoryFile, MemoryFiles, SHORTEST_READ_TIME};
 pub use module::Module;
+pub use notice::last_publishers::LastPublishers;
 pub use notice::{Notice, Recording};
 pub use now::Now;
 pub use operations::operation::{Operation, OperationResult, RecordResult};

@@ -5,6 +5,7 @@ mod advice;
 mod api;
 mod codec;
 mod control;
+mod exec;
 mod gop_cache;
 mod hls;
 mod http;
@@ -28,6 +29,8 @@ pub fn table() -> Vec<Box<dyn Module>> {
         Box::<access::Access>::default(),
         // Backends that decide about them, or hear of them.
         Box::<notify::Notify>::default(),
+        // Commands of the operator, which run with streams.
+        Box::<exec::Exec>::default(),
         // The facts and headers of a stream, which those below use.
         Box::<codec::CodecFacts>::default(),
         // Limits of publishers, before anybody gets a frame.

@@ -34,7 +34,6 @@ struct Group {
 const MAIN: &[Context] = &[Context::Main];
 const EVENTS: &[Context] = &[Context::Events];
 const RTMP: &[Context] = Context::APPLICATIONS;
-const RECORDERS: &[Context] = Context::RECORDERS;
 const HTTP: &[Context] = Context::LOCATIONS;
 
 /// The first group that has a name decides; whole names stand before patterns that cover them.
@@ -44,7 +43,7 @@ const GROUPS: &[Group] = &[
     Group { contexts: MAIN, treatment: Treatment::Ignored, names: &[
         "worker_cpu_affinity", "worker_priority", "worker_rlimit_nofile", "worker_rlimit_core",
         "worker_shutdown_timeout", "worker_aio_requests", "master_process", "lock_file",
-        "thread_pool", "timer_resolution", "pcre_jit", "ssl_engine", "debug_points", "working_directory", "env",
+        "thread_pool", "timer_resolution", "pcre_jit", "ssl_engine", "debug_points", "working_directory",
         "load_module", "google_perftools_profiles", "rtmp_auto_push", "rtmp_auto_push_reconnect", "rtmp_socket_dir",
     ] },
     Group { contexts: EVENTS, treatment: Treatment::Ignored, names: &[
@@ -79,16 +78,7 @@ const GROUPS: &[Group] = &[
     ), names: &["push", "push_reconnect", "relay_buffer", "session_relay"] },
     Group { contexts: RTMP, treatment: Treatment::Planned(
         "run \"ffmpeg -i URL -c copy -f flv rtmp://localhost/live/NAME\" beside the server"
-    ), names: &["pull", "pull_reconnect", "exec_pull", "exec_static"] },
-    Group { contexts: RTMP, treatment: Treatment::Planned(
-        "run the program beside the server, such as \"ffmpeg -i rtmp://localhost/live/NAME ... -f flv rtmp://localhost/hls/NAME_low\""
-    ), names: &[
-        "exec", "exec_push", "exec_publish", "exec_publish_done", "exec_play", "exec_play_done", "exec_kill_signal", "exec_options",
-        "respawn", "respawn_timeout",
-    ] },
-    Group { contexts: RECORDERS, treatment: Treatment::Planned(
-        "look for new files from time to time, such as with \"find FOLDER -name '*.flv' -mmin +1\" in cron"
-    ), names: &["exec_record_done"] },
+    ), names: &["pull", "pull_reconnect"] },
     Group { contexts: RTMP, treatment: Treatment::Planned(LEAVE_OUT), names: &["notify_relay_redirect"] },
     Group { contexts: RTMP, treatment: Treatment::Differs(
         "names are looked up by the system when they are needed (/etc/resolv.conf)"
@@ -152,7 +142,7 @@ const GROUPS: &[Group] = &[
 
 /// Planned directives whose value "off" says what is so without them.
 const OFF_ANYWAY: &[&str] =
-    &["notify_relay_redirect", "respawn", "session_relay", "dash", "dash_nested", "flv_live", "ssl"];
+    &["notify_relay_redirect", "session_relay", "dash", "dash_nested", "flv_live", "ssl"];
 
 /// Whether a planned directive asks for nothing.
 pub(super) fn is_off_anyway(name: &str, args: &[String]) -> bool {
@@ -236,7 +226,7 @@ mod tests {
 
     #[test]
     fn all_that_is_planned_is_named() {
-        for name in ["push", "exec_record_done", "dash", "flv_live", "ssl_*", "play"] {
+        for name in ["push", "pull", "dash", "flv_live", "ssl_*", "play"] {
             assert!(planned().any(|planned| planned == name), "{name}");
         }
         assert!(planned().all(|name| !["sendfile", "access_log", "proxy_*"].contains(&name)));
@@ -245,8 +235,8 @@ mod tests {
     #[test]
     fn a_planned_directive_that_is_off_asks_for_nothing() {
         let off = ["off".to_owned()];
-        assert!(is_off_anyway("respawn", &off) && is_off_anyway("notify_relay_redirect", &off));
-        assert!(!is_off_anyway("respawn", &["on".to_owned()]) && !is_off_anyway("push", &off));
+        assert!(is_off_anyway("session_relay", &off) && is_off_anyway("notify_relay_redirect", &off));
+        assert!(!is_off_anyway("session_relay", &["on".to_owned()]) && !is_off_anyway("push", &off));
         let is_planned = |name: &&str| GROUPS.iter().any(|group| group.has(name));
         assert!(OFF_ANYWAY.iter().all(is_planned));
     }

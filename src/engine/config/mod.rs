@@ -52,6 +52,8 @@ pub struct Config<'t> {
     pub locations: Vec<Location<'t>>,
     /// The folders in which the HTTP servers find files.
     pub sites: Vec<Site>,
+    /// The `server` blocks of RTMP.
+    pub rtmp_servers: Vec<Scope<'t>>,
     /// Every address to listen on.
     pub listeners: Vec<Listener>,
     /// The RTMP servers in the order of the file.
@@ -119,6 +121,7 @@ impl<'t> Config<'t> {
             applications: Vec::new(),
             locations: Vec::new(),
             sites: Vec::new(),
+            rtmp_servers: Vec::new(),
             listeners: Vec::new(),
             server_order: Vec::new(),
             servers: ByServer::default(),
@@ -190,6 +193,7 @@ impl<'t> Config<'t> {
     ) {
         self.limits.servers.insert(server, ConnectionLimits::of(scope));
         self.server_order.push(server);
+        self.rtmp_servers.push(scope.clone());
         let port = scope.own("listen").find_map(|node| node.custom::<listen::Listen>().port(RTMP_PORT));
         for application in scope.blocks("application") {
             let node = application.node();

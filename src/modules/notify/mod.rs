@@ -26,7 +26,7 @@ use crate::engine::{
 };
 use crate::http::client::Response;
 
-use clients::publishers::Publisher;
+use clients::Publisher;
 use directives::DIRECTIVES;
 use event::{Activity, Event, Occasion};
 use facts::{ClientFacts, ServerFacts};

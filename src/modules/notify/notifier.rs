@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::engine::{AppId, ByApp, Call, CallKind, CallsFull, Client, Ctx, Destination, Endpoint, SessionId};
+use crate::engine::{
+    AppId, ByApp, Call, CallKind, CallsFull, Client, Ctx, Destination, Endpoint, LastPublishers, SessionId,
+};
 use crate::http::client::{Method, Request};
 
-use super::clients::publishers::Publishers;
 use super::clients::viewers::Viewers;
-use super::clients::{Requested, Running};
+use super::clients::{Publisher, Requested, Running};
 use super::event::{CallbackKind, Occasion};
 use super::facts::{ClientFacts, Protocol, ServerFacts};
 use super::label::Label;
@@ -41,7 +42,8 @@ pub struct Notifier {
     pub viewers: Viewers,
     /// The timers of `on_update`, by token.
     pub timers: HashMap<u64, Endpoint>,
-    pub publishers: Publishers,
+    /// The last publisher of each stream that is recorded.
+    pub publishers: LastPublishers<Publisher>,
     /// When it was logged last that reports are left out.
     logged_at: Option<Instant>,
     /// When it was logged last of a backend that it does not answer; only what is not long ago.

@@ -1,7 +1,6 @@
 //! What is kept of clients: the request that a session has made (`requests.rs`), the publishes and plays that are followed
-//! (`running.rs`), the viewers of HLS (`viewers.rs`, `views.rs`), and the publishers of recordings (`publishers.rs`).
+//! (`running.rs`), and the viewers of HLS (`viewers.rs`, `views.rs`).
 
-pub mod publishers;
 mod requests;
 mod running;
 pub mod viewers;
@@ -58,6 +57,13 @@ pub enum Progress {
     Asked(Rc<Callback>, u64),
     /// A backend has said yes, and hears of the end.
     Approved,
+}
+
+/// A publisher, and the arguments that it has given with the stream.
+#[derive(Debug, Clone)]
+pub struct Publisher {
+    pub client: Rc<ClientFacts>,
+    pub args: String,
 }
 
 /// A publish or a play that is followed.

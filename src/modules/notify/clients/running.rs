@@ -7,8 +7,7 @@ use std::rc::Rc;
 use crate::engine::{AppId, CallError, Ctx, Endpoint, StreamId};
 use crate::http::client::Response;
 
-use super::publishers::Publisher;
-use super::{Asker, Requested, Running, Update};
+use super::{Asker, Publisher, Requested, Running, Update};
 use crate::modules::notify::decision::Decision;
 use crate::modules::notify::event::{Activity, CallbackKind, Event, Occasion};
 use crate::modules::notify::label::Label;

@@ -3,6 +3,8 @@
 //! [`Ctx::announce`](super::Ctx::announce) queues one, and [`Module::on_notice`](super::Module::on_notice) gets it in a
 //! step of its own, so no hook runs inside another.
 
+pub(in crate::engine) mod last_publishers;
+
 use std::path::PathBuf;
 use std::time::Duration;
 

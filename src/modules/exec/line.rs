@@ -1,0 +1,349 @@
+//! A command as a line of the configuration has it: when it runs, the program, its arguments and redirections.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::engine::Redirection as FilledRedirection;
+
+use super::code::{marked, unsafe_variable};
+use super::redirection::{Operator, Redirection};
+use super::template::Template;
+use super::variables::{Values, Variable};
+
+/// When a command runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// While a stream has a publisher.
+    Push,
+    /// While a stream has players and nobody else publishes it.
+    Pull,
+    /// While the server runs.
+    Static,
+    /// When a publish begins.
+    Publish,
+    /// When it has ended.
+    PublishDone,
+    /// When a play begins.
+    Play,
+    /// When it has ended.
+    PlayDone,
+    /// When a recording is finished.
+    RecordDone,
+}
+
+impl Kind {
+    /// The kind of a directive.
+    pub fn of(directive: &str) -> Option<Self> {
+        Some(match directive {
+            "exec" | "exec_push" => Self::Push,
+            "exec_pull" => Self::Pull,
+            "exec_static" => Self::Static,
+            "exec_publish" => Self::Publish,
+            "exec_publish_done" => Self::PublishDone,
+            "exec_play" => Self::Play,
+            "exec_play_done" => Self::PlayDone,
+            "exec_record_done" => Self::RecordDone,
+            _ => return None,
+        })
+    }
+
+    /// Whether a command ends with what it belongs to.
+    pub fn is_managed(self) -> bool {
+        matches!(self, Self::Push | Self::Pull | Self::Static)
+    }
+
+    /// Whether a command is one of those that wait if too many run.
+    pub fn may_wait(self) -> bool {
+        self.is_managed() || matches!(self, Self::PublishDone | Self::PlayDone | Self::RecordDone)
+    }
+
+    /// The variables of its words; none if they are taken as they are written.
+    pub fn variables(self) -> Option<&'static [Variable]> {
+        use Variable::{Addr, App, Args, FlashVer, Name, PageUrl, SwfUrl, TcUrl};
+        match self {
+            Self::Static => None,
+            Self::Pull => Some(&[Name, App]),
+            Self::Push => Some(&[Name, Args, App, FlashVer, SwfUrl, TcUrl, PageUrl, Addr]),
+            Self::Publish | Self::PublishDone | Self::Play | Self::PlayDone | Self::RecordDone => {
+                Some(&Variable::ALL)
+            }
+        }
+    }
+}
+
+/// How managed commands are started again and ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Managing {
+    /// `respawn`.
+    pub respawn: bool,
+    /// `respawn_timeout`.
+    pub pause: Duration,
+    /// `exec_kill_signal`.
+    pub signal: i32,
+}
+
+/// A line of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    pub kind: Kind,
+    pub managing: Managing,
+    directive: String,
+    /// Its words as they are written.
+    written: Vec<String>,
+    /// The streams that it is for; all if there are none.
+    names: Vec<String>,
+    program: String,
+    arguments: Vec<Argument>,
+    redirections: Vec<Redirection>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Argument {
+    word: Template,
+    /// An interpreter takes it for code, or may.
+    is_code: bool,
+}
+
+/// A line with values.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Filled {
+    /// The program and its arguments.
+    pub words: Vec<String>,
+    pub redirections: Vec<FilledRedirection>,
+}
+
+/// Why a line cannot be filled in: the variable whose value would do something else than what is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Objection {
+    /// It would be code. With the program.
+    Code(Variable, String),
+    /// It would lead a redirection to another file.
+    Path(Variable),
+    /// It has a NUL.
+    Nul(Variable),
+}
+
+impl Line {
+    /// Reads the words behind a directive; with `exec_options`, those that begin with `name=` are names of streams.
+    pub fn read(
+        (directive, kind): (&str, Kind),
+        written: &[String],
+        has_options: bool,
+        managing: Managing,
+    ) -> Result<Self, String> {
+        let (names, words): (Vec<_>, Vec<_>) =
+            written.iter().partition(|word| has_options && word.starts_with(NAME_OPTION));
+        let names = names.into_iter().filter_map(|word| word.strip_prefix(NAME_OPTION));
+        let mut words = words.into_iter();
+        let program = words.next().filter(|program| !program.is_empty()).ok_or("the program is missing")?;
+        if Operator::find(program)?.is_some() {
+            return Err(format!("the program comes first, not \"{program}\""));
+        }
+        let (mut arguments, mut redirections) = (Vec::new(), Vec::new());
+        while let Some(word) = words.next() {
+            match Operator::find(word)? {
+                None => arguments.push(kind.template(word)),
+                Some(operator) => {
+                    let to = if operator.rest.is_empty() {
+                        words.next().map(String::as_str)
+                    } else {
+                        Some(operator.rest)
+                    };
+                    let to =
+                        to.filter(|to| !to.is_empty()).ok_or_else(|| format!("\"{word}\" names no file"))?;
+                    redirections.push(operator.lead(to, kind.variables())?);
+                }
+            }
+        }
+        Ok(Self {
+            kind,
+            managing,
+            directive: directive.to_owned(),
+            written: written.to_vec(),
+            names: names.map(str::to_owned).collect(),
+            program: program.clone(),
+            arguments: with_marks(program, arguments),
+            redirections,
+        })
+    }
+
+    /// Whether it is the same line, though what is around it may have changed.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (&self.directive, &self.written, &self.names) == (&other.directive, &other.written, &other.names)
+    }
+
+    /// Whether it is for a stream of this name.
+    pub fn is_for(&self, stream: &str) -> bool {
+        self.names.is_empty() || self.names.iter().any(|name| name == stream)
+    }
+
+    /// The program, as it is written.
+    pub fn program(&self) -> &str {
+        &self.program
+    }
+
+    /// The redirections.
+    pub fn redirections(&self) -> &[Redirection] {
+        &self.redirections
+    }
+
+    /// The variables in code.
+    pub fn variables_in_code(&self) -> impl Iterator<Item = Variable> {
+        self.arguments
+            .iter()
+            .filter(|argument| argument.is_code)
+            .flat_map(|argument| argument.word.variables())
+    }
+
+    /// What lines of the log about it begin with: `#12 exec_push of live/cam: ffmpeg`.
+    pub fn label(&self, session: Option<u32>, stream: Option<&str>) -> String {
+        let session = session.map(|number| format!("#{number} ")).unwrap_or_default();
+        let stream = stream.map(|stream| format!(" of {stream}")).unwrap_or_default();
+        let program = self.program.rsplit('/').next().unwrap_or_default();
+        format!("{session}{}{stream}: {program}", self.directive)
+    }
+
+    /// The words of a line that has no variables, or with these values.
+    pub fn fill(&self, values: &Values) -> Result<Filled, Objection> {
+        if let Some(variable) = values.with_nul() {
+            return Err(Objection::Nul(variable));
+        }
+        let mut words = vec![self.program.clone()];
+        for argument in &self.arguments {
+            if argument.is_code
+                && let Some(variable) = unsafe_variable(&argument.word, values)
+            {
+                return Err(Objection::Code(variable, self.program.clone()));
+            }
+            words.push(argument.word.fill(values));
+        }
+        let redirections = self.redirections.iter().map(|redirection| redirection.fill(values));
+        let redirections = redirections.collect::<Result<_, _>>().map_err(Objection::Path)?;
+        Ok(Filled { words, redirections })
+    }
+}
+
+impl Kind {
+    fn template(self, word: &str) -> Template {
+        self.variables().map_or_else(|| Template::literal(word), |variables| Template::read(word, variables))
+    }
+}
+
+/// Marks the arguments of a program that are code.
+fn with_marks(program: &str, arguments: Vec<Template>) -> Vec<Argument> {
+    let words: Vec<_> = std::iter::once(Template::literal(program)).chain(arguments).collect();
+    let marks = marked(&words);
+    words.into_iter().zip(marks).skip(1).map(|(word, is_code)| Argument { word, is_code }).collect()
+}
+
+/// What words begin with that name streams.
+const NAME_OPTION: &str = "name=";
+
+impl fmt::Display for Objection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(variable, program) => write!(
+                f,
+                "${} has characters that {program} would take for code; write \"${}\" in its place",
+                variable.name(),
+                variable.in_environment()
+            ),
+            Self::Path(variable) => {
+                write!(f, "${} in a redirection has characters that no name of a stream has", variable.name())
+            }
+            Self::Nul(variable) => write!(f, "${} has a NUL character", variable.name()),
+        }
+    }
+}
+
+/// The redirections and the program of a line are right.
+pub fn check(words: &[String]) -> Result<(), String> {
+    let managing = Managing { respawn: false, pause: Duration::ZERO, signal: 0 };
+    // Words with the names of streams may stand before the program; whether they are such is not known here.
+    let begin = words.iter().take_while(|word| word.starts_with(NAME_OPTION)).count();
+    let words = words.get(begin.min(words.len().saturating_sub(1))..).unwrap_or_default();
+    Line::read(("", Kind::Static), words, false, managing).map(drop)
+}
+
+#[cfg(test)]
+pub mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::engine::RedirectionTarget;
+    use crate::modules::exec::variables::tests::values;
+
+    /// A line as it is written, with blanks between its words.
+    pub fn line(directive: &str, words: &str) -> Result<Line, String> {
+        read(directive, words, false)
+    }
+
+    fn read(directive: &str, words: &str, has_options: bool) -> Result<Line, String> {
+        let managing = Managing { respawn: true, pause: Duration::from_secs(5), signal: 15 };
+        let words: Vec<_> = words.split(' ').map(str::to_owned).collect();
+        Line::read((directive, Kind::of(directive).unwrap()), &words, has_options, managing)
+    }
+
+    #[test]
+    fn a_value_is_one_argument_whatever_is_in_it() {
+        let line =
+            line("exec_push", "ffmpeg -i rtmp://localhost/$app/$name?$args -y $path > /tmp/x 2>&1").unwrap();
+        let filled = line.fill(&values("my cam", ">/tmp/evil x")).unwrap();
+        let words = ["ffmpeg", "-i", "rtmp://localhost/live/my cam?>/tmp/evil x", "-y", ""];
+        assert_eq!(filled.words, words, "exec_push has no $path");
+        let to = |to| FilledRedirection { descriptor: 1, to };
+        let copy = FilledRedirection { descriptor: 2, to: RedirectionTarget::Copy(1) };
+        assert_eq!(filled.redirections, [to(RedirectionTarget::Write(PathBuf::from("/tmp/x"))), copy]);
+        let filled =
+            self::line("exec_publish", "x $args").unwrap().fill(&values("cam", ">/tmp/evil")).unwrap();
+        assert_eq!((filled.words[1].as_str(), filled.redirections.len()), (">/tmp/evil", 0));
+    }
+
+    #[test]
+    fn the_words_of_exec_static_are_taken_as_they_are_written() {
+        let filled = line("exec_static", r"bash -c echo\ $name $HOME").unwrap().fill(&values("cam", ""));
+        assert_eq!(filled.unwrap().words, ["bash", "-c", r"echo\", "$name", "$HOME"]);
+    }
+
+    #[test]
+    fn a_value_that_would_be_code_stops_the_command_and_is_not_shown() {
+        let line = line("exec_publish", "bash -c x=$args $args").unwrap();
+        assert!(line.fill(&values("cam", "key=1")).is_ok());
+        let stopped = line.fill(&values("cam", "$(touch /tmp/secret)")).unwrap_err().to_string();
+        let told =
+            "$args has characters that bash would take for code; write \"$MILLSTREAM_ARGS\" in its place";
+        assert_eq!(stopped, told);
+        assert!(line.variables_in_code().eq([Variable::Args]));
+        let nul = line.fill(&values("cam", "\0")).unwrap_err();
+        assert_eq!(nul, Objection::Nul(Variable::Args));
+    }
+
+    #[test]
+    fn names_are_options_only_where_options_are_on() {
+        for words in ["name=a name=b ffmpeg -y", "ffmpeg name=a -y name=b"] {
+            let line = read("exec_push", words, true).unwrap();
+            assert_eq!((line.is_for("a"), line.is_for("b"), line.is_for("c")), (true, true, false));
+            assert_eq!(line.fill(&values("a", "")).unwrap().words, ["ffmpeg", "-y"]);
+        }
+        let plain = line("exec_push", "ffmpeg name=a").unwrap();
+        assert!(plain.is_for("c"));
+        assert_eq!(plain.fill(&values("c", "")).unwrap().words, ["ffmpeg", "name=a"]);
+    }
+
+    #[test]
+    fn a_line_without_a_program_or_with_half_a_redirection_is_a_fault() {
+        for words in [">f", "x >", "x 2>>", "x 12>f", "x >&y", ""] {
+            assert!(line("exec_push", words).is_err(), "{words}");
+            assert!(check(&words.split(' ').map(str::to_owned).collect::<Vec<_>>()).is_err(), "{words}");
+        }
+        assert!(read("exec_push", "name=a", true).is_err());
+        assert_eq!(check(&["name=a".to_owned(), "x".to_owned()]), Ok(()));
+    }
+
+    #[test]
+    fn the_label_says_what_runs_and_for_which_stream() {
+        let line = line("exec_push", "/usr/bin/ffmpeg -y").unwrap();
+        assert_eq!(line.label(Some(12), Some("live/cam")), "#12 exec_push of live/cam: ffmpeg");
+        assert_eq!(self::line("exec_static", "x").unwrap().label(None, None), "exec_static: x");
+    }
+}

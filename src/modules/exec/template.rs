@@ -1,0 +1,167 @@
+//! Words with variables, as nginx-rtmp reads them: `$name`, `${name}`, and `\x` for the character x itself.
+
+use super::variables::{ENVIRONMENT, Values, Variable};
+
+/// A part of a word as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// Text, without its backslashes.
+    Text(String),
+    /// A name behind a dollar sign; empty if there is none.
+    Name(String),
+}
+
+/// Cuts a word into its parts. A variable of the environment (`$MILLSTREAM_NAME`) is text: a shell is to read it.
+pub fn parts(word: &str) -> Vec<Part> {
+    let (mut parts, mut text, mut rest) = (Vec::new(), String::new(), word);
+    while let Some(character) = rest.chars().next() {
+        rest = rest.get(character.len_utf8()..).unwrap_or_default();
+        match character {
+            '\\' => {
+                text.extend(rest.chars().next());
+                rest = rest.get(rest.chars().next().map_or(0, char::len_utf8)..).unwrap_or_default();
+            }
+            '$' => {
+                let (name, behind) = name(rest);
+                let written = rest.get(..rest.len() - behind.len()).unwrap_or_default();
+                if is_of_environment(rest) {
+                    text.push('$');
+                    text.push_str(written);
+                } else {
+                    parts.extend((!text.is_empty()).then(|| Part::Text(std::mem::take(&mut text))));
+                    parts.push(Part::Name(name.to_owned()));
+                }
+                rest = behind;
+            }
+            other => text.push(other),
+        }
+    }
+    parts.extend((!text.is_empty()).then_some(Part::Text(text)));
+    parts
+}
+
+/// The name at the beginning of what follows a dollar sign, and what follows the name. Only letters belong to it, unless
+/// it stands in braces.
+fn name(text: &str) -> (&str, &str) {
+    match text.strip_prefix('{') {
+        Some(inside) => inside.split_once('}').unwrap_or(("", "")),
+        None => {
+            let end = text.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(text.len());
+            text.split_at_checked(end).unwrap_or_default()
+        }
+    }
+}
+
+/// Whether a shell is to read what follows a dollar sign.
+fn is_of_environment(text: &str) -> bool {
+    text.strip_prefix('{').unwrap_or(text).starts_with(ENVIRONMENT)
+}
+
+/// A word whose variables are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template(Vec<Piece>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    Variable(Variable),
+}
+
+impl Template {
+    /// Reads a word that may have these variables; all others are left out.
+    pub fn read(word: &str, variables: &[Variable]) -> Self {
+        let pieces = parts(word).into_iter().filter_map(|part| match part {
+            Part::Text(text) => Some(Piece::Text(text)),
+            Part::Name(name) => {
+                Variable::named(&name).filter(|found| variables.contains(found)).map(Piece::Variable)
+            }
+        });
+        Self(pieces.collect())
+    }
+
+    /// A word that has no variables and is taken as it is written.
+    pub fn literal(word: &str) -> Self {
+        Self(vec![Piece::Text(word.to_owned())])
+    }
+
+    /// The word with these values.
+    pub fn fill(&self, values: &Values) -> String {
+        let pieces = self.0.iter().map(|piece| match piece {
+            Piece::Text(text) => text,
+            Piece::Variable(variable) => values.get(*variable),
+        });
+        pieces.collect()
+    }
+
+    /// The variables in it.
+    pub fn variables(&self) -> impl Iterator<Item = Variable> {
+        self.0.iter().filter_map(|piece| match piece {
+            Piece::Text(_) => None,
+            Piece::Variable(variable) => Some(*variable),
+        })
+    }
+
+    /// The word with a NUL, which no word has, in place of each variable.
+    pub fn shape(&self) -> String {
+        let pieces = self.0.iter().map(|piece| match piece {
+            Piece::Text(text) => text,
+            Piece::Variable(_) => "\0",
+        });
+        pieces.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::modules::exec::variables::tests::values;
+
+    fn filled(word: &str) -> String {
+        Template::read(word, &Variable::ALL).fill(&values("cam", "a=1"))
+    }
+
+    #[test]
+    fn variables_end_where_nginx_rtmp_ends_them() {
+        for (word, expected) in [
+            ("rtmp://localhost/$app/$name", "rtmp://localhost/live/cam"),
+            ("$name_low", "cam_low"),
+            ("${name}low", "camlow"),
+            ("$name$args", "cama=1"),
+            ("a$", "a"),
+            ("$1b", "1b"),
+            ("$$name", "cam"),
+            ("$name?$args", "cam?a=1"),
+            ("$namex", ""),
+            ("$nothing-", "-"),
+            ("${nothing}-", "-"),
+            ("a${name", "a"),
+            ("${}x", "x"),
+            (r"\$name", "$name"),
+            (r"a\\b\é\", r"a\bé"),
+            ("$naméx", "méx".strip_prefix('m').unwrap()),
+            ("", ""),
+        ] {
+            assert_eq!(filled(word), expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_variable_of_the_environment_is_left_to_the_shell() {
+        for word in
+            ["echo \"$MILLSTREAM_NAME\"", "${MILLSTREAM_ARGS}x", "$MILLSTREAM_", "${MILLSTREAM_NAME:-x}"]
+        {
+            assert_eq!(filled(word), word);
+        }
+        assert_eq!(filled("$MILLSTREAM"), "");
+        assert_eq!(filled("$MILLSTREAM_NAME/$name"), "$MILLSTREAM_NAME/cam");
+    }
+
+    #[test]
+    fn a_variable_that_a_command_has_not_is_empty() {
+        let template = Template::read("$name-$args", &[Variable::Name]);
+        assert_eq!(template.fill(&values("cam", "a=1")), "cam-");
+        assert_eq!(template.shape(), "\0-");
+        assert!(template.variables().eq([Variable::Name]));
+        assert_eq!(Template::literal(r"$name\").fill(&values("cam", "")), r"$name\");
+    }
+}
