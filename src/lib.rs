@@ -5,6 +5,7 @@
 
 pub mod conf;
 pub mod media;
+pub mod syslog;
 
 pub mod http;
 pub mod rtmp;

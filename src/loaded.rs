@@ -9,7 +9,7 @@ use millstream::conf::{self, Acts, Context, FindingKind, Place, Scope, Table, Tr
 use millstream::engine::{self, Engine, Probe};
 use millstream::{modules, net};
 
-use crate::logging::LogOutput;
+use crate::logging::LogChoice;
 use crate::options::CommandLine;
 use crate::{probe, process};
 
@@ -114,6 +114,7 @@ impl Loaded {
         probe::daemon(&root, &logs, &mut found);
         let files = self.files().map(|(name, _)| name).filter(|name| Path::new(name).is_absolute());
         probe::rereading(&root, files, &mut found);
+        probe::silence(&root, line, &mut found);
         probe::reopening_logs(&logs, &mut found);
         probe::ports(engine, &mut found);
         if let (Some(path), true) = self.pid_path() {
@@ -175,20 +176,20 @@ impl Loaded {
         }
     }
 
-    /// The files of the log.
-    pub fn error_logs(&self, line: &CommandLine) -> Vec<LogOutput> {
+    /// The error logs.
+    pub fn error_logs(&self, line: &CommandLine) -> Vec<LogChoice> {
         let root = self.root();
-        let output =
-            |log: engine::ErrorLog, origin| LogOutput { path: log.path.into(), level: log.level, origin };
+        let choice =
+            |log: engine::ErrorLog, origin| LogChoice { target: log.target, level: log.level, origin };
         let nodes = root.all("error_log");
         let mut logs: Vec<_> =
-            nodes.iter().map(|node| output(node.custom(), Some(Place::of(node)))).collect();
+            nodes.iter().map(|node| choice(node.custom(), Some(Place::of(node)))).collect();
         if logs.is_empty() {
-            logs.push(output(root.custom("error_log"), None));
+            logs.push(choice(root.custom("error_log"), None));
         }
-        if let Some(file) = &line.error_log {
+        if let Some(target) = &line.error_log {
             logs.truncate(1);
-            logs.iter_mut().for_each(|log| (log.path, log.origin) = (file.clone(), None));
+            logs.iter_mut().for_each(|log| (log.target, log.origin) = (target.clone(), None));
         }
         logs
     }

@@ -1,10 +1,9 @@
 //! The command line, with the options of nginx.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use getopts::{Fail, Options};
-
-use crate::logging::STDERR;
+use millstream::engine::LogTarget;
 
 /// The job that the command line asks for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -49,7 +48,7 @@ pub struct CommandLine {
     /// `-g`: directives at the top level, in addition to the file's.
     pub globals: Option<String>,
     /// `-e`: the error log, in place of those of the file.
-    pub error_log: Option<PathBuf>,
+    pub error_log: Option<LogTarget>,
 }
 
 impl CommandLine {
@@ -59,8 +58,10 @@ impl CommandLine {
         if let Some(prefix) = &self.prefix {
             std::env::set_current_dir(prefix).map_err(|error| format!("{}: {error}", prefix.display()))?;
         }
-        let is_stderr = |path: &&mut PathBuf| **path == Path::new(STDERR);
-        let error_log = self.error_log.as_mut().filter(|path| !is_stderr(path));
+        let error_log = self.error_log.as_mut().and_then(|target| match target {
+            LogTarget::File(path) => Some(path),
+            _ => None,
+        });
         for path in self.file.as_mut().into_iter().chain(error_log) {
             *path = std::path::absolute(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         }
@@ -77,7 +78,12 @@ fn options() -> Options {
     options.optflag("T", "", "test the configuration, print it, and exit");
     options.optopt("s", "", "send the running server a signal", "stop|quit|reload|reopen");
     options.optopt("p", "", "the folder in which relative paths begin (default: the current one)", "prefix");
-    options.optopt("e", "", "the error log, in place of those of the configuration", "file|stderr");
+    options.optopt(
+        "e",
+        "",
+        "the error log, in place of those of the configuration",
+        "file|stderr|syslog:...|off",
+    );
     options.optopt("c", "", "the configuration file (default: the one built in)", "file");
     options.optopt("g", "", "directives to add at the top level", "directives");
     options
@@ -116,12 +122,15 @@ pub fn parse(args: &[String]) -> Result<CommandLine, String> {
             Some(other) => return Err(format!("-s takes stop, quit, reload or reopen, not \"{other}\"")),
         }
     };
+    let error_log =
+        matches.opt_str("e").map(|word| LogTarget::parse(&word).map_err(|why| format!("-e {word}: {why}")));
+    let error_log = error_log.transpose()?;
     Ok(CommandLine {
         task,
         file: matches.opt_str("c").map(PathBuf::from),
         prefix: matches.opt_str("p").map(PathBuf::from),
         globals: matches.opt_str("g"),
-        error_log: matches.opt_str("e").map(PathBuf::from),
+        error_log,
     })
 }
 
@@ -141,6 +150,8 @@ pub fn explain(fail: &Fail, help: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn read(line: &str) -> Result<CommandLine, String> {

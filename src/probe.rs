@@ -3,12 +3,14 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use millstream::conf::{Error, Finding, FindingKind, Place, Scope};
+use millstream::conf::{Error, Finding, FindingKind, Node, Place, Scope};
 use millstream::engine::files::log_file::StandardStream;
-use millstream::engine::{Account, Engine, Probe};
+use millstream::engine::{Account, Engine, ErrorLog, LogTarget, Probe};
 use millstream::net;
+use millstream::syslog::{Sender, SyslogTarget};
 
-use crate::logging::{LogOutput, STDERR};
+use crate::logging::{LogChoice, nobody_receives};
+use crate::options::CommandLine;
 use crate::process::{self, Identity};
 
 /// The user of the directive `user`; `None` without one.
@@ -45,8 +47,8 @@ pub fn user(root: &Scope<'_>, found: &mut Probe) {
 }
 
 /// Warns if the log of a process in the background goes nowhere.
-pub fn daemon(root: &Scope<'_>, logs: &[LogOutput], found: &mut Probe) {
-    let to_stderr = logs.iter().any(|log| log.path == Path::new(STDERR));
+pub fn daemon(root: &Scope<'_>, logs: &[LogChoice], found: &mut Probe) {
+    let to_stderr = logs.iter().any(|log| log.target == LogTarget::Stderr);
     if let (Some(node), true, true) = (root.find("daemon"), root.flag("daemon"), to_stderr) {
         let message =
             "with \"daemon on\" standard error goes nowhere, and the log with it: name a file with error_log";
@@ -54,11 +56,48 @@ pub fn daemon(root: &Scope<'_>, logs: &[LogOutput], found: &mut Probe) {
     }
 }
 
+/// Says that nothing is logged if that is so.
+pub fn silence(root: &Scope<'_>, line: &CommandLine, found: &mut Probe) {
+    if line.error_log.is_some() {
+        return;
+    }
+    let nodes = root.all("error_log");
+    let off = |node: &&&Node| node.custom::<ErrorLog>().target == LogTarget::Off;
+    let what = match nodes.iter().all(|node| off(&node)) {
+        true => "nothing is logged, not even errors",
+        false => "without effect, since there are other logs",
+    };
+    for node in nodes.iter().filter(off) {
+        found.tell(
+            node,
+            FindingKind::Differs,
+            format!("error_log off: {what}; nginx writes a file of this name"),
+        );
+    }
+}
+
 /// Checks that the error logs can be opened.
-pub fn logs(logs: &[LogOutput], found: &mut Probe) {
-    for log in logs.iter().filter(|log| log.path != Path::new(STDERR)) {
+pub fn logs(logs: &[LogChoice], found: &mut Probe) {
+    for log in logs {
         let origin = log.origin.clone().unwrap_or_else(Place::command_line);
-        found.log("error log", &log.path, &origin);
+        match &log.target {
+            LogTarget::File(path) => found.log("error log", path, &origin),
+            LogTarget::Syslog(target) => syslog(target, origin, found),
+            LogTarget::Off | LogTarget::Stderr => {}
+        }
+    }
+}
+
+/// An error if the server of syslog has no address, and a warning if it cannot be connected now.
+fn syslog(target: &SyslogTarget, origin: Place, found: &mut Probe) {
+    match Sender::new(target) {
+        Err(error) => found.faults.push(Error::in_place(origin, format!("error log {target}: {error}"))),
+        Ok(mut sender) => {
+            if let Err(error) = sender.connect(net::now().instant) {
+                let message = format!("error log {target}: {}", nobody_receives(&error));
+                found.findings.push(Finding::in_place(origin, FindingKind::Warning, message));
+            }
+        }
     }
 }
 
@@ -68,10 +107,11 @@ pub fn rereading<'a>(root: &Scope<'_>, files: impl Iterator<Item = &'a str>, fou
 }
 
 /// Warns of error logs that the server cannot open again as the user that it runs as.
-pub fn reopening_logs(logs: &[LogOutput], found: &mut Probe) {
-    for log in logs.iter().filter(|log| log.path != Path::new(STDERR)) {
+pub fn reopening_logs(logs: &[LogChoice], found: &mut Probe) {
+    for log in logs {
+        let LogTarget::File(path) = &log.target else { continue };
         let origin = log.origin.clone().unwrap_or_else(Place::command_line);
-        found.reopening("error log", &log.path, &origin);
+        found.reopening("error log", path, &origin);
     }
 }
 

@@ -131,9 +131,12 @@ impl<'a> Reloader<'a> {
     }
 
     fn adopt_logs(&self, opened: OpenedLogs) {
-        if self.logs.paths() != opened.paths() {
-            let paths: Vec<_> = opened.paths().iter().map(|path| path.display().to_string()).collect();
-            log::info!("the log goes to {} from now on", paths.join(", "));
+        let targets = opened.targets();
+        if targets.is_empty() && !self.logs.targets().is_empty() {
+            log::info!("nothing is logged from now on");
+        } else if self.logs.targets() != targets {
+            let shown: Vec<_> = targets.iter().map(ToString::to_string).collect();
+            log::info!("the log goes to {} from now on", shown.join(", "));
         }
         self.logs.adopt(opened);
     }

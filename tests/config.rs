@@ -182,7 +182,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "error_log stderr\nloud;",
-        "1: \"error_log\" takes file|stderr [debug|info|notice|warn|error|crit|alert|emerg]: no level \"loud\"; is a \";\" missing?",
+        "1: \"error_log\" takes file|stderr|syslog:server=address[,...]|off [debug|info|notice|warn|error|crit|alert|emerg]: no level \"loud\"; is a \";\" missing?",
     ),
 ];
 

@@ -74,6 +74,7 @@ mod shipped_configurations;
 mod signals;
 mod slow_disk;
 mod stat;
+mod syslog;
 mod takeover;
 mod users;
 mod views;

@@ -48,6 +48,7 @@ pub use commands::command::{
 };
 pub use config::by_id::ByApp;
 pub use config::control::ControlSocket;
+pub use config::error_log::{ErrorLog, LogTarget};
 pub use config::features::{
     Features, Guards, HlsFeature, HlsLayout, LinkScope, LocationFiles, RecorderFeature,
 };
@@ -57,7 +58,7 @@ pub use config::listener::{Listener, Protocol};
 pub use config::network::Network;
 pub use config::probe::{Account, Probe, is_readable_by_all};
 pub use config::real_address::TrustedProxies;
-pub use config::{Application, Config, ErrorLog};
+pub use config::{Application, Config};
 pub use ctx::{AppFacts, Ctx};
 pub use http::answer::{
     Answer, COMPOSED_AT_ONCE, Compose, Composed, HttpReply, Redirect, Route, SharedAnswer, SharedKey, Target,

@@ -25,6 +25,6 @@ pub use commands::launching::LAUNCHER_NAME;
 pub use commands::protocol::{Incoming, LaunchRequest, Order, event_line};
 pub use listener::{bind, probe, try_unix};
 pub use listeners::{ListenerChanges, Prepared};
-pub use log_writer::{Format, LogFile, LogWriter};
+pub use log_writer::{Format, LogOutput, LogWriter};
 pub use server::{Server, Wish, now};
 pub use tls::client::check_tls;

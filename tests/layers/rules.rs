@@ -21,9 +21,10 @@ pub const LAYERS: &[Layer] = &[
     Layer { name: "http", imports: &["media"], never: PURE },
     Layer { name: "auth", imports: &["http"], never: PURE },
     Layer { name: "conf", imports: &[], never: &["sockets", "clocks", "randomness", "threads"] },
+    Layer { name: "syslog", imports: &[], never: &["files", "clocks", "randomness", "threads"] },
     Layer {
         name: "engine",
-        imports: &["media", "rtmp", "http", "auth", "conf"],
+        imports: &["media", "rtmp", "http", "auth", "conf", "syslog"],
         never: &["sockets", "clocks", "randomness", "threads"],
     },
     Layer {
@@ -31,10 +32,10 @@ pub const LAYERS: &[Layer] = &[
         imports: &["engine", "media", "http", "auth", "conf"],
         never: &["sockets", "clocks", "randomness", "threads", "each other"],
     },
-    Layer { name: "net", imports: &["engine"], never: &["threads", "HTTP heads"] },
+    Layer { name: "net", imports: &["engine", "syslog"], never: &["threads", "HTTP heads"] },
     Layer {
         name: "main",
-        imports: &["net", "modules", "engine", "http", "conf"],
+        imports: &["net", "modules", "engine", "http", "conf", "syslog"],
         never: &["sockets", "threads"],
     },
 ];

@@ -5,9 +5,10 @@
 
 use crate::conf::value::Custom;
 use crate::conf::{Acts, Context, Directive, Label, Repeat, Takes};
+use crate::engine::config;
 use crate::engine::config::control::ControlSocket;
+use crate::engine::config::error_log::ErrorLog;
 use crate::engine::config::listen::{self, Listen};
-use crate::engine::config::{self, ErrorLog};
 use crate::engine::http::hosts;
 use crate::engine::http::locations::{self, KeepAlive, Pattern};
 
@@ -76,14 +77,17 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         name: "error_log",
         contexts: &[Context::Main],
         takes: Takes::Custom {
-            syntax: "file|stderr [debug|info|notice|warn|error|crit|alert|emerg]",
+            syntax: "file|stderr|syslog:server=address[,...]|off [debug|info|notice|warn|error|crit|alert|emerg]",
             parse: |args| Custom::of(ErrorLog::parse(args)),
         },
         default: "stderr info",
         repeat: Repeat::Many,
         acts: Acts::AtOnce,
         doc: "Where the log is written, and from which level on: to a file, a FIFO, or stderr, /dev/stdout, \
-              /dev/stderr, /dev/null. A link is followed only if it leads to one of the last three. Up to \
+              /dev/stderr, /dev/null. A link is followed only if it leads to one of the last three. \
+              syslog:server=unix:/dev/log, or server=ADDRESS:PORT for UDP, sends lines to syslog; facility=local7, \
+              tag=millstream and nohostname may follow, separated by commas. Under systemd, the lines \
+              of stderr have the priorities of the journal. off logs nothing. Up to \
               eight logs may be given, each with its own level. The environment variable RUST_LOG, if set, \
               takes the place of all these levels. From error to info, each kind of line is written at most 20 \
               times a second and further ones are counted, unless the level is debug. Lines that the log is \

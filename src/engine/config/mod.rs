@@ -6,6 +6,7 @@
 pub(in crate::engine) mod by_id;
 pub(in crate::engine) mod control;
 pub(in crate::engine) mod directives;
+pub(in crate::engine) mod error_log;
 pub(in crate::engine) mod features;
 pub(in crate::engine) mod known;
 pub(in crate::engine) mod listen;
@@ -20,7 +21,7 @@ pub(in crate::engine) mod server;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
-use crate::conf::{Error, Faults, Node, Place, Scope, path, value};
+use crate::conf::{Error, Faults, Node, Place, Scope, value};
 use crate::engine::config::by_id::ByServer;
 use crate::engine::config::control::{ControlSocket, is_of_control};
 use crate::engine::config::features::Features;
@@ -130,8 +131,8 @@ impl<'t> Config<'t> {
             limits: BlockLimits { all: ConnectionLimits::of(root), ..BlockLimits::default() },
             ids: Ids::new(known),
         };
-        if let Some(node) = root.own("error_log").nth(MAX_ERROR_LOGS) {
-            faults.push(Error::at(node, format!("more than {MAX_ERROR_LOGS} error logs")));
+        if let Some(node) = root.own("error_log").nth(error_log::MAX_ERROR_LOGS) {
+            faults.push(Error::at(node, format!("more than {} error logs", error_log::MAX_ERROR_LOGS)));
         }
         for rtmp in root.blocks("rtmp") {
             config.limits.rtmp = ConnectionLimits::of(&rtmp);
@@ -398,42 +399,6 @@ pub(in crate::engine) fn parse_worker_processes(args: &[String]) -> Result<Optio
         },
         _ => Err("a number from 1 on, or auto".to_owned()),
     }
-}
-
-/// The most error logs; each has a thread.
-const MAX_ERROR_LOGS: usize = 8;
-
-/// An `error_log`.
-#[derive(Debug, Clone)]
-pub struct ErrorLog {
-    /// A path, or `stderr`.
-    pub path: String,
-    /// The level. nginx's default would be `error`, which hides that anything happens at all.
-    pub level: log::LevelFilter,
-}
-
-impl ErrorLog {
-    pub(in crate::engine) fn parse(args: &[String]) -> Result<Self, String> {
-        args.first().map_or(Ok(()), |file| path::check(file))?;
-        let (path, level) = match args {
-            [path] => (path, log::LevelFilter::Info),
-            [path, word] => (path, log_level(word).ok_or_else(|| format!("no level \"{word}\""))?),
-            _ => return Err("a file and perhaps a level".into()),
-        };
-        Ok(Self { path: path.clone(), level })
-    }
-}
-
-/// The level of nginx's word.
-fn log_level(word: &str) -> Option<log::LevelFilter> {
-    Some(match word {
-        "trace" => log::LevelFilter::Trace,
-        "debug" => log::LevelFilter::Debug,
-        "info" | "notice" => log::LevelFilter::Info,
-        "warn" => log::LevelFilter::Warn,
-        "error" | "crit" | "alert" | "emerg" => log::LevelFilter::Error,
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

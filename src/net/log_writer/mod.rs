@@ -13,7 +13,6 @@ mod queue;
 
 use std::fmt;
 use std::io;
-use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -22,7 +21,7 @@ use std::time::{Duration, Instant};
 use log::{Level, LevelFilter, Record};
 
 use limits::{Admission, CallSite, LeftOut, LineLimits};
-pub use output::Format;
+pub use output::{Format, LogOutput};
 use output::{Output, Patience};
 use queue::LineQueue;
 
@@ -31,10 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The thread's stack: it formats a line and writes.
 const STACK: usize = 256 * 1024;
 
-/// An open file that a log can be written to.
-pub type LogFile = Box<dyn AsFd + Send>;
-/// Opens the file of a log again; `None` if that fails.
-type Reopen = Box<dyn FnOnce() -> Option<LogFile> + Send>;
+/// Opens the output of a log again; `None` if that fails.
+type Reopen = Box<dyn FnOnce() -> Option<LogOutput> + Send>;
 
 /// A log that is written by a thread. Clones are the same log.
 #[derive(Debug, Clone)]
@@ -83,9 +80,9 @@ impl fmt::Debug for State {
 impl LogWriter {
     /// A log that has no thread yet. At `level` debug or trace no line is left out: who reads such a log looks for one
     /// line, or for the order of all.
-    pub fn new(file: LogFile, level: LevelFilter, format: Format) -> Self {
-        let output = Some(Output::new(file, format));
-        let (queue, limits) = (LineQueue::new(format), LineLimits::default());
+    pub fn new(output: LogOutput, level: LevelFilter, format: Format) -> Self {
+        let output = Some(Output::new(output, format.clone()));
+        let (queue, limits) = (LineQueue::new(format.clone()), LineLimits::default());
         let log = Self(Arc::new(Shared {
             format,
             is_complete: AtomicBool::default(),
@@ -119,7 +116,7 @@ impl LogWriter {
     pub fn add(&self, record: &Record<'_>, now: Instant) {
         let site = CallSite::of(record);
         match self.0.admit(site, record.level(), now) {
-            Admission::Written => self.0.push(&(self.0.format)(record.level(), record.args())),
+            Admission::Written => self.0.push(&self.0.format.line(record.level(), record.args())),
             Admission::FirstLeftOut => {
                 let example = record.args().to_string();
                 self.0.state().limits.describe(site, example);
@@ -137,7 +134,7 @@ impl LogWriter {
     }
 
     /// Has the thread open the file again, once it has written what waits now. If that fails, the open file is kept.
-    pub fn reopen(&self, open: impl FnOnce() -> Option<LogFile> + Send + 'static) {
+    pub fn reopen(&self, open: impl FnOnce() -> Option<LogOutput> + Send + 'static) {
         self.0.state().reopen = Some(Box::new(open));
         self.0.has_work.notify_one();
     }
@@ -146,7 +143,7 @@ impl LogWriter {
     pub fn close(&self) {
         let mut state = self.0.state();
         let left_out = state.limits.take_all();
-        state.push_counts(self.0.format, left_out);
+        state.push_counts(&self.0.format, left_out);
         self.0.is_closed.store(true, Ordering::Relaxed);
         drop(state);
         self.0.has_work.notify_one();
@@ -161,7 +158,7 @@ impl LogWriter {
     pub fn finish(&self, limit: Duration) {
         let mut state = self.0.state();
         let left_out = state.limits.take_all();
-        state.push_counts(self.0.format, left_out);
+        state.push_counts(&self.0.format, left_out);
         state.write_directly();
         drop(state);
         self.0.has_work.notify_one();
@@ -184,7 +181,7 @@ impl Shared {
             return Admission::Written;
         }
         let due = state.limits.take_due(now);
-        state.push_counts(self.format, due);
+        state.push_counts(&self.format, due);
         state.limits.admit(site, level, now)
     }
 
@@ -208,8 +205,8 @@ impl Shared {
             match self.wait_for_task(&mut lines) {
                 Task::Write => output.write(&lines, Patience::UntilClosed(&self.is_closed)),
                 Task::Reopen(open) => {
-                    if let Some(file) = open() {
-                        output.replace(file);
+                    if let Some(to) = open() {
+                        output.replace(to);
                     }
                 }
                 Task::End => return,
@@ -228,7 +225,7 @@ impl Shared {
         loop {
             let now = Instant::now();
             let due = state.limits.take_due(now);
-            state.push_counts(self.format, due);
+            state.push_counts(&self.format, due);
             if state.queue.take(lines) {
                 return Task::Write;
             }
@@ -250,10 +247,11 @@ impl Shared {
 }
 
 impl State {
-    fn push_counts(&mut self, format: Format, left_out: Vec<LeftOut>) {
+    fn push_counts(&mut self, format: &Format, left_out: Vec<LeftOut>) {
         for LeftOut { level, count, example } in left_out {
-            self.queue
-                .push(&format(level, &format_args!("{count} more lines within a second like: {example}")));
+            self.queue.push(
+                &format.line(level, &format_args!("{count} more lines within a second like: {example}")),
+            );
         }
     }
 

@@ -1,7 +1,9 @@
-//! Writing lines to a file, a pipe, a terminal or a socket.
+//! Writing lines to a file, a pipe, a terminal or a socket, and to syslog, where each line is a datagram.
 
 use std::fmt;
-use std::os::fd::AsFd;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -10,12 +12,80 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::write;
 
+use crate::syslog::Sender;
+
 /// Bytes written at once: PIPE_BUF, so that lines of several processes are not mixed in a pipe, and a pipe that has
 /// room has room for all of them.
 const PIECE: usize = 4096;
 
 /// Makes a line of the log, with its end.
-pub type Format = fn(Level, &fmt::Arguments<'_>) -> String;
+#[derive(Clone)]
+pub struct Format(Arc<MakeLine>);
+
+type MakeLine = dyn Fn(Level, &fmt::Arguments<'_>) -> String + Send + Sync;
+
+impl Format {
+    /// A format that makes lines so.
+    pub fn new(line: impl Fn(Level, &fmt::Arguments<'_>) -> String + Send + Sync + 'static) -> Self {
+        Self(Arc::new(line))
+    }
+
+    /// A line, with its end.
+    pub fn line(&self, level: Level, text: &fmt::Arguments<'_>) -> String {
+        (self.0)(level, text)
+    }
+}
+
+impl fmt::Debug for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Format")
+    }
+}
+
+/// What lines are written to.
+pub enum LogOutput {
+    /// An open file.
+    File(Box<dyn AsFd + Send>),
+    /// A server of syslog. The format makes whole messages.
+    Syslog(Sender),
+}
+
+impl LogOutput {
+    /// What to wait for room with; `None` if there is nothing to wait for.
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::File(file) => Some(file.as_fd()),
+            Self::Syslog(sender) => sender.descriptor(),
+        }
+    }
+
+    /// Writes some of the lines; returns the bytes that are done with. A line that syslog does not take is not sent in
+    /// parts.
+    fn write(&mut self, lines: &[u8], now: Instant) -> Result<usize, Errno> {
+        match self {
+            Self::File(file) => match write(file.as_fd(), piece(lines))? {
+                0 => Err(Errno::EIO),
+                count => Ok(count),
+            },
+            Self::Syslog(sender) => {
+                let end = lines.iter().position(|&byte| byte == b'\n').unwrap_or(lines.len());
+                sender.send(lines.get(..end).unwrap_or_default(), now).map_err(|error| errno(&error))?;
+                Ok((end + 1).min(lines.len()))
+            }
+        }
+    }
+}
+
+/// The error of the system; without one, the nearest.
+fn errno(error: &io::Error) -> Errno {
+    let nearest = match error.kind() {
+        io::ErrorKind::WouldBlock => Errno::EAGAIN,
+        io::ErrorKind::NotFound => Errno::ENOENT,
+        io::ErrorKind::PermissionDenied => Errno::EACCES,
+        _ => Errno::ECONNREFUSED,
+    };
+    error.raw_os_error().map_or(nearest, Errno::from_raw)
+}
 
 /// The time for which lines wait for room.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +101,7 @@ const CLOSED: Duration = Duration::from_secs(1);
 
 /// The destination of lines, and the count of those that could not be written.
 pub struct Output {
-    file: Box<dyn AsFd + Send>,
+    to: LogOutput,
     lost: u64,
     why: Errno,
     is_torn: bool,
@@ -46,13 +116,13 @@ impl fmt::Debug for Output {
 
 impl Output {
     /// `format` makes the line that says how many lines were lost, and why.
-    pub fn new(file: Box<dyn AsFd + Send>, format: Format) -> Self {
-        Self { file, lost: 0, why: Errno::UnknownErrno, is_torn: false, format }
+    pub fn new(to: LogOutput, format: Format) -> Self {
+        Self { to, lost: 0, why: Errno::UnknownErrno, is_torn: false, format }
     }
 
-    /// Takes another file. Lines that the first one has lost are counted in it.
-    pub fn replace(&mut self, file: Box<dyn AsFd + Send>) {
-        (self.file, self.is_torn) = (file, false);
+    /// Takes another output. Lines that the first one has lost are counted in it.
+    pub fn replace(&mut self, to: LogOutput) {
+        (self.to, self.is_torn) = (to, false);
     }
 
     /// Writes lines, and waits for room. Lines that cannot be written are lost and counted; the count is written before
@@ -75,7 +145,7 @@ impl Output {
 
     fn notice(&self) -> String {
         let why = if self.why == Errno::ETIMEDOUT { "nobody reads the log" } else { self.why.desc() };
-        let line = (self.format)(Level::Error, &format_args!("{} lines lost: {why}", self.lost));
+        let line = self.format.line(Level::Error, &format_args!("{} lines lost: {why}", self.lost));
         if self.is_torn { format!("\n{line}") } else { line }
     }
 
@@ -87,7 +157,7 @@ impl Output {
     ) -> Result<(), (usize, Errno)> {
         let mut written = 0;
         while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
-            match self.wait_for_room(begun, patience).and_then(|()| self.write_piece(piece(rest))) {
+            match self.wait_for_room(begun, patience).and_then(|()| self.write_some(rest)) {
                 Ok(count) => written += count,
                 Err(Errno::EINTR | Errno::EAGAIN) => {}
                 Err(errno) => return Err((written, errno)),
@@ -98,13 +168,14 @@ impl Output {
 
     /// Waits for room; the same for descriptors that block and those that do not.
     fn wait_for_room(&self, begun: Instant, patience: Patience<'_>) -> Result<(), Errno> {
+        let Some(descriptor) = self.to.descriptor() else { return Ok(()) };
         loop {
             let timeout = match patience {
                 Patience::For(most) => most.saturating_sub(begun.elapsed()),
                 Patience::UntilClosed(_) => CLOSED,
             };
             let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
-            if poll(&mut [PollFd::new(self.file.as_fd(), PollFlags::POLLOUT)], timeout)? > 0 {
+            if poll(&mut [PollFd::new(descriptor, PollFlags::POLLOUT)], timeout)? > 0 {
                 return Ok(());
             }
             match patience {
@@ -114,12 +185,12 @@ impl Output {
         }
     }
 
-    fn write_piece(&mut self, piece: &[u8]) -> Result<usize, Errno> {
-        let count = write(self.file.as_fd(), piece)?;
-        if let Some(last) = count.checked_sub(1).and_then(|last| piece.get(last)) {
+    fn write_some(&mut self, lines: &[u8]) -> Result<usize, Errno> {
+        let count = self.to.write(lines, Instant::now())?;
+        if let Some(last) = count.checked_sub(1).and_then(|last| lines.get(last)) {
             self.is_torn = *last != b'\n';
         }
-        if count == 0 { Err(Errno::EIO) } else { Ok(count) }
+        Ok(count)
     }
 }
 
@@ -140,7 +211,7 @@ mod tests {
     use super::*;
 
     fn output(file: Box<dyn AsFd + Send>) -> Output {
-        Output::new(file, |_, text| format!("{text}\n"))
+        Output::new(LogOutput::File(file), Format::new(|_, text| format!("{text}\n")))
     }
 
     #[test]
@@ -153,7 +224,7 @@ mod tests {
     }
 
     /// A pipe that has no room, and what reads from it.
-    fn full_pipe() -> (std::io::PipeReader, PipeWriter) {
+    fn full_pipe() -> (io::PipeReader, PipeWriter) {
         let (reader, writer) = pipe().unwrap();
         let mut output = output(Box::new(writer.try_clone().unwrap()));
         output.write(&b"1234567\n".repeat(1 << 15), Patience::For(Duration::ZERO));

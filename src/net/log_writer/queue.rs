@@ -71,8 +71,9 @@ impl LineQueue {
     fn tell_dropped(&mut self) {
         if self.dropped > 0 {
             let dropped = mem::take(&mut self.dropped);
-            let line =
-                (self.format)(Level::Error, &format_args!("{dropped} lines dropped: the log cannot keep up"));
+            let line = self
+                .format
+                .line(Level::Error, &format_args!("{dropped} lines dropped: the log cannot keep up"));
             self.waiting.extend_from_slice(line.as_bytes());
         }
     }
@@ -83,7 +84,7 @@ mod tests {
     use super::*;
 
     fn queue() -> LineQueue {
-        LineQueue::new(|_, text| format!("{text}\n"))
+        LineQueue::new(Format::new(|_, text| format!("{text}\n")))
     }
 
     fn text(buffer: &[u8]) -> &str {

@@ -1,14 +1,25 @@
 //! The log's thread, with pipes for logs. What is measured in time of the clock is in `limits`.
 
-use std::io::{PipeReader, Read, pipe};
+use std::io::{PipeReader, PipeWriter, Read, pipe};
+use std::os::unix::net::UnixDatagram;
 
 use super::*;
+use crate::syslog::Sender;
+use crate::test_folder::Folder;
 
 const SOON: Duration = Duration::from_secs(15);
 
+fn format() -> Format {
+    Format::new(|_, text| format!("{text}\n"))
+}
+
+fn file(writer: PipeWriter) -> LogOutput {
+    LogOutput::File(Box::new(writer))
+}
+
 fn log() -> (LogWriter, PipeReader) {
     let (reader, writer) = pipe().unwrap();
-    (LogWriter::new(Box::new(writer), LevelFilter::Info, |_, text| format!("{text}\n")), reader)
+    (LogWriter::new(file(writer), LevelFilter::Info, format()), reader)
 }
 
 fn add(log: &LogWriter, level: Level, text: &str, line: u32) {
@@ -113,7 +124,7 @@ fn a_log_is_opened_again_once_its_lines_have_been_written() {
     log.start().unwrap();
     add(&log, Level::Debug, "before", 1);
     let (mut second, writer) = pipe().unwrap();
-    log.reopen(move || Some(Box::new(writer)));
+    log.reopen(move || Some(file(writer)));
     assert_eq!(read_to(&mut first, "before\n"), "before\n");
     assert_eq!(first.read(&mut [0]).unwrap(), 0, "the first file is closed");
     log.reopen(|| None);
@@ -149,4 +160,76 @@ fn a_closed_log_that_nobody_reads_ends_too() {
         thread::sleep(Duration::from_millis(10));
     }
     drop(reader);
+}
+
+/// A log to a syslog server in a folder.
+fn syslog(folder: &Folder) -> LogWriter {
+    let target = format!("syslog:server=unix:{}", folder.join("log").display()).parse().unwrap();
+    LogWriter::new(LogOutput::Syslog(Sender::new(&target).unwrap()), LevelFilter::Debug, format())
+}
+
+fn receive(server: &UnixDatagram) -> String {
+    let mut buffer = [0; 1024];
+    let count = server.recv(&mut buffer).unwrap();
+    String::from_utf8_lossy(&buffer[..count]).into_owned()
+}
+
+#[test]
+fn a_syslog_server_gets_each_line_as_a_datagram_without_its_end() {
+    let folder = Folder::new();
+    let server = UnixDatagram::bind(folder.join("log")).unwrap();
+    let log = syslog(&folder);
+    add(&log, Level::Info, "before the start", 1);
+    log.start().unwrap();
+    // Many more than a socket has room for: they wait.
+    for number in 0..1000 {
+        add(&log, Level::Info, &number.to_string(), 1);
+    }
+    assert_eq!(receive(&server), "before the start");
+    for number in 0..1000 {
+        assert_eq!(receive(&server), number.to_string());
+    }
+    log.flush(SOON);
+    assert!(log.is_idle());
+}
+
+#[test]
+fn lines_are_counted_that_a_syslog_server_has_missed() {
+    let folder = Folder::new();
+    let log = syslog(&folder);
+    for text in ["a", "b"] {
+        add(&log, Level::Info, text, 1);
+    }
+    log.start().unwrap();
+    let server = UnixDatagram::bind(folder.join("log")).unwrap();
+    // It is connected at most once a second.
+    thread::sleep(Duration::from_millis(1010));
+    add(&log, Level::Info, "c", 1);
+    assert_eq!(receive(&server), "2 lines lost: No such file or directory");
+    assert_eq!(receive(&server), "c");
+}
+
+#[test]
+fn a_syslog_server_that_receives_nothing_delays_nobody() {
+    let folder = Folder::new();
+    let server = UnixDatagram::bind(folder.join("log")).unwrap();
+    let log = syslog(&folder);
+    log.start().unwrap();
+    let line = "x".repeat(1000);
+    for _ in 0..2000 {
+        add(&log, Level::Info, &line, 1);
+    }
+    log.flush(Duration::from_millis(50));
+    assert!(!log.is_idle());
+    let count =
+        |line: &str| line.strip_suffix(" lines dropped: the log cannot keep up")?.parse::<usize>().ok();
+    let (mut whole, mut dropped) = (0, 0);
+    while whole + dropped < 2000 {
+        let text = receive(&server);
+        match count(&text) {
+            Some(count) => dropped += count,
+            None => whole += usize::from(text == line),
+        }
+    }
+    assert!(whole + dropped == 2000 && dropped > 1000, "{whole} {dropped}");
 }

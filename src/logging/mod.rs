@@ -1,31 +1,29 @@
-//! The log: lines in the form of nginx, to standard error or files.
+//! The log: lines in the form of nginx, to standard error, files, the journal of systemd, or syslog.
 
-use std::fmt;
-use std::io;
+mod lines;
+mod opening;
+
 use std::mem;
-use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use log::{Level, LevelFilter, Log, Metadata, Record};
+use log::{LevelFilter, Log, Metadata, Record};
 use millstream::conf::Place;
-use millstream::engine::files::log_file::{self, StandardStream};
-use millstream::engine::time_zone;
-use millstream::net::{LogFile, LogWriter};
+use millstream::engine::{LogTarget, time_zone};
+use millstream::net::LogWriter;
+
+pub use opening::nobody_receives;
+use opening::{Opened, open};
 
 /// The longest time that the end of the server waits for a log that nobody reads.
 const END: Duration = Duration::from_secs(1);
 /// The same after a panic, which may be followed by the end.
 const PANIC: Duration = Duration::from_millis(100);
 
-/// The word for standard error in place of a path.
-pub const STDERR: &str = "stderr";
-
-/// A file that the log goes to, or standard error for "stderr".
+/// An error log of the configuration, or that of `-e`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogOutput {
-    pub path: PathBuf,
+pub struct LogChoice {
+    pub target: LogTarget,
     /// The lowest level that is written, unless RUST_LOG has another.
     pub level: LevelFilter,
     /// The place of its directive; `None` for `-e`.
@@ -33,10 +31,10 @@ pub struct LogOutput {
 }
 
 /// Opens the logs and begins to log.
-pub fn begin(outputs: &[LogOutput]) -> Result<ErrorLogs, String> {
+pub fn begin(choices: &[LogChoice]) -> Result<ErrorLogs, String> {
     time_zone::read();
     let logs = ErrorLogs::default();
-    let opened = logs.open(outputs)?;
+    let opened = logs.open(choices)?;
     logs.adopt(opened);
     log::set_boxed_logger(Box::new(logs.clone())).map_err(|error| error.to_string())?;
     // The engine logs which session a panic has ended; this logs where in the source it came from.
@@ -49,13 +47,13 @@ pub fn begin(outputs: &[LogOutput]) -> Result<ErrorLogs, String> {
     Ok(logs)
 }
 
-/// Each file once: of a file that is named several times, with the level that writes most.
-fn each_once(outputs: &[LogOutput]) -> Vec<LogOutput> {
-    let mut all: Vec<LogOutput> = Vec::new();
-    for output in outputs {
-        match all.iter_mut().find(|known| known.path == output.path) {
-            Some(known) => known.level = known.level.max(output.level),
-            None => all.push(output.clone()),
+/// Each target once: of one that is named several times, with the level that writes most.
+fn each_once(choices: &[LogChoice]) -> Vec<LogChoice> {
+    let mut all: Vec<LogChoice> = Vec::new();
+    for choice in choices.iter().filter(|choice| choice.target != LogTarget::Off) {
+        match all.iter_mut().find(|known| known.target == choice.target) {
+            Some(known) => known.level = known.level.max(choice.level),
+            None => all.push(choice.clone()),
         }
     }
     all
@@ -81,40 +79,41 @@ pub struct OpenedLogs {
 
 #[derive(Clone)]
 struct FilteredLog {
-    path: PathBuf,
+    target: LogTarget,
     /// Decides, with RUST_LOG, which lines are written; writes nothing itself.
     filter: Arc<env_logger::Logger>,
     writer: LogWriter,
 }
 
 impl FilteredLog {
-    fn open(output: &LogOutput) -> Result<Self, String> {
-        let opened = open(&output.path).map_err(|error| {
-            let origin = output.origin.as_ref().map(|origin| format!("{origin}: ")).unwrap_or_default();
-            format!("{origin}error log {}: {error}", output.path.display())
+    fn open(choice: &LogChoice) -> Result<Self, String> {
+        let target = &choice.target;
+        let Opened { output, format } = open(target).map_err(|error| {
+            let origin = choice.origin.as_ref().map(|origin| format!("{origin}: ")).unwrap_or_default();
+            format!("{origin}error log {target}: {error}")
         })?;
-        Ok(Self::new(output, |filter| LogWriter::new(opened, filter.filter(), line)))
+        Ok(Self::new(choice, |filter| LogWriter::new(output, filter.filter(), format)))
     }
 
-    fn new(output: &LogOutput, writer: impl FnOnce(&env_logger::Logger) -> LogWriter) -> Self {
+    fn new(choice: &LogChoice, writer: impl FnOnce(&env_logger::Logger) -> LogWriter) -> Self {
         let mut filter = env_logger::Builder::new();
-        filter.filter_level(output.level);
+        filter.filter_level(choice.level);
         if let Ok(filters) = std::env::var("RUST_LOG") {
             filter.parse_filters(&filters);
         }
         let filter = filter.build();
-        Self { path: output.path.clone(), writer: writer(&filter), filter: Arc::new(filter) }
+        Self { target: choice.target.clone(), writer: writer(&filter), filter: Arc::new(filter) }
     }
 
-    /// Has its thread open the file again, unless it is a standard stream.
+    /// Has its thread open the file again, or look up the server of syslog, unless it is a standard stream.
     fn reopen(&self) {
-        let path = self.path.clone();
-        if path == Path::new(STDERR) {
+        let target = self.target.clone();
+        if target == LogTarget::Stderr {
             return;
         }
         self.writer.reopen(move || {
-            let explain = |error| log::error!("error log {} cannot be opened again: {error}", path.display());
-            open(&path).map_err(explain).ok()
+            let explain = |error| log::error!("error log {target} cannot be opened again: {error}");
+            open(&target).map_err(explain).ok().map(|opened| opened.output)
         });
     }
 }
@@ -126,14 +125,14 @@ impl ErrorLogs {
     }
 
     /// Opens logs, except those that are open already. Nothing has changed so far.
-    pub fn open(&self, outputs: &[LogOutput]) -> Result<OpenedLogs, String> {
+    pub fn open(&self, choices: &[LogChoice]) -> Result<OpenedLogs, String> {
         let present = self.all();
         let mut opened = OpenedLogs { all: Vec::new(), new: Vec::new() };
-        for output in each_once(outputs) {
-            let log = match present.iter().find(|log| log.path == output.path) {
-                Some(log) => FilteredLog::new(&output, |_| log.writer.clone()),
+        for choice in each_once(choices) {
+            let log = match present.iter().find(|log| log.target == choice.target) {
+                Some(log) => FilteredLog::new(&choice, |_| log.writer.clone()),
                 None => {
-                    let log = FilteredLog::open(&output)?;
+                    let log = FilteredLog::open(&choice)?;
                     opened.new.push(log.writer.clone());
                     log
                 }
@@ -151,7 +150,7 @@ impl ErrorLogs {
         log::set_max_level(levels.max().unwrap_or(LevelFilter::Off));
         next.iter().for_each(|log| log.writer.set_level(log.filter.filter()));
         let before = mem::replace(&mut *lock(&self.0.all), Arc::clone(&next));
-        let is_gone = |log: &&FilteredLog| next.iter().all(|other| other.path != log.path);
+        let is_gone = |log: &&FilteredLog| next.iter().all(|other| other.target != log.target);
         let mut closed = lock(&self.0.closed);
         closed.retain(|writer| !writer.is_idle());
         for log in before.iter().filter(is_gone) {
@@ -165,9 +164,9 @@ impl ErrorLogs {
         self.all().iter().for_each(FilteredLog::reopen);
     }
 
-    /// The paths of the logs.
-    pub fn paths(&self) -> Vec<PathBuf> {
-        paths(&self.all())
+    /// Where the logs go.
+    pub fn targets(&self) -> Vec<LogTarget> {
+        targets(&self.all())
     }
 
     /// The present logs. No lock is held while a line is written.
@@ -177,9 +176,9 @@ impl ErrorLogs {
 }
 
 impl OpenedLogs {
-    /// The paths of the logs.
-    pub fn paths(&self) -> Vec<PathBuf> {
-        paths(&self.all)
+    /// Where the logs go.
+    pub fn targets(&self) -> Vec<LogTarget> {
+        targets(&self.all)
     }
 
     /// Starts a thread for each log that has none.
@@ -199,8 +198,8 @@ fn start(logs: &[FilteredLog]) -> Result<(), String> {
     logs.iter().try_for_each(|log| log.writer.start().map_err(explain))
 }
 
-fn paths(logs: &[FilteredLog]) -> Vec<PathBuf> {
-    logs.iter().map(|log| log.path.clone()).collect()
+fn targets(logs: &[FilteredLog]) -> Vec<LogTarget> {
+    logs.iter().map(|log| log.target.clone()).collect()
 }
 
 /// Writes what waits in the logs when it is dropped, at a normal end and after an error.
@@ -234,47 +233,27 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn line(level: Level, text: &fmt::Arguments<'_>) -> String {
-    let time = jiff::Timestamp::now().to_zoned(time_zone::local()).strftime("%Y/%m/%d %H:%M:%S");
-    let level = level.as_str().to_ascii_lowercase();
-    format!("{time} [{level}] {text}\n")
-}
-
-/// Standard streams are not opened by their paths, since they may be sockets, which cannot be opened. Only "stderr"
-/// turns into /dev/null when the process goes into the background.
-fn open(file: &Path) -> io::Result<LogFile> {
-    if file == Path::new(STDERR) {
-        return Ok(Box::new(io::stderr()));
-    }
-    match StandardStream::of_log(file) {
-        Some(StandardStream::Output) => return Ok(Box::new(io::stdout().as_fd().try_clone_to_owned()?)),
-        Some(StandardStream::Error) => return Ok(Box::new(io::stderr().as_fd().try_clone_to_owned()?)),
-        Some(StandardStream::Null) | None => {}
-    }
-    let opened = log_file::open(file)?;
-    if opened.lacks_reader {
-        eprintln!("millstream: error log {}: a FIFO that nobody reads yet; lines wait in it", file.display());
-    }
-    Ok(Box::new(opened.file))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::test_folder::Folder;
 
-    fn output(path: impl Into<PathBuf>, level: LevelFilter) -> LogOutput {
-        LogOutput { path: path.into(), level, origin: None }
+    fn choice(target: &str, level: LevelFilter) -> LogChoice {
+        LogChoice { target: LogTarget::parse(target).unwrap(), level, origin: None }
     }
 
     #[test]
-    fn a_file_that_is_named_twice_is_written_once_with_all_that_goes_there() {
-        let outputs = [
-            output("a", LevelFilter::Warn),
-            output("b", LevelFilter::Error),
-            output("a", LevelFilter::Debug),
+    fn a_target_that_is_named_twice_is_written_once_with_all_that_goes_there() {
+        let syslog = "syslog:server=unix:/dev/log,tag=x";
+        let choices = [
+            choice("a", LevelFilter::Warn),
+            choice(syslog, LevelFilter::Error),
+            choice("off", LevelFilter::Debug),
+            choice("a", LevelFilter::Debug),
+            choice(syslog, LevelFilter::Info),
         ];
-        assert_eq!(each_once(&outputs), [output("a", LevelFilter::Debug), output("b", LevelFilter::Error)]);
+        let expected = [choice("a", LevelFilter::Debug), choice(syslog, LevelFilter::Info)];
+        assert_eq!(each_once(&choices), expected);
     }
 
     #[test]
@@ -282,14 +261,14 @@ mod tests {
         let folder = Folder::new();
         let path = folder.join("error.log");
         let ours = std::panic::take_hook();
-        let logs = begin(&[output(&path, LevelFilter::Info)]).unwrap();
+        let logs = begin(&[choice(path.to_str().unwrap(), LevelFilter::Info)]).unwrap();
         logs.start().unwrap();
         let panic = std::panic::catch_unwind(|| panic!("of\na test"));
         std::panic::set_hook(ours);
         assert!(panic.is_err());
         logs.all()[0].writer.flush(Duration::from_secs(15));
         let text = std::fs::read_to_string(&path).unwrap();
-        let begins = " [error] a fault of the server, please report it: panicked at src/logging.rs";
+        let begins = " [error] a fault of the server, please report it: panicked at src/logging/mod.rs";
         assert!(text.contains(begins) && text.ends_with("of a test\n"), "{text:?}");
     }
 }
