@@ -26,6 +26,7 @@ mod docs;
 mod encoder_oddities;
 mod enhanced;
 mod error_log;
+mod exec_processes;
 mod hls;
 mod hls_codecs;
 mod hls_endlist;

@@ -14,7 +14,7 @@ use crate::conf::Scope;
 use crate::engine::calls::connection::HttpClientState;
 use crate::engine::calls::destination::Destination;
 use crate::engine::calls::pool::Calls;
-use crate::engine::commands::Commands;
+use crate::engine::commands::running::Commands;
 use crate::engine::config::by_id::{ByApp, ByServer};
 use crate::engine::config::features::Guards;
 use crate::engine::config::listen_on::ListenOn;

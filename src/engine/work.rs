@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::engine::calls::call::CallError;
-use crate::engine::commands::CommandNews;
 use crate::engine::commands::command::CommandId;
+use crate::engine::commands::running::CommandNews;
 use crate::engine::http::exchange::Exchange;
 use crate::engine::ids::Endpoint;
 use crate::engine::ids::SessionId;

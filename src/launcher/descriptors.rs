@@ -57,10 +57,8 @@ pub struct Table {
 
 impl Table {
     /// Opens what the redirections name, in their order. May wait for as long as a file makes it.
-    pub fn open(redirections: &[Redirection]) -> Result<Self, String> {
+    pub fn open(places: Vec<OwnedFd>, redirections: &[Redirection]) -> Result<Self, String> {
         let explain = |error: io::Error| format!("its descriptors cannot be opened: {error}");
-        let needs_places = redirections.iter().any(|other| other.descriptor >= STANDARD as i32);
-        let places = if needs_places { reserve().map_err(explain)? } else { Vec::new() };
         let mut table = Self { descriptors: [const { None }; NAMED], places };
         let own = [
             open_null().map(OwnedFd::from),
@@ -115,8 +113,8 @@ impl Table {
     }
 }
 
-/// Occupies the descriptors from 3 on, so that files are opened behind them.
-fn reserve() -> io::Result<Vec<OwnedFd>> {
+/// Occupies the descriptors from 3 on, so that whatever else is opened stands behind them.
+pub fn reserve() -> io::Result<Vec<OwnedFd>> {
     let mut places = Vec::new();
     loop {
         let null = OwnedFd::from(open_null()?);

@@ -12,6 +12,9 @@ mod drain;
 mod family;
 mod waiting;
 
+use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use millstream::engine::{CommandEnd, CommandEvent};
@@ -36,6 +39,7 @@ const FILES: u64 = 1024;
 /// Runs a command for the server, to the end of all that it has started.
 pub fn run() -> Result<(), String> {
     descriptors::close_inherited();
+    let places = descriptors::reserve().map_err(|error| error.to_string())?;
     let mut control = Control::begin()?;
     // Without it, it has another name in lists of processes.
     let _ = prctl::set_name(c"mill-launcher");
@@ -47,7 +51,7 @@ pub fn run() -> Result<(), String> {
     let wait = Wait::begin().map_err(|error| format!("signals: {error}"))?;
     let Some(Order::Run(request)) = control.first() else { return Ok(()) };
     let drain = request.signal.is_none().then(Drain::open).flatten();
-    match start(&request, &control) {
+    match start(&request, places, &control) {
         Ok(family) => {
             descriptors::let_output_go();
             control.tell(&CommandEvent::Started { process: family.first().as_raw().cast_unsigned() });
@@ -67,7 +71,7 @@ fn limit_files() {
 }
 
 /// Opens what the command is redirected to, and starts it, in a group of its own.
-fn start(request: &LaunchRequest, control: &Control) -> Result<Family, String> {
+fn start(request: &LaunchRequest, places: Vec<OwnedFd>, control: &Control) -> Result<Family, String> {
     let signal = match request.signal {
         Some(number) => Some(Signal::try_from(number).map_err(|_| format!("there is no signal {number}"))?),
         None => None,
@@ -79,7 +83,7 @@ fn start(request: &LaunchRequest, control: &Control) -> Result<Family, String> {
             return Err("the server has gone".to_owned());
         }
     }
-    let opened = Table::open(&request.redirections);
+    let opened = Table::open(places, &request.redirections);
     let _ = prctl::set_pdeathsig(None);
     let mut table = opened?;
     let first = spawn(request, &mut table)?;
@@ -87,8 +91,6 @@ fn start(request: &LaunchRequest, control: &Control) -> Result<Family, String> {
 }
 
 fn spawn(request: &LaunchRequest, table: &mut Table) -> Result<Pid, String> {
-    use std::os::unix::process::CommandExt;
-
     let (program, arguments) = request.words.split_first().ok_or("there is no program")?;
     let mut command = Command::new(program);
     command.args(arguments).env_clear().process_group(0);
@@ -97,7 +99,21 @@ fn spawn(request: &LaunchRequest, table: &mut Table) -> Result<Pid, String> {
     command.stdin(input.map_or_else(Stdio::null, Stdio::from));
     command.stdout(output.map_or_else(Stdio::null, Stdio::from));
     command.stderr(errors.map_or_else(Stdio::null, Stdio::from));
-    let child = command.spawn().map_err(|error| error.to_string())?;
+    let child = command.spawn().map_err(|error| explain(&error, program, request))?;
     // It is reaped with all other children, not by its handle.
     Ok(Pid::from_raw(child.id().cast_signed()))
+}
+
+/// Why a program cannot be started.
+fn explain(error: &io::Error, program: &str, request: &LaunchRequest) -> String {
+    let path = request.environment.iter().find(|(name, _)| name == "PATH").map_or("", |(_, path)| path);
+    match error.kind() {
+        ErrorKind::NotFound if program.contains('/') => {
+            format!("{program} is not there, or the interpreter that its first line names is not")
+        }
+        ErrorKind::NotFound => format!("there is no program {program} in PATH ({path})"),
+        ErrorKind::InvalidInput => "an argument or a variable of its environment has a NUL".to_owned(),
+        ErrorKind::ArgumentListTooLong => "its words and its environment are too long".to_owned(),
+        _ => format!("{program}: {error}"),
+    }
 }

@@ -14,7 +14,7 @@ use crate::engine::{Action, Engine, Now, SessionId};
 use super::agenda::{Agenda, LastLook, Queue, SHARE, SLOW_SHARE, TURN};
 use super::backlog::{Backlog, descriptors};
 use super::cached_parts::CachedParts;
-use super::commands::Commands;
+use super::commands::list::Commands;
 use super::connecting::connector::Connector;
 use super::listeners::{FIRST_FREE_TOKEN, Listeners};
 use super::read_ahead::ReadAhead;
@@ -126,7 +126,7 @@ impl Server {
         let prepared = listeners.prepare(engine.listeners(), poll.registry())?;
         listeners.adopt(prepared, engine.listeners());
         let mut signals =
-            Signals::new([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGXFSZ, SIGCHLD])?;
+            Signals::new([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD, SIGXFSZ])?;
         poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
         let workers = Workers::new(poll.registry(), WORKERS)?;
         Ok(Self {

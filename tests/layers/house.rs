@@ -206,7 +206,7 @@ fn collect(folder: &FilePath, src: &FilePath, files: &mut Vec<(String, String)>)
 }
 
 /// The folders of the program.
-const PROGRAM_FOLDERS: [&str; 2] = ["ctl/", "logging/"];
+const PROGRAM_FOLDERS: [&str; 3] = ["ctl/", "launcher/", "logging/"];
 
 /// The program's files lie beside lib.rs or in a folder of its own, the library's in all other folders.
 fn module_of(file: &str) -> Path {

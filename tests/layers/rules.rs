@@ -32,7 +32,7 @@ pub const LAYERS: &[Layer] = &[
         imports: &["engine", "media", "http", "auth", "conf"],
         never: &["sockets", "clocks", "randomness", "threads", "each other"],
     },
-    Layer { name: "net", imports: &["engine", "syslog"], never: &["threads", "HTTP heads"] },
+    Layer { name: "net", imports: &["engine", "auth", "syslog"], never: &["threads", "HTTP heads"] },
     Layer {
         name: "main",
         imports: &["net", "modules", "engine", "http", "conf", "syslog"],

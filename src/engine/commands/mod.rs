@@ -6,12 +6,13 @@
 //! net.
 
 pub(in crate::engine) mod command;
+pub(in crate::engine) mod running;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::engine::Engine;
 use crate::engine::commands::command::{Command, CommandEnd, CommandEnds, CommandEvent, CommandId};
+use crate::engine::commands::running::{CommandNews, Run};
 use crate::engine::ctx::Ctx;
 use crate::engine::now::Now;
 use crate::engine::work::Action;
@@ -20,33 +21,6 @@ use crate::engine::work::Action;
 const END_TIME: Duration = Duration::from_secs(5);
 /// The same when the server stops.
 const STOP_TIME: Duration = Duration::from_secs(3);
-
-/// The commands that have not ended.
-#[derive(Debug, Default)]
-pub(super) struct Commands {
-    last_id: u64,
-    /// Those that net has not taken yet.
-    waiting: BTreeMap<CommandId, Command>,
-    /// All of them, those that wait included.
-    running: BTreeMap<CommandId, Run>,
-}
-
-/// A command that has not ended, as the engine knows it.
-#[derive(Debug, Clone, Copy)]
-struct Run {
-    module: &'static str,
-    token: u64,
-    ends: CommandEnds,
-    is_told_to_end: bool,
-}
-
-/// An event of a command, on its way to a module.
-#[derive(Debug)]
-pub(super) struct CommandNews {
-    pub module: &'static str,
-    pub token: u64,
-    pub event: CommandEvent,
-}
 
 impl Ctx {
     /// Has a command run. Its module hears of it in [`on_command`](crate::engine::Module::on_command), and exactly once
@@ -118,8 +92,9 @@ impl Engine {
     /// A command has ended, or could not be started.
     pub fn command_ended(&mut self, id: CommandId, end: CommandEnd, now: Now) {
         self.cx.now = now;
-        let told = self.cx.commands.running.get(&id).is_some_and(|run| run.is_told_to_end);
-        self.cx.totals.commands_failed += u64::from(!told && end != CommandEnd::Exit(0));
+        let is_told = |run: &Run| run.is_told_to_end || end == CommandEnd::Exit(0);
+        let has_failed = self.cx.commands.running.get(&id).is_some_and(|run| !is_told(run));
+        self.cx.totals.commands_failed += u64::from(has_failed);
         self.end_of_command(id, end);
     }
 

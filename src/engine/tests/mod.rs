@@ -8,6 +8,7 @@ mod bounds;
 mod budgets;
 mod callbacks;
 mod calls;
+mod commands;
 mod connections;
 mod dismissal;
 mod fan_out;

@@ -8,82 +8,25 @@
 pub mod family;
 pub mod launching;
 mod lines;
+pub(in crate::net) mod list;
 mod output;
 pub mod protocol;
 mod running;
 mod shown;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use mio::Token;
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
 
+use self::list::{command_of, tokens};
 use self::output::Step;
-use self::running::{Running, Tokens};
+use self::running::Running;
 use super::agenda::SHARE;
 use super::server::Server;
 use crate::engine::{CommandEnd, CommandEnds, CommandEvent, CommandId, Now};
-
-/// Tokens from here on are those of commands: two for each, by its id.
-pub(super) const FIRST_COMMAND: usize = usize::MAX / 2;
-/// Tokens from here on have other meanings.
-const LAST_COMMAND: usize = usize::MAX - 16;
-
-/// All commands that have not ended.
-#[derive(Default)]
-pub(super) struct Commands {
-    /// The argument by which the server's own binary knows that it is a launcher.
-    mode: Option<&'static str>,
-    /// Those that are to be started.
-    starting: VecDeque<CommandId>,
-    running: BTreeMap<CommandId, Running>,
-    /// The launchers that have not been reaped.
-    launchers: HashMap<Pid, CommandId>,
-    /// Those whose output can be read, each once.
-    readable: VecDeque<CommandId>,
-    /// Those whose output is read again at a time, each once.
-    paused: Vec<(CommandId, Instant)>,
-}
-
-impl Commands {
-    /// Whether there is something to do, whatever sockets and timers say.
-    pub fn has_work(&self) -> bool {
-        !self.starting.is_empty() || !self.readable.is_empty()
-    }
-
-    /// When something is to be done next.
-    pub fn next_deadline(&self) -> Option<Instant> {
-        let kills = self.running.values().filter_map(|running| running.kill_at);
-        self.paused.iter().map(|(_, at)| *at).chain(kills).min()
-    }
-
-    /// The number of commands for which a stop waits: managed ones, and all that have not been started.
-    pub fn awaited(&self) -> usize {
-        let is_managed =
-            |running: &&Running| matches!(running.ends, CommandEnds::WithServer { .. }) && !running.has_ended;
-        self.starting.len() + self.running.values().filter(is_managed).count()
-    }
-
-    /// Whether a token is that of the output of a command.
-    pub fn is_output(token: Token) -> bool {
-        command_of(token).is_some_and(|(_, is_output)| is_output)
-    }
-}
-
-/// The command of a token, and whether it is its output.
-fn command_of(token: Token) -> Option<(CommandId, bool)> {
-    let place = token.0.checked_sub(FIRST_COMMAND).filter(|_| token.0 < LAST_COMMAND)?;
-    Some((CommandId((place / 2) as u64), place % 2 == 1))
-}
-
-fn tokens(id: CommandId) -> Tokens {
-    let place = FIRST_COMMAND + 2 * id.0 as usize;
-    Tokens { control: Token(place), output: Token(place + 1) }
-}
 
 impl Server {
     /// Has the server start launchers: its own binary with this argument. Without it, no command is started.
@@ -223,30 +166,6 @@ impl Server {
                 self.commands.running.remove(&id);
             }
             Step::Closed => {}
-        }
-    }
-}
-
-impl Commands {
-    /// Reads the output of a command in its turn.
-    fn read_later(&mut self, id: CommandId) {
-        let waits = self.readable.contains(&id) || self.paused.iter().any(|(paused, _)| *paused == id);
-        if !waits && self.running.get(&id).is_some_and(Running::has_output) {
-            self.readable.push_back(id);
-        }
-    }
-
-    /// Goes on with what has waited for long enough.
-    fn wake(&mut self, now: Instant) {
-        let readable = &mut self.readable;
-        self.paused.retain(|(id, at)| {
-            let waits = *at > now;
-            readable.extend((!waits).then_some(*id));
-            waits
-        });
-        for running in self.running.values_mut().filter(|running| running.kill_at.is_some_and(|at| at <= now))
-        {
-            running.kill_launcher();
         }
     }
 }

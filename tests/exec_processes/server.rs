@@ -1,0 +1,189 @@
+//! The server with commands that behave badly, and the ends of both.
+
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::processes::{children, command_line, descendants, find_below, is_alive, wait_gone};
+use crate::common::http::Connection;
+use crate::common::player::Client;
+use crate::common::{Folder, SOON, Server, until, wait};
+
+/// A server that runs this script as long as it runs itself.
+fn running(script: &str) -> Server {
+    let folder = Folder::new();
+    let path = folder
+        .write("script", format!("#!/bin/sh\n{}\n", script.replace("FOLDER", folder.to_str().unwrap())));
+    make_executable(&path);
+    Server::start_in(
+        folder,
+        "pid off;
+         rtmp { respawn_timeout 1s; exec_static FOLDER/script; server { listen 127.0.0.1:0; application live { live on; } } }
+         http { server { listen 127.0.0.1:0; location / { root FOLDER; } } }",
+    )
+}
+
+fn make_executable(path: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Waits for a process below a server.
+fn below(server: &Server, text: &str) -> u32 {
+    until(&format!("{text} runs"), SOON, || find_below(server.pid(), text))
+}
+
+fn signal(process: u32, signal: Signal) {
+    kill(Pid::from_raw(process.cast_signed()), signal).unwrap();
+}
+
+#[test]
+fn all_of_a_managed_command_ends_with_the_server_however_it_ends() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGKILL] {
+        let mut server = running("sleep 1001 & sleep 1002 & setsid sleep 1003 & wait");
+        let all: Vec<_> = ["sleep 1001", "sleep 1002", "sleep 1003"].map(|text| below(&server, text)).into();
+        let launcher = children(server.pid())[0];
+        server.signal(signal);
+        server.wait_exit(SOON);
+        all.into_iter().chain([launcher]).for_each(wait_gone);
+    }
+}
+
+#[test]
+fn a_stop_waits_three_seconds_for_a_command_that_does_not_end_and_not_at_all_if_it_is_told_twice() {
+    let mut server = running("trap '' TERM; while :; do sleep 1004; done");
+    let command = below(&server, "sleep 1004");
+    let begun = Instant::now();
+    server.stop();
+    let took = begun.elapsed();
+    assert!(took >= Duration::from_secs(3), "{took:?}");
+    wait_gone(command);
+    let mut server = running("trap '' TERM; while :; do sleep 1005; done");
+    let command = below(&server, "sleep 1005");
+    let begun = Instant::now();
+    server.signal(Signal::SIGTERM);
+    server.wait_log("stopping");
+    server.signal(Signal::SIGTERM);
+    assert!(server.wait_exit(SOON).success());
+    assert!(begun.elapsed() < took);
+    wait_gone(command);
+}
+
+#[test]
+fn the_command_of_a_launcher_that_is_killed_is_killed_and_started_again() {
+    let mut server = running("sleep 1006 & wait");
+    let command = below(&server, "sleep 1006");
+    signal(children(server.pid())[0], Signal::SIGKILL);
+    wait_gone(command);
+    let again = until("it is started again", SOON, || {
+        find_below(server.pid(), "sleep 1006").filter(|found| *found != command)
+    });
+    assert!(is_alive(again));
+    // Its orphans are reaped as well.
+    wait("only the new launcher is there", || children(server.pid()).len() == 1);
+    server.stop();
+    wait_gone(again);
+}
+
+#[test]
+fn the_output_of_a_command_is_in_the_log_without_secrets_and_a_flood_of_it_is_cut() {
+    let mut server = running(
+        "echo to rtmp://a.example/live2/secret-key?token=secret-word; printf 'frame=1\\rframe=2\\n' >&2
+         printf 'evil\\033[31m\\342\\200\\256turned\\n'; sleep 2; exec yes flood",
+    );
+    server.wait_log("to rtmp://a.example/live2/***?token=***");
+    server.wait_log(": frame=2");
+    server.wait_log("evil\u{fffd}turned");
+    server.wait_log("more lines within a second like: ");
+    assert_eq!(server.lines("secret"), [""; 0]);
+    // It floods for seconds more, and the server serves.
+    for _ in 0..20 {
+        let begun = Instant::now();
+        assert_eq!(Connection::open(server.http()).get("/none").status, 404);
+        assert!(begun.elapsed() < Duration::from_secs(5));
+    }
+    assert!(server.lines(": flood").len() < 200);
+    server.stop();
+}
+
+#[test]
+fn a_command_that_closes_its_output_runs_on() {
+    let mut server = running("exec >&- 2>&-; exec sleep 1007");
+    let command = below(&server, "sleep 1007");
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(is_alive(command));
+    let before = server.ticks();
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(server.ticks() - before < 10, "nothing is read again and again");
+    server.stop();
+    wait_gone(command);
+}
+
+#[test]
+fn commands_that_end_leave_no_zombie_and_no_descriptor() {
+    let mut server = Server::live("exec_publish sh -c 'true & setsid true'; exec_publish /no/such/program;");
+    let mut client = Client::publish(server.rtmp(), "first");
+    client.send_all(&crate::common::media::video_only(0, 40));
+    drop(client);
+    wait("no process is left", || children(server.pid()).is_empty());
+    let before = server.descriptors();
+    for number in 0..30 {
+        drop(Client::publish(server.rtmp(), &format!("cam{number}")));
+    }
+    wait("all have been run", || server.log().matches("/no/such/program is not there").count() >= 20);
+    wait("no process is left", || children(server.pid()).is_empty());
+    wait("no descriptor is left", || server.descriptors() <= before);
+    server.stop();
+}
+
+#[test]
+fn an_independent_command_survives_the_end_of_the_server() {
+    for signal_of_end in [Signal::SIGTERM, Signal::SIGKILL] {
+        let folder = Folder::new();
+        let script =
+            "while [ ! -e FOLDER/go ]; do sleep 0.02; done; head -c 200000 /dev/zero; echo done >FOLDER/done"
+                .replace("FOLDER", folder.to_str().unwrap());
+        make_executable(&folder.write("script", format!("#!/bin/sh\n{script}\n")));
+        let mut server = Server::start_in(
+            folder,
+            "pid off;
+             rtmp { server { listen 127.0.0.1:0; application live { live on; exec_publish FOLDER/script; } } }",
+        );
+        let _client = Client::publish(server.rtmp(), "cam");
+        let command = below(&server, "script");
+        server.signal(signal_of_end);
+        server.wait_exit(SOON);
+        assert!(is_alive(command));
+        fs::write(server.folder.join("go"), "").unwrap();
+        wait("it has written what nobody reads", || server.folder.join("done").exists());
+        wait_gone(command);
+    }
+}
+
+#[test]
+fn a_command_that_waits_for_a_fifo_ends_with_the_server() {
+    let folder = Folder::new();
+    assert!(Command::new("mkfifo").arg(folder.join("fifo")).status().unwrap().success());
+    let mut server = Server::start_in(
+        folder,
+        "pid off;
+         rtmp { exec_static sleep 1008 >FOLDER/fifo; server { listen 127.0.0.1:0; application live { live on; } } }",
+    );
+    let launcher = until("a launcher", SOON, || children(server.pid()).first().copied());
+    wait("it waits", || command_line(launcher).contains("launch"));
+    server.signal(Signal::SIGKILL);
+    server.wait_exit(SOON);
+    wait_gone(launcher);
+}
+
+#[test]
+fn what_the_server_itself_leaves_open_is_not_seen_by_a_command() {
+    let mut server = running("ls -l /proc/self/fd | grep -c socket; exec sleep 1009");
+    below(&server, "sleep 1009");
+    server.wait_log("script: 0");
+    assert!(descendants(server.pid()).len() >= 2);
+    server.stop();
+}
