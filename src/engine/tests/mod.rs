@@ -11,6 +11,7 @@ mod calls;
 mod commands;
 mod connections;
 mod dismissal;
+mod exec;
 mod fan_out;
 mod gates;
 mod guessing;
@@ -91,6 +92,8 @@ struct World {
     now: Now,
     /// The jobs of a turn are done in it.
     has_fast_disk: bool,
+    /// What net has been told about commands.
+    orders: Vec<Action>,
 }
 
 impl World {
@@ -104,7 +107,7 @@ impl World {
         conf::check(&mut tree, &table).unwrap();
         let now = Now { instant: Instant::now(), wall: SystemTime::UNIX_EPOCH };
         let engine = Engine::new(&Scope::root(&tree, &table), modules, 7, now).unwrap();
-        Self { engine, now, has_fast_disk: true }
+        Self { engine, now, has_fast_disk: true, orders: Vec::new() }
     }
 
     fn standard() -> Self {
@@ -176,7 +179,10 @@ impl World {
             self.engine.step(self.now);
         }
         self.check_budgets();
-        std::iter::from_fn(|| self.engine.next_action()).collect()
+        let actions: Vec<_> = std::iter::from_fn(|| self.engine.next_action()).collect();
+        let is_order = |action: &&Action| matches!(action, Action::Spawn(_) | Action::EndCommand(..));
+        self.orders.extend(actions.iter().filter(is_order));
+        actions
     }
 
     /// Does the jobs that have been added; their results wait for the next step.
