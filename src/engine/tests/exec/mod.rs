@@ -37,6 +37,8 @@ impl Machine {
     /// Does what net does for commands.
     fn turn(&mut self) {
         self.world.end_turn();
+        // Clients read, or they would be closed.
+        self.world.engine.cx.sessions.ids().into_iter().for_each(|id| drop(self.world.take(id, usize::MAX)));
         for order in std::mem::take(&mut self.world.orders) {
             match order {
                 Action::Spawn(id) => {
