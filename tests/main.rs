@@ -68,6 +68,7 @@ mod reload;
 mod reload_load;
 mod reload_outputs;
 mod rollover;
+mod rtmp_access_log;
 mod rtmp_dialects;
 mod secrets;
 mod secure_link;

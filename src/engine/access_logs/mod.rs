@@ -53,7 +53,10 @@ impl Logs {
         let mut all = Vec::new();
         for node in scope.all("access_log") {
             let Some(LogPath { path, format }) = node.custom() else { return Ok(Vec::new()) };
-            let known = formats.get(&format);
+            let known = formats.get(&format).or_else(|| {
+                // nginx does not mind capital letters here.
+                formats.iter().find(|(name, _)| name.eq_ignore_ascii_case(&format)).map(|(_, known)| known)
+            });
             let unknown = || conf::Error::at(node, format!("no log_format \"{format}\""));
             let known = known.ok_or_else(|| unknown().for_lack_of("log_format", scope))?;
             all.push(AccessLog { log: self.id(&path, node), format: known.clone() });

@@ -33,6 +33,7 @@ mod proxy;
 mod publish;
 mod recording;
 mod reload;
+mod rtmp_access_log;
 mod same_names;
 mod sessions;
 mod shared_answers;

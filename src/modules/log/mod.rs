@@ -151,6 +151,10 @@ impl Module for Log {
             return self.logs.flush(&mut cx.jobs, cx.now.instant);
         }
         let Some(id) = self.sessions.expired(token) else { return };
+        // A reload may have taken the directive away.
+        if self.interval(cx, id).is_none() {
+            return;
+        }
         if let Some(active) = self.sessions.get_mut(id) {
             let (active, told) = (std::mem::take(active), traffic(cx, id));
             self.write(cx, id, &active);
@@ -172,12 +176,15 @@ impl Log {
         }
     }
 
+    /// The time between two lines of a session that is connected.
+    fn interval(&self, cx: &Ctx, id: SessionId) -> Option<Duration> {
+        let settings = cx.app_of(id).and_then(|app| self.settings(app))?;
+        Some(settings.interval).filter(|time| !time.is_zero())
+    }
+
     /// Sets the timer for the next line of a session that is connected, if it should have one.
     fn follow(&mut self, cx: &mut Ctx, id: SessionId) {
-        let settings = cx.app_of(id).and_then(|app| self.settings(app));
-        let Some(interval) = settings.map(|settings| settings.interval).filter(|time| !time.is_zero()) else {
-            return;
-        };
+        let Some(interval) = self.interval(cx, id) else { return };
         if self.sessions.get_mut(id).is_some_and(|active| active.timer.is_none()) {
             let token = self.sessions.next_token(id);
             let timer = cx.set_module_timer(NAME, cx.now.instant + interval, token);
