@@ -195,7 +195,7 @@ const STRANGE: &[(&str, &[&str])] = &[
         &["c.conf:2: warning: \"record\" without \"live on\": nothing can be published here, so nothing is recorded"],
     ),
     (
-        "events { } rtmp { server { listen 127.0.0.1:0; application a { live on;\nrecord all; } } }",
+        "events { } rtmp { access_log off; server { listen 127.0.0.1:0; application a { live on;\nrecord all; } } }",
         &["c.conf:2: differs from nginx: a recording does not take the place of an older one: NAME.flv is followed by \
            NAME.1.flv; record_unique, or a date in record_suffix, makes names that differ"],
     ),
@@ -232,13 +232,13 @@ const STRANGE: &[(&str, &[&str])] = &[
         &[],
     ),
     (
-        "events { } rtmp { server { listen 127.0.0.1:0; application a { live on; hls on; hls_path FOLDER/hls; } } }
+        "events { } rtmp { access_log off; server { listen 127.0.0.1:0; application a { live on; hls on; hls_path FOLDER/hls; } } }
          http { server { listen 127.0.0.1:0; root FOLDER;\nlocation /hls { } } }",
         &["c.conf:3: differs from nginx: playlists and segments are sent with \"Access-Control-Allow-Origin: *\", so that \
            pages of other hosts can play them; an add_header of that name takes its place"],
     ),
     (
-        "events { } rtmp { server { listen 127.0.0.1:0; application a { live on; hls on; hls_path FOLDER/hls; }
+        "events { } rtmp { access_log off; server { listen 127.0.0.1:0; application a { live on; hls on; hls_path FOLDER/hls; }
          application b { live on; hls on;\nhls_path FOLDER/hls/; hls_variant _low BANDWIDTH=1; } } }
          http { server { listen 127.0.0.1:0; root FOLDER; add_header Access-Control-Allow-Origin *; } }",
         &[

@@ -141,7 +141,7 @@ fn a_test_of_a_file_for_nginx_says_that_no_log_is_written_where_none_is_asked_fo
         );
         stderr(&run(millstream().args(["-t", "-c"]).arg(folder.write("c.conf", text))))
     };
-    let finding = "differs from nginx: no access log is written";
+    let finding = "differs from nginx: no access log of RTMP is written";
     assert!(said("events { }", "").contains(finding), "{}", said("events { }", ""));
     for (events, log) in
         [("", ""), ("events { }", "access_log off;"), ("events { }", "access_log /dev/null;")]

@@ -55,7 +55,8 @@ impl Logs {
             let Some(LogPath { path, format }) = node.custom() else { return Ok(Vec::new()) };
             let known = formats.get(&format).or_else(|| {
                 // nginx does not mind capital letters here.
-                formats.iter().find(|(name, _)| name.eq_ignore_ascii_case(&format)).map(|(_, known)| known)
+                let alike = formats.iter().filter(|(name, _)| name.eq_ignore_ascii_case(&format));
+                alike.min_by_key(|(name, _)| *name).map(|(_, known)| known)
             });
             let unknown = || conf::Error::at(node, format!("no log_format \"{format}\""));
             let known = known.ok_or_else(|| unknown().for_lack_of("log_format", scope))?;

@@ -16,15 +16,12 @@ pub fn formats<'t>(config: &Config<'t>) -> Vec<&'t Node> {
     found
 }
 
-/// Says where nginx-rtmp writes a log and nothing does here: where no log is asked for.
+/// Says, once, that nginx-rtmp writes a log where none is asked for, and nothing is written here.
 pub fn check(config: &Config<'_>, probe: &mut Probe) {
     let silent = config.applications.iter().find(|app| app.scope.all("access_log").is_empty());
     if let Some(app) = silent {
-        let message = format!(
-            "no access log is written of the application \"{}\": nginx-rtmp writes one unless \"access_log off;\" says \
-             otherwise, here \"access_log PATH;\" asks for it",
-            app.name
-        );
+        let message = "no access log of RTMP is written, since none is asked for: write \"access_log PATH;\", or \
+                       \"access_log off;\", which stops nginx-rtmp too";
         probe.tell(app.scope.node(), FindingKind::Differs, message);
     }
 }
