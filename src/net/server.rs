@@ -15,6 +15,7 @@ use super::agenda::{Agenda, LastLook, Queue, SHARE, SLOW_SHARE, TURN};
 use super::backlog::{Backlog, descriptors};
 use super::cached_parts::CachedParts;
 use super::commands::list::Commands;
+use super::commands::tokens::is_output;
 use super::connecting::connector::Connector;
 use super::listeners::{FIRST_FREE_TOKEN, Listeners};
 use super::read_ahead::ReadAhead;
@@ -326,10 +327,8 @@ impl Server {
         match self.phase {
             Phase::Serving | Phase::Draining => false,
             Phase::Stopping { since, .. } if self.engine.has_writes() => self.gives_up_files(since, now),
-            Phase::Stopping { commands_until, .. }
-                if self.awaits_commands() && now.instant < commands_until =>
-            {
-                false
+            Phase::Stopping { commands_until, .. } if self.awaits_commands() => {
+                self.gives_up_commands(commands_until, now)
             }
             Phase::Stopping { until, .. } => self.engine.has_ended() || self.gives_up_sending(until, now),
         }
@@ -341,6 +340,15 @@ impl Server {
         let calls = self.engine.calls_under_way();
         if is_over && calls > 0 {
             log::warn!("stopped with {calls} calls to backends that have got no answer");
+        }
+        is_over
+    }
+
+    /// Whether a stopping server no longer waits for commands, which are killed by now.
+    fn gives_up_commands(&self, until: Instant, now: Now) -> bool {
+        let is_over = now.instant >= until;
+        if is_over {
+            log::warn!("stopped while {} commands have not ended", self.commands.awaited());
         }
         is_over
     }
@@ -391,7 +399,7 @@ impl Server {
     fn handle_event(&mut self, event: &Event, now: Now) {
         let session = |index: usize| Some(self.sockets.get(index)?.as_ref()?.id);
         let id = event.token().0.checked_sub(FIRST_SESSION).and_then(session);
-        let can_wait = event.token() == WORKERS || Commands::is_output(event.token());
+        let can_wait = event.token() == WORKERS || is_output(event.token());
         if !can_wait && !id.is_some_and(|id| self.engine.may_delay_input(id)) {
             self.last_urgent = now.instant;
         }

@@ -208,7 +208,8 @@ fn a_shorter_time_counts_and_the_signal_comes_once() {
     }
     assert_eq!(launcher.told(), r#"{"Ended":{"Signal":9}}"#);
     assert!(begun.elapsed() < SOON);
-    assert_eq!(launcher.written(), "1\n");
+    let written = launcher.written();
+    assert!(written.contains("1\n") && !written.contains('2'), "{written}");
 }
 
 #[test]

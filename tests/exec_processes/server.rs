@@ -187,3 +187,55 @@ fn what_the_server_itself_leaves_open_is_not_seen_by_a_command() {
     assert!(descendants(server.pid()).len() >= 2);
     server.stop();
 }
+
+#[test]
+fn a_server_without_descriptors_starts_no_command_and_serves() {
+    let mut server = Server::with_descriptors(
+        64,
+        &format!(
+            "rtmp {{ server {{ listen 127.0.0.1:0; application live {{ live on; {} }} }} }}",
+            "exec_publish sleep 1010;".repeat(20)
+        ),
+    );
+    let client = Client::publish(server.rtmp(), "cam");
+    server.wait_lines("no descriptor is left for it", 1);
+    let launched = children(server.pid());
+    assert!((1..20).contains(&launched.len()), "{launched:?}");
+    server.expect_lines("no descriptor is left for it", 20 - launched.len());
+    for command in descendants(server.pid()).into_iter().filter(|found| !launched.contains(found)) {
+        signal(command, Signal::SIGTERM);
+    }
+    wait("all have ended", || children(server.pid()).is_empty());
+    drop(client);
+    let _client = Client::publish(server.rtmp(), "another");
+    wait("commands run again", || descendants(server.pid()).len() == 2 * launched.len());
+    for command in descendants(server.pid()) {
+        signal(command, Signal::SIGTERM);
+    }
+    server.stop();
+}
+
+#[test]
+fn a_server_that_has_changed_its_user_runs_commands_as_that_user() {
+    if !nix::unistd::geteuid().is_root() {
+        return crate::common::not_tested("only root changes its user");
+    }
+    let folder = Folder::new();
+    let script = folder.write("script", "#!/bin/sh\nid -un\nwhile sleep 0.05; do echo on; done\n");
+    make_executable(&script);
+    let mut server = Server::start_in(
+        folder,
+        "pid off; user nobody;
+         rtmp { server { listen 127.0.0.1:0; application live { live on; exec_publish FOLDER/script; } } }",
+    );
+    let _client = Client::publish(server.rtmp(), "cam");
+    server.wait_log(": nobody");
+    let command = below(&server, "script");
+    let launcher = children(server.pid())[0];
+    server.signal(Signal::SIGKILL);
+    server.wait_exit(SOON);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(is_alive(command), "its output is still read by its launcher");
+    signal(command, Signal::SIGTERM);
+    wait_gone(launcher);
+}

@@ -62,3 +62,18 @@ fn write_at_once(mut channel: &UnixStream, bytes: &[u8]) -> io::Result<()> {
     let count = channel.write(bytes)?;
     if count < bytes.len() { Err(ErrorKind::OutOfMemory.into()) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_with_too_many_words_is_not_started() {
+        let words = vec!["a".repeat(1024); MAX_ORDER / 1024];
+        let request =
+            LaunchRequest { words, environment: Vec::new(), redirections: Vec::new(), signal: None };
+        let launched = launch("launch", request, |_, _| panic!("nothing is opened"));
+        let why = launched.err().unwrap();
+        assert_eq!(why, "its words and its environment have more than 128 KiB");
+    }
+}

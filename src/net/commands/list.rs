@@ -3,16 +3,10 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Instant;
 
-use mio::Token;
 use nix::unistd::Pid;
 
-use super::running::{Running, Tokens};
+use super::running::Running;
 use crate::engine::{CommandEnds, CommandId};
-
-/// Tokens from here on are those of commands: two for each, by its id.
-const FIRST_COMMAND: usize = usize::MAX / 2;
-/// Tokens from here on have other meanings.
-const LAST_COMMAND: usize = usize::MAX - 16;
 
 /// All commands that have not ended.
 #[derive(Default)]
@@ -49,11 +43,6 @@ impl Commands {
         self.starting.len() + self.running.values().filter(is_managed).count()
     }
 
-    /// Whether a token is that of the output of a command.
-    pub fn is_output(token: Token) -> bool {
-        command_of(token).is_some_and(|(_, is_output)| is_output)
-    }
-
     /// Reads the output of a command in its turn.
     pub fn read_later(&mut self, id: CommandId) {
         let waits = self.readable.contains(&id) || self.paused.iter().any(|(paused, _)| *paused == id);
@@ -75,16 +64,4 @@ impl Commands {
             running.kill_launcher();
         }
     }
-}
-
-/// The command of a token, and whether it is its output.
-pub fn command_of(token: Token) -> Option<(CommandId, bool)> {
-    let place = token.0.checked_sub(FIRST_COMMAND).filter(|_| token.0 < LAST_COMMAND)?;
-    Some((CommandId((place / 2) as u64), place % 2 == 1))
-}
-
-/// The tokens of a command.
-pub fn tokens(id: CommandId) -> Tokens {
-    let place = FIRST_COMMAND + 2 * id.0 as usize;
-    Tokens { control: Token(place), output: Token(place + 1) }
 }

@@ -13,6 +13,7 @@ mod output;
 pub mod protocol;
 mod running;
 mod shown;
+pub(in crate::net) mod tokens;
 
 use std::time::{Duration, Instant};
 
@@ -21,9 +22,9 @@ use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 
-use self::list::{command_of, tokens};
 use self::output::Step;
 use self::running::Running;
+use self::tokens::command_of;
 use super::agenda::SHARE;
 use super::server::Server;
 use crate::engine::{CommandEnd, CommandEnds, CommandEvent, CommandId, Now};
@@ -103,7 +104,8 @@ impl Server {
             None => Err("this server has no launcher".to_owned()),
             Some(mode) => {
                 adopt_orphans();
-                Running::start((id, command), mode, (self.poll.registry(), tokens(id)), now.instant)
+                let places = (self.poll.registry(), self.engine.descriptors());
+                Running::start((id, command), mode, places, now.instant)
             }
         };
         match started {

@@ -11,13 +11,15 @@ use super::lines::Lines;
 use super::shown::Secrets;
 
 /// The most bytes that are read of a command in a second; beyond them its pipe fills, and the command waits.
-const RATE: u64 = 1 << 20;
-/// The most bytes that may come at once.
-const BURST: u64 = RATE / 4;
+const RATE: u64 = 256 * 1024;
+/// The most bytes that may come at once: programs have much to say when they begin.
+const BURST: u64 = 1024 * 1024;
+/// The most bytes of a read: each of them may end a line.
+const MOST: usize = 8 * 1024;
 /// The time after which a command whose bytes are used up is read again.
 const PAUSE: Duration = Duration::from_millis(100);
-/// The most reads for what is left when a command has ended: more than a pipe keeps.
-const LAST_READS: usize = 32;
+/// The most reads for what is left when a command has ended: as much as a pipe keeps.
+const LAST_READS: usize = 8;
 
 /// A step of reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,8 +53,8 @@ pub struct Voice {
 }
 
 impl Voice {
-    pub fn new(label: Rc<str>, words: &[String], serial: u32) -> Self {
-        Self { label, secrets: Secrets::of(words), serial }
+    pub fn new(label: Rc<str>, secrets: Secrets, serial: u32) -> Self {
+        Self { label, secrets, serial }
     }
 
     fn log(&self, line: &str) {
@@ -98,8 +100,7 @@ impl Output {
         if self.allowance == 0 {
             return Step::Paused(now + PAUSE);
         }
-        let most = scratch.len().min(self.allowance as usize);
-        let (step, count) = self.read(scratch.get_mut(..most).unwrap_or_default());
+        let (step, count) = self.read(scratch, self.allowance as usize);
         self.allowance -= (count as u64).min(self.allowance);
         step
     }
@@ -107,14 +108,16 @@ impl Output {
     /// Reads what is left in the pipe when the command has ended, and logs a last line that has no end.
     pub fn finish(&mut self, scratch: &mut [u8]) {
         for _ in 0..LAST_READS {
-            if self.read(scratch).0 != Step::More {
+            if self.read(scratch, MOST).0 != Step::More {
                 break;
             }
         }
         self.lines.finish(|line| self.voice.log(line));
     }
 
-    fn read(&mut self, scratch: &mut [u8]) -> (Step, usize) {
+    fn read(&mut self, scratch: &mut [u8], most: usize) -> (Step, usize) {
+        let most = scratch.len().min(most).min(MOST);
+        let scratch = scratch.get_mut(..most).unwrap_or_default();
         match self.pipe.read(scratch) {
             Ok(0) => (Step::Closed, 0),
             Ok(count) => {

@@ -1,13 +1,13 @@
 //! A command as net knows it: its launcher, its control channel and its output.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
-use mio::{Interest, Registry, Token};
+use mio::{Interest, Registry};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
@@ -15,7 +15,9 @@ use super::family::{children, is_of_group};
 use super::launching::{Launched, launch};
 use super::output::{Output, Step, Voice};
 use super::protocol::{Incoming, LaunchRequest, Order};
-use crate::engine::{Command, CommandEnds, CommandEvent, CommandId};
+use super::shown::Secrets;
+use super::tokens::Tokens;
+use crate::engine::{Command, CommandEnds, CommandEvent, CommandId, Descriptors};
 
 /// The time beyond that of a command after which its launcher is killed, if the command has not even started: it waits
 /// for a file that cannot be opened, such as a FIFO that nobody reads.
@@ -39,30 +41,27 @@ pub struct Running {
     pub has_ended: bool,
 }
 
-/// The tokens of a command: of its control channel and its output.
-#[derive(Debug, Clone, Copy)]
-pub struct Tokens {
-    pub control: Token,
-    pub output: Token,
-}
-
 impl Running {
     /// Starts the launcher of a command, and has the poll tell of its channel and its output.
     pub fn start(
         (id, command): (CommandId, Command),
         mode: &str,
-        (registry, tokens): (&Registry, Tokens),
+        (registry, descriptors): (&Registry, Descriptors),
         now: Instant,
     ) -> Result<Self, String> {
         let Command { label, words, environment, redirections, ends, .. } = command;
         let label: Rc<str> = label.into();
-        let voice = Voice::new(Rc::clone(&label), &words, id.0 as u32);
+        let voice = Voice::new(Rc::clone(&label), Secrets::of(&words, &environment), id.0 as u32);
         let signal = match ends {
             CommandEnds::WithServer { signal } => Some(signal),
             CommandEnds::ByItself => None,
         };
         let request = LaunchRequest { words, environment, redirections, signal };
-        let register = |fd: i32, token| registry.register(&mut SourceFd(&fd), token, Interest::READABLE);
+        let tokens = Tokens::of(id);
+        let register = |fd: i32, token| match descriptors.may_connect(fd) {
+            true => registry.register(&mut SourceFd(&fd), token, Interest::READABLE),
+            false => Err(io::Error::other("no descriptor is left for it")),
+        };
         let Launched { process: launcher, control, output } = launch(mode, request, |control, output| {
             register(control.as_raw_fd(), tokens.control)?;
             register(output.as_raw_fd(), tokens.output)

@@ -12,24 +12,36 @@ use crate::auth::mask;
 const MASK: &str = "***";
 /// The least bytes of a part of a URL that is masked wherever it stands. A shorter one would be found in other words.
 const MIN_SECRET: usize = 6;
+/// What the name of a variable has inside whose value is a secret, in capital letters.
+const SECRET_NAMES: &[&str] = &["KEY", "TOKEN", "SECRET", "PASS", "CREDENTIAL"];
+/// What the name of a variable ends with whose value is a list of arguments, as in a query.
+const ARGUMENTS: &str = "_ARGS";
 /// What no URL has inside, as programs write URLs into their lines; `|` is between the outputs of ffmpeg's tee.
 const ENDS_OF_URL: &[char] = &['\'', '"', '`', '<', '>', '|', '\\', '^', '{', '}'];
 
-/// The secrets that a command has among its words: passwords, values of queries, and names of streams at other
-/// servers, which are mostly keys.
+/// The secrets that a command has among its words and in its environment: passwords, values of queries, and names of
+/// streams at other servers, which are mostly keys.
 #[derive(Default)]
 pub struct Secrets(Vec<String>);
 
 impl Secrets {
     /// Finds the secrets of a command.
-    pub fn of(words: &[String]) -> Self {
-        let mut found = Vec::new();
-        for word in words {
-            masked_urls(word, &mut |secret| {
-                if secret.len() >= MIN_SECRET && !found.iter().any(|known| known == secret) {
-                    found.push(secret.to_owned());
-                }
-            });
+    pub fn of(words: &[String], environment: &[(String, String)]) -> Self {
+        let mut found: Vec<String> = Vec::new();
+        let mut keep = |secret: &str| {
+            if secret.len() >= MIN_SECRET && !found.iter().any(|known| known == secret) {
+                found.push(secret.to_owned());
+            }
+        };
+        for text in words.iter().chain(environment.iter().map(|(_, value)| value)) {
+            masked_urls(text, &mut keep);
+        }
+        for (name, value) in environment {
+            if name.ends_with(ARGUMENTS) {
+                values_of(value).for_each(&mut keep);
+            } else if SECRET_NAMES.iter().any(|part| name.to_ascii_uppercase().contains(part)) {
+                keep(value);
+            }
         }
         // A longer one first, which may have a shorter one inside.
         found.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
@@ -118,7 +130,7 @@ fn masked_url(scheme: &str, url: &str, found: &mut impl FnMut(&str)) -> String {
         _ => shown.push_str(path),
     }
     if let Some(query) = query {
-        query.split('&').for_each(|part| found(part.split_once('=').map_or(part, |(_, value)| value)));
+        values_of(query).for_each(&mut *found);
         shown.push('?');
         shown.push_str(&mask::query_alone(query));
     }
@@ -127,6 +139,11 @@ fn masked_url(scheme: &str, url: &str, found: &mut impl FnMut(&str)) -> String {
         shown.push_str("#***");
     }
     shown
+}
+
+/// The values of a query. A part without a name is a value.
+fn values_of(query: &str) -> impl Iterator<Item = &str> {
+    query.split('&').map(|part| part.split_once('=').map_or(part, |(_, value)| value))
 }
 
 /// Whether the last part of a URL's path may be a key: the name of a stream at another server.
@@ -184,9 +201,22 @@ mod tests {
     fn secrets_of_the_words_are_shown_nowhere() {
         let words =
             ["ffmpeg", "-i", "rtmp://localhost/live/camera", "rtmp://h/app/secret-key?token=other-secret"];
-        let secrets = Secrets::of(&words.map(str::to_owned));
-        assert_eq!(secrets.show("publish secret-key"), "publish ***");
-        assert_eq!(secrets.show("camera: other-secret, tok"), "camera: ***, tok");
+        let environment = [
+            ("MILLSTREAM_NAME", "camera"),
+            ("MILLSTREAM_ARGS", "user=somebody&third-secret"),
+            ("MILLSTREAM_TCURL", "rtmp://localhost/live?pin=secret-pin"),
+            ("Api_Token", "fourth-secret"),
+        ];
+        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let secrets = Secrets::of(&words.map(str::to_owned), &environment);
+        for (line, shown) in [
+            ("publish secret-key", "publish ***"),
+            ("camera: other-secret, tok", "camera: ***, tok"),
+            ("user=somebody&third-secret", "user=***&***"),
+            ("pin=secret-pin fourth-secret", "pin=*** ***"),
+        ] {
+            assert_eq!(secrets.show(line), shown);
+        }
     }
 
     #[test]
