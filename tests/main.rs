@@ -26,6 +26,8 @@ mod docs;
 mod encoder_oddities;
 mod enhanced;
 mod error_log;
+mod exec;
+mod exec_nginx;
 mod exec_processes;
 mod hls;
 mod hls_codecs;

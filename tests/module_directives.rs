@@ -13,7 +13,7 @@ use millstream::{engine, modules};
 const ENGINE: [&str; 4] = ["core", "memory", "connections", "streams"];
 
 /// Words that are directives of another module, but mean something else where they stand.
-const OTHER_WORDS: [(&str, &str); 13] = [
+const OTHER_WORDS: [(&str, &str); 16] = [
     // Fields of callbacks, and nginx's words for kinds of publishing.
     ("notify/event.rs", "recorder"),
     ("notify/event.rs", "live"),
@@ -22,6 +22,10 @@ const OTHER_WORDS: [(&str, &str); 13] = [
     ("notify/format/mediamtx.rs", "hls"),
     // Its blocks may have a callback of their own.
     ("notify/settings.rs", "recorder"),
+    ("exec/settings.rs", "recorder"),
+    ("exec/probe.rs", "recorder"),
+    // nginx's name of a variable.
+    ("exec/variables.rs", "recorder"),
     // A part of nginx's URLs.
     ("control/mod.rs", "record"),
     ("control/command.rs", "record"),

@@ -38,9 +38,15 @@ fn every_configuration_in_the_repository_is_good() {
     }
 }
 
-/// Examples of who may publish: each has a test of its own, below or in callbacks_guide.rs.
-const FOR_SOME: [&str; 5] =
-    ["keys.conf", "private-publish-public-hls.conf", "behind-proxy.conf", "callbacks.conf", "viewers.conf"];
+/// Examples of who may publish: each has a test of its own, below, in callbacks_guide.rs or in ladder.rs.
+const FOR_SOME: [&str; 6] = [
+    "keys.conf",
+    "private-publish-public-hls.conf",
+    "behind-proxy.conf",
+    "callbacks.conf",
+    "viewers.conf",
+    "ladder.conf",
+];
 
 fn is_for_some(file: &Path) -> bool {
     FOR_SOME.iter().any(|name| file.ends_with(name))

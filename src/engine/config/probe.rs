@@ -155,6 +155,26 @@ impl Account {
         Err(format!("user \"{name}\" may not read it"))
     }
 
+    /// Checks that a file is a program that can be run.
+    pub fn judge_running(&self, path: &Path) -> Result<(), String> {
+        let facts = fs::metadata(path).map_err(|error| error.to_string())?;
+        let may_run = match self {
+            Self::Own => may(AccessFlags::X_OK, path).is_ok(),
+            Self::Other { user, groups, .. } => {
+                // Root, too, runs only what somebody may run.
+                facts.mode() & RUNNABLE != 0
+                    && rights(&facts, *user, groups) & 1 != 0
+                    && may_reach(path, *user, groups)
+            }
+        };
+        match self {
+            _ if !facts.is_file() => Err("it is no file".to_owned()),
+            _ if may_run => Ok(()),
+            Self::Own => Err("this user may not run it".to_owned()),
+            Self::Other { name, .. } => Err(format!("user \"{name}\" may not run it")),
+        }
+    }
+
     /// Checks that files can be created in a folder, which itself may have to be created.
     fn judge_folder(&self, path: &Path) -> Result<(), String> {
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
@@ -246,6 +266,9 @@ pub fn is_readable_by_all(file: &Path) -> bool {
 
 /// The right of every user to read a file, in its mode.
 const READABLE_BY_ALL: u32 = 0o004;
+
+/// The rights of all users to run a file, in its mode.
+const RUNNABLE: u32 = 0o111;
 
 /// Checks that this process has these rights to a file.
 fn may(wanted: AccessFlags, path: &Path) -> io::Result<()> {

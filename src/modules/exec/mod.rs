@@ -1,28 +1,27 @@
 //! Exec: programs that the configuration has the server run, when streams begin and end or as long as they last.
 //!
-//! `line.rs` is a command as a line of the configuration has it, with `template.rs` (variables), `redirection.rs` and
-//! `code.rs` (what a shell would run): these only compute. `executor.rs` has the commands that run and wait; `managed.rs`
+//! `line/` is a command as a line of the configuration has it, with its variables, its redirections, and the words that a
+//! shell would run: that only computes. `executor.rs` has the commands that run and wait; `managed.rs`
 //! starts again and ends those that belong to something; `clients.rs` says when. The processes are net's.
 
 mod clients;
-mod code;
 mod directives;
 mod environment;
 mod executor;
 mod line;
 mod managed;
-mod redirection;
+mod probe;
 mod settings;
 mod signal;
 mod state;
-mod template;
 mod variables;
 
 use std::any::Any;
 
 use crate::conf::{self, Directive, Faults};
 use crate::engine::{
-    AppId, CommandEvent, Config, Ctx, Endpoint, Gate, Module, Notice, Request, SessionId, StreamId, Verdict,
+    AppId, CommandEvent, Config, Ctx, Endpoint, Gate, Module, Notice, Probe, Request, SessionId, StreamId,
+    Verdict,
 };
 
 use directives::DIRECTIVES;
@@ -50,6 +49,10 @@ impl Module for Exec {
         self.executor.apps = apps.map(|app| (app.id, Settings::read(app, &mut faults))).collect();
         self.executor.shared = Shared::read(config, &mut faults);
         faults.into_result(())
+    }
+
+    fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
+        probe::check(config, probe);
     }
 
     fn adopt(&mut self, cx: &mut Ctx, next: Box<dyn Any>) {

@@ -133,7 +133,7 @@ pub fn written<'t>(scope: &Scope<'t>) -> Vec<(&'t Node, bool)> {
 }
 
 /// Reads a line.
-fn read(scope: &Scope<'_>, node: &Node, has_options: bool) -> Result<Line, Error> {
+pub fn read(scope: &Scope<'_>, node: &Node, has_options: bool) -> Result<Line, Error> {
     let Some(kind) = Kind::of(&node.name) else {
         return Err(Error::at(node, format!("\"{}\" is no command", node.name)));
     };

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::engine::{self, RedirectionTarget, StreamName};
 
 use super::template::Template;
-use super::variables::{Values, Variable};
+use crate::modules::exec::variables::{Values, Variable};
 
 /// The highest descriptor that can be redirected.
 const MAX_DESCRIPTOR: i32 = 9;

@@ -1,14 +1,18 @@
 //! A command as a line of the configuration has it: when it runs, the program, its arguments and redirections.
 
+mod code;
+pub mod redirection;
+pub mod template;
+
 use std::fmt;
 use std::time::Duration;
 
 use crate::engine::Redirection as FilledRedirection;
 
-use super::code::{marked, unsafe_variable};
-use super::redirection::{Operator, Redirection};
-use super::template::Template;
 use super::variables::{Values, Variable};
+use code::{marked, unsafe_variable};
+use redirection::{Operator, Redirection};
+use template::Template;
 
 /// When a command runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

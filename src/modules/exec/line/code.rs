@@ -4,7 +4,7 @@
 //! may have harmless characters only. Words behind the code are plain arguments.
 
 use super::template::Template;
-use super::variables::{Values, Variable};
+use crate::modules::exec::variables::{Values, Variable};
 
 /// A program that runs a part of its arguments as code.
 struct Interpreter {

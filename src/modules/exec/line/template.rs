@@ -1,6 +1,6 @@
 //! Words with variables, as nginx-rtmp reads them: `$name`, `${name}`, and `\x` for the character x itself.
 
-use super::variables::{ENVIRONMENT, Values, Variable};
+use crate::modules::exec::variables::{ENVIRONMENT, Values, Variable};
 
 /// A part of a word as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]

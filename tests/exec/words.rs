@@ -1,0 +1,81 @@
+//! What `-t` says of commands.
+
+use crate::common::{Folder, millstream, run, stderr};
+
+/// What `-t` prints about a configuration, without the name of the file and what is not about commands.
+fn said(text: &str) -> String {
+    let folder = Folder::new();
+    let file = folder.write("test.conf", text);
+    let said = stderr(&run(millstream().arg("-t").arg("-c").arg(&file)));
+    said.replace(&format!("{}:", file.display()), "")
+}
+
+/// The same for directives of an application, in a file for nginx.
+fn of_application(directives: &str) -> String {
+    said(&format!(
+        "events {{ }} rtmp {{ server {{ listen 1935; application live {{ live on; access_log off; {directives} }} }} }}"
+    ))
+}
+
+#[test]
+fn programs_that_are_not_there_and_variables_that_do_not_exist_are_warned_of() {
+    for (directives, expected) in [
+        ("exec_push nosuch;", "warning: nosuch is not there, or must not be run (PATH is /"),
+        ("exec_push /nosuch/x;", "warning: /nosuch/x: No such file or directory"),
+        ("exec_push /etc/passwd;", "warning: /etc/passwd: this user may not run it"),
+        (
+            "exec_push echo $nam;",
+            "warning: there is no variable $nam, which is left out; did you mean $name?",
+        ),
+        (
+            "exec_push sh -c \"echo $HOME\";",
+            "there is no variable $HOME, which is left out; write \"\\$HOME\" for a variable of the shell",
+        ),
+        ("exec_push echo $path;", "warning: \"exec_push\" has no $path, which is left out"),
+        ("exec_pull echo $args;", "warning: \"exec_pull\" has no $args, which is left out"),
+        ("exec_push awk \"{print $1}\";", "warning: a \"$\" without a name behind it is left out"),
+        ("exec_static echo $name;", "warning: $name is taken as it is: \"exec_static\" has no variables"),
+        ("exec_push /opt/$name;", "warning: $name in the program of \"exec_push\" is taken as it is"),
+        (
+            "exec_push sh -c \"echo $args\";",
+            "differs from nginx: where $args has a blank or another character that means something to a shell, the command is \
+             not run; with \"$MILLSTREAM_ARGS\" in its place it is",
+        ),
+        ("exec_push echo >/nosuch/f;", "warning: /nosuch: there is no such folder"),
+    ] {
+        let said = of_application(directives);
+        assert!(said.contains(expected), "{directives}: {said}");
+        assert!(said.contains("test is successful") || said.contains("test successful"), "{said}");
+    }
+}
+
+#[test]
+fn lines_that_are_right_are_not_warned_of() {
+    for directives in [
+        "exec_push ffmpeg -i rtmp://localhost/$app/$name -c copy -f flv rtmp://localhost/x/${name}_x 2>>/tmp/x.log;",
+        "exec_publish sh -c \"echo \\\"$MILLSTREAM_NAME ${MILLSTREAM_ARGS}\\\" \\$HOME\";",
+        "exec_record_done echo $path $filename $basename $dirname $recorder $name;",
+        "exec_options on; exec_push echo name=cam; respawn off; respawn_timeout 1s; exec_kill_signal kill;",
+        "exec_static sleep 1000;",
+    ] {
+        let said = of_application(directives);
+        assert!(!said.contains("warning") && !said.contains("differs"), "{directives}: {said}");
+    }
+}
+
+#[test]
+fn lines_that_are_wrong_are_errors() {
+    for (text, expected) in [
+        ("exec_push;", "\"exec_push\" takes program [argument ...], not nothing"),
+        ("exec_push >f;", "the program comes first"),
+        ("exec_push echo 2>;", "\"2>\" names no file"),
+        ("exec_push echo >&x;", "\"x\" is no descriptor from 0 to 9"),
+        ("exec_kill_signal nosuch;", "there is no signal \"nosuch\""),
+        ("exec_options on; exec_push name=cam;", "\"exec_push\": the program is missing"),
+        ("exec_max 3;", "\"exec_max\" is not allowed in application; it belongs in rtmp"),
+        ("env A;", "\"env\" is not allowed in application"),
+    ] {
+        let said = of_application(text);
+        assert!(said.contains(expected), "{text}: {said}");
+    }
+}
