@@ -21,6 +21,9 @@ use super::family::Family;
 
 /// The time that a managed command has to end when the server has gone.
 const TIME_WITHOUT_SERVER: Duration = Duration::from_secs(3);
+/// The time after which a command that has not ended gets its signal once more. ffmpeg ends only then if it waits for
+/// media of a stream that has ended; killed, it would leave its files without an end.
+const REMINDER: Duration = Duration::from_secs(1);
 /// The times between two attempts to kill what is left: a process may be starting others, or wait for a disk.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -48,6 +51,8 @@ impl Wait {
 
 /// The end of a command that has been told to end.
 struct Ending {
+    /// When it gets its signal once more.
+    remind_at: Option<Instant>,
     /// When it is killed, for the first time or again.
     kill_at: Instant,
     pause: Duration,
@@ -68,8 +73,11 @@ pub fn until_end(
             return end;
         }
         let now = Instant::now();
+        remind_if_due(&family, &mut ending, now);
         kill_if_due(&family, &mut ending, now);
-        let timeout = ending.as_ref().map(|ending| ending.kill_at.saturating_duration_since(now));
+        let next =
+            ending.as_ref().map(|ending| ending.remind_at.unwrap_or(ending.kill_at).min(ending.kill_at));
+        let timeout = next.map(|next| next.saturating_duration_since(now));
         let [is_woken, has_news, can_drain] = poll_all(
             [
                 Some(wait.wakes.as_fd()),
@@ -102,17 +110,26 @@ pub fn until_end(
     }
 }
 
-/// Ends a managed command: its signal now, once, and SIGKILL after a time, which may become shorter later.
+/// Ends a managed command: its signal now and once more, and SIGKILL after a time, which may become shorter later.
 fn end(family: &Family, ending: &mut Option<Ending>, time: Duration) {
     let Some(signal) = family.signal() else { return };
     let time = if signal == Signal::SIGKILL { Duration::ZERO } else { time };
-    let kill_at = Instant::now() + time;
+    let now = Instant::now();
+    let kill_at = now + time;
     match ending {
         Some(ending) => ending.kill_at = ending.kill_at.min(kill_at),
         None => {
             family.signal_all(signal);
-            *ending = Some(Ending { kill_at, pause: FIRST_PAUSE });
+            *ending = Some(Ending { remind_at: Some(now + REMINDER), kill_at, pause: FIRST_PAUSE });
         }
+    }
+}
+
+fn remind_if_due(family: &Family, ending: &mut Option<Ending>, now: Instant) {
+    let due = |ending: &&mut Ending| ending.remind_at.is_some_and(|at| at <= now);
+    if let Some(ending) = ending.as_mut().filter(due) {
+        ending.remind_at = None;
+        family.signal().into_iter().for_each(|signal| family.signal_all(signal));
     }
 }
 
