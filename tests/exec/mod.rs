@@ -101,7 +101,7 @@ fn a_command_is_started_again_and_a_program_that_is_not_there_is_named() {
 
 #[test]
 fn independent_commands_survive_a_stop_and_managed_ones_do_not() {
-    let script = "echo begin >FOLDER/$MILLSTREAM_NAME.$0; sleep 2; echo end >>FOLDER/$MILLSTREAM_NAME.$0";
+    let script = "echo begin >FOLDER/$MILLSTREAM_NAME.\\$0; sleep 2; echo end >>FOLDER/$MILLSTREAM_NAME.\\$0";
     let mut server = Server::live(&format!(
         "exec_push sh -c \"{script}; sleep 60\" push; exec_publish sh -c \"{script}\" publish;
          exec_static sleep 1000;"
@@ -123,7 +123,7 @@ fn independent_commands_survive_a_stop_and_managed_ones_do_not() {
 fn a_reload_ends_and_starts_commands_and_leaves_the_others_alone() {
     let configuration = |lines: &str, directives: &str| {
         format!(
-            "pid off; rtmp {{ {lines} server {{ listen 127.0.0.1:0; application live {{ live on; {directives} }} }} }}"
+            "rtmp {{ {lines} server {{ listen 127.0.0.1:0; application live {{ live on; {directives} }} }} }}"
         )
     };
     let mut server = Server::start(&configuration(
@@ -133,8 +133,8 @@ fn a_reload_ends_and_starts_commands_and_leaves_the_others_alone() {
     let mut publisher = Client::publish(server.rtmp(), "cam");
     server.wait_lines("exec_push of live/cam: sleep runs", 2);
     let before = processes(&server);
-    server
-        .reload(&configuration("exec_static sleep 1004;", "exec_push sleep 1003; exec_push sleep 1005;"), 1);
+    let next = configuration("exec_static sleep 1004;", "exec_push sleep 1003; exec_push sleep 1005;");
+    server.reload(&format!("pid off;\n{next}"), 1);
     server.wait_lines("exec_push of live/cam: sleep runs", 3);
     server.wait_lines("exec_static: sleep runs", 2);
     wait("those of the lines that are gone have ended", || processes(&server).len() == 3);

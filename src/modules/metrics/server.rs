@@ -103,6 +103,7 @@ fn write_traffic(text: &mut Text, totals: &Totals) {
             totals.frames_dropped,
         ),
         ("http_requests_total", "Requests over HTTP.", totals.http_requests),
+        ("commands_started_total", "Commands (exec) that were started.", totals.commands_started),
     ];
     for (name, help, value) in numbers {
         text.single(name, Counter, help, value);
@@ -120,7 +121,7 @@ fn write_errors(text: &mut Text, cx: &Ctx) {
         Counter,
         "Errors by kind: publishers whose connections were lost, clients that broke the protocol, recordings and \
          HLS that could not be written, calls to backends without an answer, reports to backends that were \
-         dropped, faults of the server.",
+         dropped, commands (exec) that failed, faults of the server.",
         "kind",
         &[
             ("lost_publisher", totals.lost_publishers),
@@ -129,6 +130,7 @@ fn write_errors(text: &mut Text, cx: &Ctx) {
             ("hls", totals.hls_failures),
             ("callback", totals.calls_failed),
             ("dropped_report", cx.dropped_reports()),
+            ("command", totals.commands_failed),
             ("fault", cx.panics.count()),
         ],
     );
@@ -172,6 +174,7 @@ fn write_errors(text: &mut Text, cx: &Ctx) {
         "Calls to backends that wait or are being made.",
         cx.calls_waiting(),
     );
+    text.single("commands_running", Gauge, "Commands (exec) that run.", cx.commands_running());
 }
 
 fn write_loop(text: &mut Text, cx: &Ctx) {
