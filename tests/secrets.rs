@@ -57,7 +57,8 @@ const SHOWN: usize = 4;
 fn configuration() -> String {
     format!(
         "pid off; error_log stderr debug; error_log FOLDER/error.log trace;
-         rtmp {{ server {{ listen 127.0.0.1:0; application live {{ live on; idle_streams off;
+         rtmp {{ log_format all escape=none '$command|$app|$name|$args|$tcurl|$pageurl|$swfurl|$flashver';
+             access_log FOLDER/rtmp.log all; access_log FOLDER/rtmp-combined.log; server {{ listen 127.0.0.1:0; application live {{ live on; idle_streams off;
              publish_key {PUBLISH_KEY}; publish_key {CAM_KEY} cam; publish_secret {PUBLISH_SECRET};
              publish_user_file FOLDER/users;
              play_key {PLAY_KEY}; play_key {CAM_PLAY_KEY} cam; play_secret {PLAY_SECRET};
@@ -212,7 +213,16 @@ fn no_secret_is_in_a_log_a_file_a_name_or_an_answer() {
         assert!(log.contains(line), "{line} in {log}");
     }
     let written = files_below(&server.folder);
-    for file in ["rec/cam-", "hls/", "error.log", "combined.log", "all.log", "stdout.txt"] {
+    for file in [
+        "rec/cam-",
+        "hls/",
+        "error.log",
+        "combined.log",
+        "all.log",
+        "rtmp.log",
+        "rtmp-combined.log",
+        "stdout.txt",
+    ] {
         assert!(written.iter().any(|(path, _)| path.contains(file)), "{file}");
     }
     let bodies = answers.into_iter().map(|(target, reply)| {

@@ -122,6 +122,17 @@ fn a_refused_request_is_logged_and_a_name_that_may_be_a_key_is_not() {
 }
 
 #[test]
+fn a_name_that_a_backend_has_not_judged_may_be_a_key() {
+    let folder = Folder::new();
+    let mut world = world(&folder, "access_log LOG/a.log short;", "on_publish http://192.0.2.3/;");
+    let mut client = Client::connect(&mut world, "live");
+    ask(&mut world, &mut client, "publish", "SECRETKEY?key=SECRET");
+    leave(&mut world, &client);
+    world.pass(60);
+    assert_eq!(lines(&mut world, &folder, "a.log"), ["PUBLISH live/SECR...?key=***  "]);
+}
+
+#[test]
 fn a_name_in_another_script_stays_and_forges_nothing() {
     let folder = Folder::new();
     let mut world = world(&folder, "access_log LOG/a.log;", "");
