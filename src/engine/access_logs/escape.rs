@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
 use crate::http::json;
 
 use super::BUILT_IN;
@@ -74,17 +76,19 @@ pub fn push_readable(value: &str, line: &mut String) {
     }
 }
 
-/// Whether a character is one that a terminal obeys, or one that nobody sees and that formats what is around it (of Unicode's
-/// categories Cf, Zl and Zp): marks of direction turn what follows around, and a name with a zero-width space is not the name that it
-/// looks like. The joiners of Indic scripts and emoji are none.
+/// Whether a character is one that a terminal obeys, or one that nobody sees or knows: marks of direction turn what follows around, and
+/// a name with a zero-width space is not the name that it looks like. The joiners of Indic scripts and emoji are none.
 pub fn is_hidden(character: char) -> bool {
-    character.is_control() || is_format(character)
+    character.is_control() || is_unseen(character)
 }
 
-fn is_format(character: char) -> bool {
-    matches!(u32::from(character),
-        0xad | 0x600..=0x605 | 0x61c | 0x6dd | 0x70f | 0x180e | 0x200b | 0x200e..=0x200f | 0x2028..=0x202e
-        | 0x2060..=0x206f | 0xfeff | 0xfff9..=0xfffb | 0x1d173..=0x1d17a | 0xe0000..=0xe007f)
+fn is_unseen(character: char) -> bool {
+    use GeneralCategory::{Format, LineSeparator, ParagraphSeparator, PrivateUse, Surrogate, Unassigned};
+    match character.general_category() {
+        Format => !matches!(character, '\u{200c}' | '\u{200d}'),
+        LineSeparator | ParagraphSeparator | PrivateUse | Surrogate | Unassigned => true,
+        _ => false,
+    }
 }
 
 /// Adds what stands between the quotes of a JSON string.
@@ -92,7 +96,7 @@ fn push_json(value: &str, line: &mut String) {
     let quoted = json::to_string(&value);
     let text = quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default();
     for character in text.chars() {
-        if is_format(character) {
+        if is_unseen(character) {
             for unit in character.encode_utf16(&mut [0; 2]) {
                 // Writing to a string cannot fail.
                 let _ = write!(line, "\\u{unit:04x}");
