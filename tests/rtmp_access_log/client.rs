@@ -54,7 +54,9 @@ pub fn act(address: SocketAddr, steps: &[Step]) {
             Step::Publish(name) => ask(raw.as_mut().unwrap(), "publish", name),
             Step::Play(name) => ask(raw.as_mut().unwrap(), "play", name),
             Step::Send => {
-                media::video_only(0, 2000).iter().for_each(|packet| raw.as_mut().unwrap().send_packet(packet))
+                media::video_only(0, 2000)
+                    .iter()
+                    .for_each(|packet| raw.as_mut().unwrap().send_packet(packet));
             }
             Step::Delete => raw.as_mut().unwrap().command("deleteStream", 0.0, 0, &[Value::Null, 1.0.into()]),
             Step::Wait(time) => sleep(Duration::from_millis(time)),

@@ -140,7 +140,7 @@ fn logs_of_nginx() -> Option<Logs> {
 
 /// Whether a field that differs from run to run looks alike.
 fn is_alike(field: &str, one: &str, other: &str) -> bool {
-    let number = |text: &str| text.parse::<f64>().unwrap_or_else(|_| panic!("{field}: {text}"));
+    let number = |text: &str| text.parse::<f64>().map_err(|_| format!("{field}: {text}")).unwrap();
     // What servers send differs a little: their chunks, and what they answer beside the streams.
     let sent = |text: &str| number(text) > 100.0 && number(text) < 5000.0;
     match field {
@@ -173,7 +173,7 @@ fn the_lines_are_those_of_nginx_rtmp() {
             match differences.iter().find(|(name, ..)| name == field) {
                 Some((_, ANY, ANY)) => {}
                 Some((_, nginx, own)) => {
-                    assert_eq!((theirs.as_str(), ours.as_str()), (*nginx, *own), "{steps:?}")
+                    assert_eq!((theirs.as_str(), ours.as_str()), (*nginx, *own), "{steps:?}");
                 }
                 None => assert!(
                     is_alike(field, theirs, ours),

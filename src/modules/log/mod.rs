@@ -16,7 +16,7 @@ use std::time::Duration;
 use crate::conf::{self, Directive, Scope};
 use crate::engine::access_logs::{self, AccessLog, DELAY, Logs};
 use crate::engine::files::log_file::NewLogs;
-use crate::engine::{AppId, ByApp, Config, Ctx, Gate, Module, Probe, Request, SessionId, Verdict};
+use crate::engine::{AppId, ByApp, Config, Ctx, Gate, Module, Probe, Request, Session, SessionId, Verdict};
 
 use format::{LineFacts, LogFormat};
 use sessions::{Active, ActiveSessions};
@@ -244,5 +244,5 @@ impl Log {
 
 /// Bytes received from a session and sent to it.
 fn traffic(cx: &Ctx, id: SessionId) -> (u64, u64) {
-    cx.sessions.get(id).map_or((0, 0), |session| session.traffic_after_handshake())
+    cx.sessions.get(id).map_or((0, 0), Session::traffic_after_handshake)
 }
