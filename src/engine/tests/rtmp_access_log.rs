@@ -203,6 +203,19 @@ fn a_reload_turns_logs_on_and_off_for_those_who_are_connected() {
 }
 
 #[test]
+fn clients_of_an_application_that_a_reload_has_taken_away_have_their_lines() {
+    let folder = Folder::new();
+    let mut world = world(&folder, "", "");
+    let mut client = Client::connect(&mut world, "other");
+    ask(&mut world, &mut client, "publish", "cam");
+    world.reload("rtmp { server { listen 1935; application live { live on; access_log off; } } }");
+    world.pass(120);
+    assert!(!world.is_open(client.id));
+    assert_eq!(lines(&mut world, &folder, "other.log"), ["PUBLISH other/cam?  "]);
+    assert!(world.engine.open_logs().is_empty());
+}
+
+#[test]
 fn a_server_that_stops_writes_the_lines_of_all_who_are_connected() {
     let folder = Folder::new();
     let mut world = world(&folder, "access_log LOG/a.log short;", "");
