@@ -7,9 +7,8 @@ use millstream::conf::{Error, Finding, FindingKind, Node, Place, Scope};
 use millstream::engine::files::log_file::StandardStream;
 use millstream::engine::{Account, Engine, ErrorLog, LogTarget, Probe};
 use millstream::net;
-use millstream::syslog::{Sender, SyslogTarget};
 
-use crate::logging::{LogChoice, nobody_receives};
+use crate::logging::LogChoice;
 use crate::options::CommandLine;
 use crate::process::{self, Identity};
 
@@ -82,21 +81,8 @@ pub fn logs(logs: &[LogChoice], found: &mut Probe) {
         let origin = log.origin.clone().unwrap_or_else(Place::command_line);
         match &log.target {
             LogTarget::File(path) => found.log("error log", path, &origin),
-            LogTarget::Syslog(target) => syslog(target, origin, found),
+            LogTarget::Syslog(target) => found.syslog("error log", target, &origin),
             LogTarget::Off | LogTarget::Stderr => {}
-        }
-    }
-}
-
-/// An error if the server of syslog has no address, and a warning if it cannot be connected now.
-fn syslog(target: &SyslogTarget, origin: Place, found: &mut Probe) {
-    match Sender::new(target) {
-        Err(error) => found.faults.push(Error::in_place(origin, format!("error log {target}: {error}"))),
-        Ok(mut sender) => {
-            if let Err(error) = sender.connect(net::now().instant) {
-                let message = format!("error log {target}: {}", nobody_receives(&error));
-                found.findings.push(Finding::in_place(origin, FindingKind::Warning, message));
-            }
         }
     }
 }

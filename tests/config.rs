@@ -339,7 +339,7 @@ fn a_name_or_path_that_no_file_can_have_is_a_mistake() {
         (http(format!("alias /srv/{long}/;")), "\"alias\" takes a path: a name in it has 300"),
         (
             http(format!("access_log /var/log/{long};")),
-            "\"access_log\" takes path [format]|off: a name in it has 300",
+            "\"access_log\" takes path|syslog:server=address[,...] [format]|off: a name in it has 300",
         ),
         (format!("\nerror_log {long};"), "\"error_log\" takes file|stderr"),
         (format!("\npid /run/{long};"), "\"pid\" takes a path: a name in it has 300"),

@@ -14,6 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::common::http::get;
 use crate::common::nginx::Nginx;
 use crate::common::player::Client;
 use crate::common::{Folder, SOON, Server, free_port, millstream, run, stderr, until, wait};
@@ -339,6 +340,105 @@ fn the_test_says_what_is_wrong_with_a_server_of_syslog() {
     let (is_accepted, said) = tested(&folder, "error_log syslog:server=unix:FOLDER/log;");
     assert!(is_accepted && said.contains("nobody receives it yet"), "{said}");
     drop(stream);
+}
+
+#[test]
+fn access_logs_of_http_and_rtmp_are_messages_too() {
+    let folder = Folder::new();
+    let socket = receiver(&folder);
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    udp.set_read_timeout(Some(SOON)).unwrap();
+    folder.write("a.txt", "text");
+    let mut server = Server::start_in(
+        folder,
+        &format!(
+            "pid off;
+             rtmp {{ access_log syslog:server=unix:FOLDER/log,tag=rtmp,severity=debug;
+               server {{ listen 127.0.0.1:0; application live {{ live on; }} }} }}
+             http {{ log_format short escape=json '{{\"path\":\"$request_uri\"}}';
+               server {{ listen 127.0.0.1:0; root FOLDER; access_log syslog:server=unix:FOLDER/log,tag=web,facility=ftp;
+               access_log syslog:server={},nohostname short; }} }}",
+            udp.local_addr().unwrap()
+        ),
+    );
+    assert_eq!(get(server.http(), "/a.txt").status, 200);
+    // Sent at once, and not within a second, as to a file.
+    let message = receive(&socket);
+    // 11 * 8 + 6.
+    assert!(message.starts_with("<94>") && message.contains(" web: 127.0.0.1 - - ["), "{message}");
+    assert!(message.contains("\"GET /a.txt HTTP/1.1\" 200 4 "), "{message}");
+    let mut buffer = [0; 1024];
+    let count = udp.recv(&mut buffer).unwrap();
+    assert!(buffer[..count].ends_with(b" millstream: {\"path\":\"/a.txt\"}"));
+    drop(Client::publish(server.rtmp(), "cam"));
+    let message = receive(&socket);
+    // 23 * 8 + 7.
+    assert!(message.starts_with("<191>") && message.contains(" rtmp: 127.0.0.1 ["), "{message}");
+    assert!(message.contains("PUBLISH \"live\" \"cam\""), "{message}");
+    // Nobody receives for a while.
+    drop(socket);
+    fs::remove_file(server.folder.join("log")).unwrap();
+    assert_eq!(get(server.http(), "/lost").status, 404);
+    server.wait_log("access log syslog:server=unix:");
+    let socket = receiver(&server.folder);
+    thread::sleep(Duration::from_millis(1100));
+    assert_eq!(get(server.http(), "/found").status, 404);
+    let message = receive(&socket);
+    assert!(message.contains("GET /found "), "{message}");
+    server.stop();
+}
+
+#[test]
+fn an_access_log_that_nobody_receives_delays_no_response() {
+    let folder = Folder::new();
+    let socket = receiver(&folder);
+    folder.write("a.txt", "text");
+    let mut server = Server::start_in(
+        folder,
+        "pid off; http { server { listen 127.0.0.1:0; root FOLDER; access_log syslog:server=unix:FOLDER/log; } }",
+    );
+    for _ in 0..1500 {
+        assert_eq!(get(server.http(), "/a.txt").status, 200);
+    }
+    server.wait_log(": it receives too slowly; 1 lines lost");
+    // With room again, those that wait arrive, and the log counts the others.
+    for _ in 0..100 {
+        receive(&socket);
+    }
+    server.wait_log(" more lines lost");
+    server.stop();
+}
+
+#[test]
+fn an_access_log_of_nginx_is_the_same_message() {
+    let folder = Folder::new();
+    let socket = receiver(&folder);
+    let port = free_port();
+    let configuration = |listen: u16, folder: &Path| {
+        format!(
+            "http {{ log_format short '$request_method $status \"$http_user_agent\"'; access_log off;
+             server {{ listen 127.0.0.1:{listen}; root {folder};
+             access_log syslog:server=unix:{folder}/log,nohostname,tag=web,facility=mail,severity=alert short; }} }}",
+            folder = folder.display()
+        )
+    };
+    let text = format!("events {{ }} {}", configuration(port, &folder));
+    let _nginx = Nginx::start(&folder, &text, ([127, 0, 0, 1], port).into()).expect("nginx is missing");
+    let request = |address: SocketAddr| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream
+            .write_all(b"GET /none HTTP/1.1\r\nHost: x\r\nUser-Agent: a\"b\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        stream.read_to_end(&mut Vec::new()).unwrap();
+        receive(&socket)
+    };
+    let theirs = request(([127, 0, 0, 1], port).into());
+    let ours = format!("pid off; {}", configuration(0, &folder));
+    let server = Server::start_in(folder, &ours);
+    let ours = request(server.http());
+    let without_seconds = |message: &str| [&message[..19], &message[21..]].concat();
+    assert_eq!(without_seconds(&ours), without_seconds(&theirs));
+    assert!(ours.starts_with("<17>") && ours.ends_with(" web: GET 404 \"a\\x22b\""), "{ours}");
 }
 
 #[test]

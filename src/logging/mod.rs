@@ -10,9 +10,8 @@ use std::time::{Duration, Instant};
 use log::{LevelFilter, Log, Metadata, Record};
 use millstream::conf::Place;
 use millstream::engine::{LogTarget, time_zone};
-use millstream::net::LogWriter;
+use millstream::net::{LogOutput, LogWriter};
 
-pub use opening::nobody_receives;
 use opening::{Opened, open};
 
 /// The longest time that the end of the server waits for a log that nobody reads.
@@ -75,6 +74,8 @@ pub struct OpenedLogs {
     all: Vec<FilteredLog>,
     /// Those that are not among the present ones. They are closed again if nobody adopts them.
     new: Vec<LogWriter>,
+    /// Servers of syslog of the present logs, looked up again.
+    renewed: Vec<(LogWriter, LogOutput)>,
 }
 
 #[derive(Clone)]
@@ -86,12 +87,15 @@ struct FilteredLog {
 }
 
 impl FilteredLog {
-    fn open(choice: &LogChoice) -> Result<Self, String> {
-        let target = &choice.target;
-        let Opened { output, format } = open(target).map_err(|error| {
+    fn opened(choice: &LogChoice) -> Result<Opened, String> {
+        open(&choice.target).map_err(|error| {
             let origin = choice.origin.as_ref().map(|origin| format!("{origin}: ")).unwrap_or_default();
-            format!("{origin}error log {target}: {error}")
-        })?;
+            format!("{origin}error log {}: {error}", choice.target)
+        })
+    }
+
+    fn open(choice: &LogChoice) -> Result<Self, String> {
+        let Opened { output, format } = Self::opened(choice)?;
         Ok(Self::new(choice, |filter| LogWriter::new(output, filter.filter(), format)))
     }
 
@@ -127,10 +131,16 @@ impl ErrorLogs {
     /// Opens logs, except those that are open already. Nothing has changed so far.
     pub fn open(&self, choices: &[LogChoice]) -> Result<OpenedLogs, String> {
         let present = self.all();
-        let mut opened = OpenedLogs { all: Vec::new(), new: Vec::new() };
+        let mut opened = OpenedLogs { all: Vec::new(), new: Vec::new(), renewed: Vec::new() };
         for choice in each_once(choices) {
             let log = match present.iter().find(|log| log.target == choice.target) {
-                Some(log) => FilteredLog::new(&choice, |_| log.writer.clone()),
+                Some(log) => {
+                    if let LogTarget::Syslog(_) = choice.target {
+                        // Its name may have another address by now.
+                        opened.renewed.push((log.writer.clone(), FilteredLog::opened(&choice)?.output));
+                    }
+                    FilteredLog::new(&choice, |_| log.writer.clone())
+                }
                 None => {
                     let log = FilteredLog::open(&choice)?;
                     opened.new.push(log.writer.clone());
@@ -145,6 +155,9 @@ impl ErrorLogs {
     /// Takes opened logs in place of the present ones; those that are not among them are closed.
     pub fn adopt(&self, mut opened: OpenedLogs) {
         opened.new.clear();
+        for (writer, output) in opened.renewed.drain(..) {
+            writer.reopen(|| Some(output));
+        }
         let next: Arc<[FilteredLog]> = mem::take(&mut opened.all).into();
         let levels = next.iter().map(|log| log.filter.filter());
         log::set_max_level(levels.max().unwrap_or(LevelFilter::Off));

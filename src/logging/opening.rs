@@ -7,7 +7,7 @@ use std::path::Path;
 use millstream::engine::LogTarget;
 use millstream::engine::files::log_file::{self, StandardStream};
 use millstream::net::{self, Format, LogOutput};
-use millstream::syslog::Sender;
+use millstream::syslog::{Sender, SyslogTarget};
 use nix::sys::stat::fstat;
 
 use super::lines;
@@ -34,16 +34,11 @@ pub fn open(target: &LogTarget) -> io::Result<Opened> {
         LogTarget::Syslog(target) => {
             let mut sender = Sender::new(target)?;
             if let Err(error) = sender.connect(net::now().instant) {
-                eprintln!("millstream: error log {target}: {}", nobody_receives(&error));
+                eprintln!("millstream: error log {target}: {}", SyslogTarget::nobody_receives(&error));
             }
             Ok(Opened { output: LogOutput::Syslog(sender), format: lines::of_syslog(target) })
         }
     }
-}
-
-/// What to say of a syslog server that cannot be connected now.
-pub fn nobody_receives(error: &io::Error) -> String {
-    format!("nobody receives it yet, and lines are lost until then: {error}")
 }
 
 /// Standard streams are not opened by their paths, since they may be sockets, which cannot be opened. Only "stderr"

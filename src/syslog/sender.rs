@@ -65,6 +65,11 @@ impl Sender {
         Ok(())
     }
 
+    /// Whether it could be connected; nothing changes.
+    pub fn probe(&self) -> io::Result<()> {
+        self.address.connect().map(drop)
+    }
+
     /// Sends a message. `WouldBlock` if the server has no room for it now.
     pub fn send(&mut self, message: &[u8], now: Instant) -> io::Result<()> {
         self.connect(now)?;

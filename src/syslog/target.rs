@@ -1,6 +1,7 @@
 //! The parameters of a syslog target: `syslog:server=...,facility=...,tag=...`, with nginx's names, defaults and limits.
 
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -74,6 +75,11 @@ impl SyslogTarget {
     /// Whether a word is meant for syslog.
     pub fn is_meant(word: &str) -> bool {
         word.starts_with(PREFIX)
+    }
+
+    /// What to tell an operator when a server cannot be connected.
+    pub fn nobody_receives(error: &io::Error) -> String {
+        format!("nobody receives it yet, and lines are lost until then: {error}")
     }
 
     /// The severity that the target gives to its messages.

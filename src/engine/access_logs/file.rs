@@ -1,15 +1,15 @@
 //! One file of access logs. Lines wait on the loop; the writer's jobs write them, and begin the file anew if it has been
 //! moved.
 
-use std::fmt;
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Write};
 use std::mem;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::losses::Losses;
 use crate::conf::Place;
 use crate::engine::files::log_file::{self, StandardStream};
 use crate::engine::jobs::handle::Handle;
@@ -17,9 +17,6 @@ use crate::engine::jobs::{JobOwner, Jobs, QueueFull};
 
 /// Bytes that wait at most; then they are written at once.
 const MAX_WAITING: usize = 64 * 1024;
-
-/// An error of a log is reported once in this time.
-const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 
 /// No module has this name: nobody is told anything, since the jobs log their errors.
 const OWNER: JobOwner = JobOwner::Module { name: "access_log", token: 0 };
@@ -50,13 +47,6 @@ pub fn open(path: &Path) -> io::Result<File> {
 struct OpenLog {
     file: File,
     losses: Losses,
-}
-
-/// Lines that are lost, for a message now and then.
-#[derive(Debug, Default)]
-struct Losses {
-    lines: u64,
-    complained_at: Option<Instant>,
 }
 
 impl AccessLogFile {
@@ -104,7 +94,7 @@ impl AccessLogFile {
             return;
         }
         if !jobs.has_room(lines.len()) {
-            return self.refused.add(&self.path, &lines, &QueueFull, now);
+            return self.refused.add(self.path.display(), count(&lines), &QueueFull, now);
         }
         let path = Arc::clone(&self.path);
         self.add_job(jobs, lines.len(), move |log| {
@@ -171,20 +161,15 @@ impl OpenLog {
 
     fn write(&mut self, path: &Path, lines: &[u8], now: Instant) {
         if let Err((written, error)) = write_all(&mut self.file, lines) {
-            self.losses.add(path, lines.get(written..).unwrap_or_default(), &error, now);
+            let lost = count(lines.get(written..).unwrap_or_default());
+            self.losses.add(path.display(), lost, &error, now);
         }
     }
 }
 
-impl Losses {
-    /// Counts the ends of lines that are lost, and reports all of them now and then.
-    fn add(&mut self, path: &Path, lost: &[u8], why: &dyn fmt::Display, now: Instant) {
-        self.lines += lost.iter().filter(|&&byte| byte == b'\n').count() as u64;
-        if self.complained_at.is_none_or(|then| now.saturating_duration_since(then) >= COMPLAIN_EVERY) {
-            log::error!("access log {}: {why}; {} lines lost", path.display(), self.lines);
-            *self = Self { lines: 0, complained_at: Some(now) };
-        }
-    }
+/// The lines that end in these bytes.
+fn count(lines: &[u8]) -> u64 {
+    lines.iter().filter(|&&byte| byte == b'\n').count() as u64
 }
 
 /// Writes as much as goes at once; an error says how much that was.
@@ -205,6 +190,7 @@ fn write_all(file: &mut File, bytes: &[u8]) -> Result<(), (usize, io::Error)> {
 mod tests {
     use super::*;
     use crate::conf::Tree;
+    use crate::engine::access_logs::losses::COMPLAIN_EVERY;
     use crate::test_folder::Folder;
 
     fn log(path: &Path) -> AccessLogFile {

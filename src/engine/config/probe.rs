@@ -19,6 +19,7 @@ use crate::engine::config::network::Network;
 use crate::engine::config::real_address::SET_REAL_IP_FROM;
 use crate::engine::config::server::MAX_MESSAGE;
 use crate::engine::files::log_file::StandardStream;
+use crate::syslog::{Sender, SyslogTarget};
 
 /// The account whose rights count.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,6 +112,20 @@ impl Probe {
         if let Err(why) = judge_log(path) {
             let message = format!("{what} {}: {why}", path.display());
             self.faults.push(Error::in_place(place.clone(), message));
+        }
+    }
+
+    /// Adds an error if a server of syslog has no address, and a warning if it receives nothing now.
+    pub fn syslog(&mut self, what: &str, target: &SyslogTarget, place: &Place) {
+        match Sender::new(target).map(|sender| sender.probe()) {
+            Err(error) => {
+                self.faults.push(Error::in_place(place.clone(), format!("{what} {target}: {error}")))
+            }
+            Ok(Err(error)) => {
+                let message = format!("{what} {target}: {}", SyslogTarget::nobody_receives(&error));
+                self.findings.push(Finding::in_place(place.clone(), FindingKind::Warning, message));
+            }
+            Ok(Ok(())) => {}
         }
     }
 

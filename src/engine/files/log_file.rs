@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use nix::libc::{ELOOP, ENXIO, O_NOCTTY, O_NONBLOCK};
 
 use crate::engine::files::open_any;
+use crate::syslog::{Sender, SyslogTarget};
 
 /// A standard stream of the process, or none. Their paths are devices or links, and safe to open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,8 +60,22 @@ pub struct LogFile {
     pub lacks_reader: bool,
 }
 
-/// Logs by their paths that have been opened for a configuration before it is adopted.
-pub type NewLogs = HashMap<PathBuf, File>;
+/// Logs that have been opened for a configuration before it is adopted.
+#[derive(Debug, Default)]
+pub struct NewLogs {
+    /// Files by their paths.
+    pub files: HashMap<PathBuf, File>,
+    /// Servers of syslog.
+    pub syslog: Vec<(SyslogTarget, Sender)>,
+}
+
+impl NewLogs {
+    /// Takes others, too.
+    pub fn extend(&mut self, others: Self) {
+        self.files.extend(others.files);
+        self.syslog.extend(others.syslog);
+    }
+}
 
 /// Creates the folder of a log or pid file. Files written for nginx name `logs/error.log`, which exists only below
 /// nginx's own prefix.

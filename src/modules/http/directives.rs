@@ -301,11 +301,15 @@ pub const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "access_log",
         contexts: Context::LOCATIONS,
-        takes: Takes::Custom { syntax: "path [format]|off", parse: |args| Custom::of(LogPath::parse(args)) },
+        takes: Takes::Custom {
+            syntax: "path|syslog:server=address[,...] [format]|off",
+            parse: |args| Custom::of(LogPath::parse(args)),
+        },
         default: "off",
         repeat: Repeat::Many,
         acts: Acts::AtOnce,
-        doc: "A file to which a line is written for each request, within a second after the response was sent. \
+        doc: "A file to which a line is written for each request, within a second after the response was sent, or a \
+              server of syslog as in error_log, to which the line is sent at once. \
               If the file is moved away, a new one is made. FIFOs and links are treated as in error_log. The \
               parameters buffer= and flush= of nginx are accepted and have no effect.",
     },

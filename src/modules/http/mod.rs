@@ -113,7 +113,7 @@ impl Module for Http {
     fn release_locations(&mut self, cx: &mut Ctx, first: LocationId) {
         self.locations.release(first);
         let used = self.locations.values().flat_map(|settings| &settings.logs).map(|access| access.log);
-        self.logs.close_others(&used.collect(), &mut cx.jobs, cx.now.instant);
+        self.logs.close_others(&used.collect(), &mut cx.jobs, cx.now);
     }
 
     fn open(&mut self) -> Result<(), conf::Errors> {
@@ -121,7 +121,7 @@ impl Module for Http {
     }
 
     fn open_logs(&self) -> Vec<PathBuf> {
-        self.logs.files().map(|(path, _)| path.to_owned()).collect()
+        self.logs.paths()
     }
 
     fn open_new_logs(&self, running: &[PathBuf]) -> Result<NewLogs, conf::Errors> {
@@ -133,10 +133,7 @@ impl Module for Http {
     }
 
     fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
-        for (path, place) in self.logs.files() {
-            probe.log("access log", path, place);
-            probe.reopening("access log", path, place);
-        }
+        self.logs.probe(probe);
         link_probe::probe(config, self.locations.values(), probe);
         hls_probe::probe(config, probe);
         secure_link::probe(config, probe);
@@ -213,7 +210,7 @@ impl Module for Http {
 
     fn on_http_done(&mut self, cx: &mut Ctx, done: &Exchange) {
         let Some(settings) = self.locations.get(done.request.location) else { return };
-        let now = cx.now.instant;
+        let now = cx.now;
         for access in &settings.logs {
             let view = TemplateValues {
                 request: &done.request,
@@ -222,7 +219,7 @@ impl Module for Http {
                 link: settings.link(),
             };
             if self.logs.add(access.log, &access.format.line(&view), &mut cx.jobs, now) {
-                cx.set_module_timer("http", now + DELAY, 0);
+                cx.set_module_timer("http", now.instant + DELAY, 0);
             }
         }
         if cx.is_draining() {
@@ -231,15 +228,17 @@ impl Module for Http {
     }
 
     fn on_stop(&mut self, cx: &mut Ctx) {
-        self.logs.flush(&mut cx.jobs, cx.now.instant);
+        self.logs.flush(&mut cx.jobs, cx.now);
     }
 
     fn on_reopen(&mut self, cx: &mut Ctx) {
-        self.logs.reopen(&mut cx.jobs, cx.now.instant);
+        self.logs.reopen(&mut cx.jobs, cx.now);
     }
 
     fn on_timer(&mut self, cx: &mut Ctx, _token: u64) {
-        self.logs.flush(&mut cx.jobs, cx.now.instant);
+        if self.logs.expire(&mut cx.jobs, cx.now) {
+            cx.set_module_timer("http", cx.now.instant + DELAY, 0);
+        }
     }
 }
 

@@ -13,12 +13,15 @@ pub const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "access_log",
         contexts: Context::APPLICATIONS,
-        takes: Takes::Custom { syntax: "path [format]|off", parse: |args| Custom::of(LogPath::parse(args)) },
+        takes: Takes::Custom {
+            syntax: "path|syslog:server=address[,...] [format]|off",
+            parse: |args| Custom::of(LogPath::parse(args)),
+        },
         default: "off",
         repeat: Repeat::Many,
         acts: Acts::AtOnce,
         doc: "A file to which a line is written for each RTMP client of the application when its connection has \
-              ended, as in nginx-rtmp. Clients that name an unknown application have no line. If the file is moved \
+              ended, as in nginx-rtmp; or a server of syslog as in error_log. Clients that name an unknown application have no line. If the file is moved \
               away, a new one is made. FIFOs and links are treated as in error_log. nginx-rtmp writes a log where \
               nothing is said; here the default is off, for flash memory's sake.",
     },

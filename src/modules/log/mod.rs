@@ -76,10 +76,7 @@ impl Module for Log {
     }
 
     fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
-        for (path, place) in self.logs.files() {
-            probe.log("access log", path, place);
-            probe.reopening("access log", path, place);
-        }
+        self.logs.probe(probe);
         probe::check(config, probe);
     }
 
@@ -103,7 +100,7 @@ impl Module for Log {
     }
 
     fn open_logs(&self) -> Vec<PathBuf> {
-        self.logs.files().map(|(path, _)| path.to_owned()).collect()
+        self.logs.paths()
     }
 
     fn open_new_logs(&self, running: &[PathBuf]) -> Result<NewLogs, conf::Errors> {
@@ -139,16 +136,19 @@ impl Module for Log {
     }
 
     fn on_stop(&mut self, cx: &mut Ctx) {
-        self.logs.flush(&mut cx.jobs, cx.now.instant);
+        self.logs.flush(&mut cx.jobs, cx.now);
     }
 
     fn on_reopen(&mut self, cx: &mut Ctx) {
-        self.logs.reopen(&mut cx.jobs, cx.now.instant);
+        self.logs.reopen(&mut cx.jobs, cx.now);
     }
 
     fn on_timer(&mut self, cx: &mut Ctx, token: u64) {
         if token == FLUSH {
-            return self.logs.flush(&mut cx.jobs, cx.now.instant);
+            if self.logs.expire(&mut cx.jobs, cx.now) {
+                cx.set_module_timer(NAME, cx.now.instant + DELAY, FLUSH);
+            }
+            return;
         }
         let Some(id) = self.sessions.expired(token) else { return };
         // A reload may have taken the directive away.
@@ -227,10 +227,10 @@ impl Log {
         let mut is_first = false;
         for access in &settings.logs {
             let line = access.format.line(facts, settings.longest);
-            is_first |= self.logs.add(access.log, &line, &mut cx.jobs, now);
+            is_first |= self.logs.add(access.log, &line, &mut cx.jobs, cx.now);
         }
         if cx.is_draining() {
-            self.logs.flush(&mut cx.jobs, now);
+            self.logs.flush(&mut cx.jobs, cx.now);
         } else if is_first {
             cx.set_module_timer(NAME, now + DELAY, FLUSH);
         }
@@ -238,7 +238,7 @@ impl Log {
 
     fn close_unused(&mut self, cx: &mut Ctx) {
         let used = self.apps.values().flat_map(|settings| &settings.logs).map(|access| access.log);
-        self.logs.close_others(&used.collect(), &mut cx.jobs, cx.now.instant);
+        self.logs.close_others(&used.collect(), &mut cx.jobs, cx.now);
     }
 }
 
