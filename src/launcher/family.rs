@@ -1,7 +1,7 @@
 //! A command with all that it has started: what of it is left, and how it is signalled.
 
 use millstream::engine::CommandEnd;
-use millstream::net::family::{descendants, is_of_group};
+use millstream::net::family::{descendants, group_of};
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -56,7 +56,7 @@ impl Family {
             let _ = killpg(self.first, signal);
         }
         for process in descendants(Pid::this()) {
-            if !(is_whole && is_of_group(process, self.first)) {
+            if !(is_whole && group_of(process) == Some(self.first)) {
                 let _ = kill(process, signal);
             }
         }

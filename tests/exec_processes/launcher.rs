@@ -110,19 +110,19 @@ impl Drop for Launcher {
 fn a_command_inherits_nothing_of_the_server() {
     let mut launcher = Launcher::start(Ends::BySignal(Signal::SIGTERM), &["sleep", "1000"], "");
     let process = launcher.started();
-    let mut descriptors: Vec<(String, String)> = fs::read_dir(format!("/proc/{process}/fd"))
-        .unwrap()
-        .map(|entry| entry.unwrap())
-        .map(|entry| {
-            let target = fs::read_link(entry.path()).unwrap();
-            (entry.file_name().into_string().unwrap(), target.display().to_string())
-        })
-        .collect();
-    descriptors.sort();
-    let names: Vec<_> = descriptors.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["0", "1", "2"], "{descriptors:?}");
-    assert_eq!(descriptors[0].1, "/dev/null");
-    assert!(descriptors[1].1.starts_with("pipe:") && descriptors[1].1 == descriptors[2].1, "{descriptors:?}");
+    let leads_to = |number: &str| {
+        let target = fs::read_link(format!("/proc/{process}/fd/{number}"));
+        target.map(|target| target.display().to_string()).unwrap_or_default()
+    };
+    let numbers = || -> Vec<String> {
+        let open = fs::read_dir(format!("/proc/{process}/fd")).unwrap();
+        open.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    // It opens files of its own as it begins.
+    wait("it has the standard ones only", || numbers() == ["0", "1", "2"]);
+    let descriptors = ["0", "1", "2"].map(leads_to);
+    assert_eq!(descriptors[0], "/dev/null");
+    assert!(descriptors[1].starts_with("pipe:") && descriptors[1] == descriptors[2], "{descriptors:?}");
     let environment = fs::read_to_string(format!("/proc/{process}/environ")).unwrap();
     assert_eq!(environment, "A=b c\0PATH=/usr/bin:/bin\0");
     let limits = fs::read_to_string(format!("/proc/{process}/limits")).unwrap();

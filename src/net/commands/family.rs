@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use nix::unistd::{Pid, getpgid};
+use nix::unistd::{Pid, getpgid, getsid};
 
 /// The most descendants that are looked at.
 const MAX_FOUND: usize = 4096;
@@ -30,7 +30,12 @@ pub fn descendants(process: Pid) -> Vec<Pid> {
     found
 }
 
-/// Whether a process belongs to this group.
-pub fn is_of_group(process: Pid, group: Pid) -> bool {
-    getpgid(Some(process)).is_ok_and(|its| its == group)
+/// The group of a process.
+pub fn group_of(process: Pid) -> Option<Pid> {
+    getpgid(Some(process)).ok()
+}
+
+/// Whether a process belongs to this session.
+pub fn is_of_session(process: Pid, session: Pid) -> bool {
+    getsid(Some(process)).is_ok_and(|its| its == session)
 }

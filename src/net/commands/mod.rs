@@ -143,7 +143,7 @@ impl Server {
         let Some(running) = self.commands.running.get_mut(&id) else { return };
         match running.ends {
             CommandEnds::WithServer { .. } => {
-                running.kill_group();
+                running.kill_session();
                 self.finish_command(id, CommandEnd::Lost, now);
             }
             // It may still write.

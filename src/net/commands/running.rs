@@ -1,5 +1,6 @@
 //! A command as net knows it: its launcher, its control channel and its output.
 
+use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
@@ -11,7 +12,7 @@ use mio::{Interest, Registry};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
-use super::family::{children, is_of_group};
+use super::family::{descendants, group_of, is_of_session};
 use super::launching::{Launched, launch};
 use super::output::{Output, Step, Voice};
 use super::protocol::{Incoming, LaunchRequest, Order};
@@ -22,6 +23,8 @@ use crate::engine::{Command, CommandEnds, CommandEvent, CommandId, Descriptors};
 /// The time beyond that of a command after which its launcher is killed, if the command has not even started: it waits
 /// for a file that cannot be opened, such as a FIFO that nobody reads.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How often it is tried to kill what a killed launcher has left: it may be starting others.
+const KILLS: usize = 3;
 /// Bytes read of a control channel at once.
 const CHUNK: usize = 4096;
 
@@ -152,13 +155,20 @@ impl Running {
         self.output.is_some()
     }
 
-    /// Kills what a launcher has left that was killed. Its children are the server's now, which therefore knows that no
-    /// other group has the number.
-    pub fn kill_group(&self) {
-        let Some(group) = self.group else { return };
-        if children(Pid::this()).into_iter().any(|child| is_of_group(child, group)) {
-            log::warn!("{}: its launcher was killed, so the command is killed", self.label);
-            let _ = killpg(group, Signal::SIGKILL);
+    /// Kills what a launcher has left that was killed: the groups of its session. It is found among the descendants of this
+    /// process, so its numbers belong to nothing else.
+    pub fn kill_session(&self) {
+        for _ in 0..KILLS {
+            let left =
+                descendants(Pid::this()).into_iter().filter(|found| is_of_session(*found, self.launcher));
+            let groups: BTreeSet<Pid> = left.filter_map(group_of).collect();
+            if groups.is_empty() {
+                return;
+            }
+            log::debug!("{}: its launcher was killed, so {} groups are killed", self.label, groups.len());
+            for group in groups {
+                let _ = killpg(group, Signal::SIGKILL);
+            }
         }
     }
 }
