@@ -193,11 +193,11 @@ impl Executor {
     /// The values for what a client does with a stream.
     fn values(&self, cx: &Ctx, place: &Place, endpoint: Endpoint) -> Values {
         let args = self.args.get(&endpoint.session).into_iter().flatten();
-        let args = args.filter(|(msid, _)| *msid == endpoint.msid).map(|(_, args)| args.to_string());
+        let mut args = args.filter(|(msid, _)| *msid == endpoint.msid).map(|(_, args)| args.to_string());
         Values {
             client: Rc::new(client_facts(cx, endpoint.session, place.app)),
             name: place.name.as_str().to_owned(),
-            args: args.last().unwrap_or_default(),
+            args: args.next().unwrap_or_default(),
             recorded: None,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::env;
 
-use crate::conf::Scope;
+use crate::conf::{Node, Scope};
 
 use super::variables::Values;
 
@@ -47,7 +47,7 @@ pub struct Environment(Vec<(String, String)>);
 impl Environment {
     /// Reads the `env` lines around a block, and the server's environment.
     pub fn read(scope: &Scope<'_>) -> Self {
-        let lines = scope.all("env").into_iter().map(|node| node.custom());
+        let lines = scope.all("env").into_iter().map(Node::custom);
         Self::of(lines, |name| env::var(name).ok())
     }
 

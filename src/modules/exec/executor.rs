@@ -124,7 +124,7 @@ impl Executor {
         let label = subject.label(&line);
         match end {
             CommandEnd::NotStarted(why) => {
-                log::warn!("{label} cannot be started: {why}{}", self.path_hint(&line))
+                log::warn!("{label} cannot be started: {why}{}", self.path_hint(&line));
             }
             CommandEnd::Exit(0) => log::info!("{label} has ended"),
             end => log::warn!("{label} has ended: {end}"),

@@ -7,6 +7,7 @@ use crate::conf::{FindingKind, Node, nearest};
 use crate::engine::{Config, Probe};
 
 use super::environment::Environment;
+use super::line::redirection::Redirection;
 use super::line::template::{Part, parts};
 use super::line::{Kind, Line};
 use super::settings::{read, written};
@@ -128,7 +129,7 @@ fn check_code(node: &Node, line: &Line, probe: &mut Probe) {
 
 /// Warns of files that cannot be written.
 fn check_files(node: &Node, line: &Line, probe: &mut Probe) {
-    for path in line.redirections().iter().filter_map(|redirection| redirection.written_file()) {
+    for path in line.redirections().iter().filter_map(Redirection::written_file) {
         let path = std::path::absolute(&path).unwrap_or(path);
         let Some(folder) = path.parent().filter(|_| !path.starts_with("/dev")) else { continue };
         if folder.is_dir() {
