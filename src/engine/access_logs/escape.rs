@@ -125,6 +125,8 @@ fn push_bytes(bytes: &[u8], line: &mut String) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -145,6 +147,27 @@ mod tests {
         let mut line = String::new();
         push_readable(value, &mut line);
         assert_eq!(line, "a\\x0A\\xE2\\x80\\xAEb\\xF3\\xA0\\x80\\x81\\xC2\\x85\u{200d}é\\x22");
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_never_ends_its_field_or_its_line_and_json_gives_it_back(value in ".*|[\u{0}-\u{ff}\u{2000}-\u{206f}\u{e0000}-\u{e007f}]*") {
+            let ways: [fn(&str, &mut String); 4] = [
+                push_readable,
+                |value, line| Escape::Default.push(value, line),
+                |value, line| Escape::Json.push(value, line),
+                |value, line| Escape::None.push(value, line),
+            ];
+            let lines = ways.map(|push| {
+                let mut line = String::new();
+                push(&value, &mut line);
+                line
+            });
+            prop_assert!(lines.iter().all(|line| !line.contains(is_hidden)), "{lines:?}");
+            prop_assert!(!lines[0].contains('"') && !lines[1].contains('"'), "{lines:?}");
+            let json = format!("\"{}\"", lines[2]);
+            prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), value);
+        }
     }
 
     #[test]
