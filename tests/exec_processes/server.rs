@@ -255,3 +255,14 @@ fn a_server_that_has_changed_its_user_runs_commands_as_that_user() {
     signal(command, Signal::SIGTERM);
     wait_gone(launcher);
 }
+
+#[test]
+fn what_a_stop_has_run_is_run() {
+    for number in 0..3 {
+        let mut server = Server::live("exec_publish_done sh -c 'sleep 0.2; echo gone >FOLDER/gone';");
+        let _client = Client::publish(server.rtmp(), &format!("cam{number}"));
+        server.wait_log("publish live/");
+        server.stop();
+        wait("the command has run", || server.folder.join("gone").exists());
+    }
+}

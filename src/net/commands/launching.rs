@@ -52,7 +52,7 @@ pub fn launch(
         .stdout(Stdio::from(input))
         .stderr(Stdio::from(copy))
         .spawn()
-        .map_err(explain)?;
+        .map_err(|error| explain(io::Error::other(format!("{OWN_BINARY}: {error}"))))?;
     // It is reaped with all other children, not by its handle.
     Ok(Launched { process: Pid::from_raw(launcher.id().cast_signed()), control, output })
 }

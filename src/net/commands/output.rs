@@ -130,3 +130,32 @@ impl Output {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn a_command_that_writes_more_than_it_may_is_paused_and_read_again() {
+        let (pipe, mut writer) = std::io::pipe().unwrap();
+        let (now, mut scratch) = (Instant::now(), vec![0; 64 * 1024]);
+        let mut output = Output::new(pipe, Voice::new("exec: a".into(), Secrets::default(), 1), now);
+        let mut write = |output: &mut Output, at| {
+            writer.write_all(&[b'a'; MOST]).unwrap();
+            output.step(&mut scratch, at)
+        };
+        for _ in 0..BURST as usize / MOST {
+            assert_eq!(write(&mut output, now), Step::More);
+        }
+        assert_eq!(write(&mut output, now), Step::Paused(now + PAUSE));
+        let later = now + PAUSE;
+        let steps = (0..6).map(|_| write(&mut output, later)).filter(|step| *step == Step::More).count();
+        assert_eq!(steps as u64, (RATE / 10).div_ceil(MOST as u64));
+        drop(writer);
+        let much_later = later + Duration::from_secs(60);
+        let steps = std::iter::from_fn(|| Some(output.step(&mut scratch, much_later)));
+        assert_eq!(steps.take_while(|step| *step != Step::Closed).count(), 4, "what has waited in the pipe");
+    }
+}
