@@ -42,7 +42,7 @@ impl Control {
     /// Waits for the first order; none if the server has gone.
     pub fn first(&mut self) -> Option<Order> {
         loop {
-            if let Some(order) = self.incoming.next() {
+            if let Some(order) = self.incoming.take() {
                 return Some(order);
             }
             if !self.receive() {
@@ -54,7 +54,7 @@ impl Control {
     /// Takes what has come, as the channel is ready to be read.
     pub fn news(&mut self) -> Vec<News> {
         let is_open = self.receive();
-        let orders = std::iter::from_fn(|| self.incoming.next());
+        let orders = std::iter::from_fn(|| self.incoming.take());
         let ends = orders.filter_map(|order| match order {
             Order::End { time } => Some(News::End(time)),
             Order::Run(_) => None,

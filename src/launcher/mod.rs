@@ -28,7 +28,7 @@ use control::Control;
 use descriptors::Table;
 use drain::Drain;
 use family::Family;
-use waiting::Wait;
+use waiting::{Wait, Watch};
 
 /// The first argument of a launcher.
 pub const MODE: &str = "launch";
@@ -55,7 +55,7 @@ pub fn run() -> Result<(), String> {
         Ok(family) => {
             descriptors::let_output_go();
             control.tell(&CommandEvent::Started { process: family.first().as_raw().cast_unsigned() });
-            let end = waiting::until_end(family, &mut control, wait, drain);
+            let end = Watch::new(family, &mut control, wait, drain).until_end();
             control.tell(&CommandEvent::Ended(end));
         }
         Err(why) => control.tell(&CommandEvent::Ended(CommandEnd::NotStarted(why))),

@@ -58,86 +58,104 @@ struct Ending {
     pause: Duration,
 }
 
-/// Waits until all that a command has started has ended. Without a server, the output of an independent one is drained.
-pub fn until_end(
-    mut family: Family,
-    control: &mut Control,
-    mut wait: Wait,
+impl Ending {
+    /// When something is to be done next.
+    fn next(&self) -> Instant {
+        self.remind_at.map_or(self.kill_at, |at| at.min(self.kill_at))
+    }
+}
+
+/// All that a launcher has to do with, while its command runs.
+pub struct Watch<'c> {
+    family: Family,
+    wait: Wait,
+    /// Until the server has gone.
+    control: Option<&'c mut Control>,
+    /// What is read when the server has gone.
     drain: Option<Drain>,
-) -> CommandEnd {
-    let mut drain = drain;
-    let mut is_alone = false;
-    let mut ending: Option<Ending> = None;
-    loop {
-        if let Some(end) = family.reap() {
-            return end;
+    ending: Option<Ending>,
+}
+
+impl<'c> Watch<'c> {
+    pub fn new(family: Family, control: &'c mut Control, wait: Wait, drain: Option<Drain>) -> Self {
+        Self { family, wait, control: Some(control), drain, ending: None }
+    }
+
+    /// Waits until all that a command has started has ended.
+    pub fn until_end(mut self) -> CommandEnd {
+        loop {
+            if let Some(end) = self.family.reap() {
+                return end;
+            }
+            let now = Instant::now();
+            self.remind_if_due(now);
+            self.kill_if_due(now);
+            self.wait(now).into_iter().for_each(|time| self.end(time));
         }
-        let now = Instant::now();
-        remind_if_due(&family, &mut ending, now);
-        kill_if_due(&family, &mut ending, now);
-        let next =
-            ending.as_ref().map(|ending| ending.remind_at.unwrap_or(ending.kill_at).min(ending.kill_at));
-        let timeout = next.map(|next| next.saturating_duration_since(now));
-        let [is_woken, has_news, can_drain] = poll_all(
-            [
-                Some(wait.wakes.as_fd()),
-                (!is_alone).then(|| control.as_fd()),
-                drain.as_ref().filter(|_| is_alone).map(AsFd::as_fd),
-            ],
-            timeout,
-        );
+    }
+
+    /// Waits until something happens. Returns the times in which the command is to end.
+    fn wait(&mut self, now: Instant) -> Vec<Duration> {
+        let timeout = self.ending.as_ref().map(|ending| ending.next().saturating_duration_since(now));
+        let control = self.control.as_ref().map(|control| control.as_fd());
+        let drain = self.drain.as_ref().filter(|_| control.is_none()).map(AsFd::as_fd);
+        let [is_woken, has_news, can_drain] =
+            poll_all([Some(self.wait.wakes.as_fd()), control, drain], timeout);
         if is_woken {
             // More than one signal has written at most a few bytes.
-            let _ = wait.wakes.read(&mut [0; 256]);
+            let _ = self.wait.wakes.read(&mut [0; 256]);
         }
-        if can_drain && drain.as_mut().is_some_and(|drain| !drain.read()) {
-            drain = None;
+        if can_drain && self.drain.as_mut().is_some_and(|drain| !drain.read()) {
+            self.drain = None;
         }
         let mut times = Vec::new();
-        if wait.is_told.swap(false, Ordering::Relaxed) {
+        if self.wait.is_told.swap(false, Ordering::Relaxed) {
             times.push(TIME_WITHOUT_SERVER);
         }
-        for news in if has_news { control.news() } else { Vec::new() } {
+        let news = if has_news { self.control.as_mut().map(|control| control.news()) } else { None };
+        for news in news.into_iter().flatten() {
             match news {
                 News::End(time) => times.push(Duration::from_millis(time)),
                 News::Closed => {
-                    is_alone = true;
+                    self.control = None;
                     times.push(TIME_WITHOUT_SERVER);
                 }
             }
         }
-        times.into_iter().for_each(|time| end(&family, &mut ending, time));
+        times
     }
-}
 
-/// Ends a managed command: its signal now and once more, and SIGKILL after a time, which may become shorter later.
-fn end(family: &Family, ending: &mut Option<Ending>, time: Duration) {
-    let Some(signal) = family.signal() else { return };
-    let time = if signal == Signal::SIGKILL { Duration::ZERO } else { time };
-    let now = Instant::now();
-    let kill_at = now + time;
-    match ending {
-        Some(ending) => ending.kill_at = ending.kill_at.min(kill_at),
-        None => {
-            family.signal_all(signal);
-            *ending = Some(Ending { remind_at: Some(now + REMINDER), kill_at, pause: FIRST_PAUSE });
+    /// Ends a managed command: its signal now and once more, and SIGKILL after a time, which may become shorter later.
+    fn end(&mut self, time: Duration) {
+        let Some(signal) = self.family.signal() else { return };
+        let time = if signal == Signal::SIGKILL { Duration::ZERO } else { time };
+        let now = Instant::now();
+        let kill_at = now + time;
+        match &mut self.ending {
+            Some(ending) => ending.kill_at = ending.kill_at.min(kill_at),
+            None => {
+                self.family.signal_all(signal);
+                self.ending = Some(Ending { remind_at: Some(now + REMINDER), kill_at, pause: FIRST_PAUSE });
+            }
         }
     }
-}
 
-fn remind_if_due(family: &Family, ending: &mut Option<Ending>, now: Instant) {
-    let due = |ending: &&mut Ending| ending.remind_at.is_some_and(|at| at <= now);
-    if let Some(ending) = ending.as_mut().filter(due) {
-        ending.remind_at = None;
-        family.signal().into_iter().for_each(|signal| family.signal_all(signal));
+    fn remind_if_due(&mut self, now: Instant) {
+        let due = |ending: &&mut Ending| ending.remind_at.is_some_and(|at| at <= now);
+        if let Some(ending) = self.ending.as_mut().filter(due) {
+            ending.remind_at = None;
+            if let Some(signal) = self.family.signal() {
+                self.family.signal_all(signal);
+            }
+        }
     }
-}
 
-fn kill_if_due(family: &Family, ending: &mut Option<Ending>, now: Instant) {
-    if let Some(ending) = ending.as_mut().filter(|ending| ending.kill_at <= now) {
-        family.signal_all(Signal::SIGKILL);
-        ending.kill_at = now + ending.pause;
-        ending.pause = (ending.pause * 2).min(LONGEST_PAUSE);
+    fn kill_if_due(&mut self, now: Instant) {
+        if let Some(ending) = self.ending.as_mut().filter(|ending| ending.kill_at <= now) {
+            self.family.signal_all(Signal::SIGKILL);
+            ending.kill_at = now + ending.pause;
+            ending.pause = (ending.pause * 2).min(LONGEST_PAUSE);
+        }
     }
 }
 

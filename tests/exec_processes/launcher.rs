@@ -213,6 +213,16 @@ fn a_shorter_time_counts_and_the_signal_comes_once() {
 }
 
 #[test]
+fn a_command_that_has_not_ended_after_a_second_gets_its_signal_once_more() {
+    let script = "n=0; trap 'n=$((n+1)); test $n = 2 && exit 5' TERM; echo; while :; do sleep 0.02; done";
+    let mut launcher = Launcher::managed(script);
+    launcher.started();
+    launcher.output.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    launcher.end(10_000);
+    assert_eq!(launcher.told(), r#"{"Ended":{"Exit":5}}"#);
+}
+
+#[test]
 fn what_has_left_the_group_is_ended_too() {
     let mut launcher = Launcher::managed(
         "setsid sh -c 'trap \"\" TERM; echo $$; sleep 1000' & setsid -f sh -c 'echo $$; exec sleep 1000'; exec sleep 1000",

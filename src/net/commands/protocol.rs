@@ -67,7 +67,7 @@ impl Incoming {
     }
 
     /// Takes the next whole line. One that is no message is left out.
-    pub fn next<T: DeserializeOwned>(&mut self) -> Option<T> {
+    pub fn take<T: DeserializeOwned>(&mut self) -> Option<T> {
         loop {
             let end = self.0.iter().position(|byte| *byte == b'\n')?;
             let line: Vec<u8> = self.0.drain(..=end).collect();
@@ -98,7 +98,7 @@ mod tests {
         let mut orders: Vec<Order> = Vec::new();
         for byte in bytes {
             assert!(incoming.add(&[byte]));
-            orders.extend(incoming.next());
+            orders.extend(incoming.take());
         }
         let [Order::Run(request), Order::End { time: 5000 }] = orders.as_slice() else {
             panic!("other orders")
@@ -108,8 +108,8 @@ mod tests {
         assert_eq!((&request.redirections, request.signal), (&vec![redirection], Some(15)));
         let event = CommandEvent::Ended(CommandEnd::NotStarted("no\nsuch".into()));
         assert!(incoming.add(b"nonsense\n") && incoming.add(&event_line(&event).unwrap()));
-        assert_eq!(incoming.next(), Some(event));
-        assert_eq!(incoming.next::<CommandEvent>(), None);
+        assert_eq!(incoming.take(), Some(event));
+        assert_eq!(incoming.take::<CommandEvent>(), None);
     }
 
     #[test]

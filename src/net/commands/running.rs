@@ -124,7 +124,7 @@ impl Running {
             // Closing it takes it out of the poll.
             self.control = None;
         }
-        let events: Vec<CommandEvent> = std::iter::from_fn(|| self.incoming.next()).collect();
+        let events: Vec<CommandEvent> = std::iter::from_fn(|| self.incoming.take()).collect();
         for event in &events {
             if let CommandEvent::Started { process } = event {
                 self.group = Some(Pid::from_raw(process.cast_signed()));

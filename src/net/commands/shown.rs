@@ -65,7 +65,7 @@ fn plain(line: &str) -> String {
     let (mut text, mut rest) = (String::with_capacity(line.len()), line.chars());
     while let Some(character) = rest.next() {
         if character == '\u{1b}' && rest.as_str().starts_with('[') {
-            rest.find(|c| c.is_ascii_alphabetic());
+            rest.find(char::is_ascii_alphabetic);
             continue;
         }
         text.push(match character.general_category() {
