@@ -89,8 +89,7 @@ fn a_command_is_started_again_and_a_program_that_is_not_there_is_named() {
         "exit status 1; it is started again in 100 ms",
         "it is started again in 200 ms",
         "it is started again in 400 ms",
-        "exec_push of live/cam: nosuch cannot be started: ",
-        "(PATH is /",
+        "exec_push of live/cam: nosuch cannot be started: there is no program nosuch in PATH (/",
     ] {
         server.wait_log(text);
     }

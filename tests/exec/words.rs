@@ -41,6 +41,10 @@ fn programs_that_are_not_there_and_variables_that_do_not_exist_are_warned_of() {
             "differs from nginx: where $args has a blank or another character that means something to a shell, the command is \
              not run; with \"$MILLSTREAM_ARGS\" in its place it is",
         ),
+        (
+            "exec_push ffmpeg -i rtmp://localhost/live/$name -f flv rtmp://localhost:1935/$app/${name}_low;",
+            "warning: the command publishes to the application \"live\", for which it runs: each of its streams starts it again",
+        ),
         ("exec_push echo >/nosuch/f;", "warning: /nosuch: there is no such folder"),
     ] {
         let said = of_application(directives);
@@ -57,6 +61,8 @@ fn lines_that_are_right_are_not_warned_of() {
         "exec_record_done echo $path $filename $basename $dirname $recorder $name;",
         "exec_options on; exec_push echo name=cam; respawn off; respawn_timeout 1s; exec_kill_signal kill;",
         "exec_static sleep 1000;",
+        "exec_options on; exec_push ffmpeg -i rtmp://localhost/live/$name rtmp://localhost/live/x name=cam;",
+        "exec_pull ffmpeg -i rtsp://192.0.2.1/$name -f flv rtmp://localhost/$app/$name;",
     ] {
         let said = of_application(directives);
         assert!(!said.contains("warning") && !said.contains("differs"), "{directives}: {said}");

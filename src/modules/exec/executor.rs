@@ -124,19 +124,10 @@ impl Executor {
         let label = subject.label(&line);
         match end {
             CommandEnd::NotStarted(why) => {
-                log::warn!("{label} cannot be started: {why}{}", self.path_hint(&line));
+                log::warn!("{label} cannot be started: {why}");
             }
             CommandEnd::Exit(0) => log::info!("{label} has ended"),
             end => log::warn!("{label} has ended: {end}"),
-        }
-    }
-
-    /// Where a program was looked for, for the log.
-    pub fn path_hint(&self, line: &Line) -> String {
-        if line.program().contains('/') {
-            String::new()
-        } else {
-            format!(" (PATH is {})", self.shared.environment.path())
         }
     }
 

@@ -108,7 +108,7 @@ impl Executor {
             (State::Running(since), true) => {
                 let ran = cx.now.instant.saturating_duration_since(since);
                 let next = self.plan_next(cx, number, ran);
-                self.tell_of_end(number, &label, (end, ran), &next);
+                tell_of_end(&label, (end, ran), &next);
             }
             (_, true) => {
                 log::info!("{label} has ended ({end})");
@@ -139,17 +139,16 @@ impl Executor {
         managed.state = State::Pausing(cx.set_module_timer(MODULE, cx.now.instant + pause, number));
         format!("it is started again in {}", shown(pause))
     }
+}
 
-    fn tell_of_end(&self, number: u64, label: &str, (end, ran): (&CommandEnd, Duration), next: &str) {
-        match end {
-            CommandEnd::NotStarted(why) => {
-                let line = self.managed.get(&number).map(|managed| &managed.line);
-                let hint = line.map(|line| self.path_hint(line)).unwrap_or_default();
-                log::warn!("{label} cannot be started: {why}{hint}; {next}");
-            }
-            CommandEnd::Exit(0) => log::info!("{label} has ended after {}; {next}", shown(ran)),
-            end => log::warn!("{label} has ended after {}: {end}; {next}", shown(ran)),
+/// Logs that a command has ended by itself, and what follows.
+fn tell_of_end(label: &str, (end, ran): (&CommandEnd, Duration), next: &str) {
+    match end {
+        CommandEnd::NotStarted(why) => {
+            log::warn!("{label} cannot be started: {why}; {next}");
         }
+        CommandEnd::Exit(0) => log::info!("{label} has ended after {}; {next}", shown(ran)),
+        end => log::warn!("{label} has ended after {}: {end}; {next}", shown(ran)),
     }
 }
 

@@ -36,6 +36,44 @@ pub fn check(config: &Config<'_>, probe: &mut Probe) {
             check_files(node, &line, probe);
         }
     }
+    check_circles(config, probe);
+}
+
+/// Warns of commands that start themselves: they publish to an application that they run for.
+fn check_circles(config: &Config<'_>, probe: &mut Probe) {
+    let mut told: Vec<&Node> = Vec::new();
+    for app in &config.applications {
+        for (node, has_options) in written(&app.scope) {
+            let Ok(line) = read(&app.scope, node, has_options) else { continue };
+            let is_known = told.iter().any(|other| std::ptr::eq(*other, node));
+            let begins = matches!(line.kind, Kind::Push | Kind::Publish) && line.is_for_all();
+            if begins && !is_known && publishes_to(&node.args, &app.name) {
+                told.push(node);
+                let message = format!(
+                    "the command publishes to the application \"{}\", for which it runs: each of its streams starts it again",
+                    app.name
+                );
+                probe.warn(node, message);
+            }
+        }
+    }
+}
+
+/// Whether a command publishes to an application of this machine.
+fn publishes_to(words: &[String], app: &str) -> bool {
+    let behind = words.iter().skip(1).zip(words).filter(|(_, before)| *before != "-i");
+    let urls = behind.filter_map(|(word, _)| word.strip_prefix("rtmp://"));
+    let mut places = urls.filter_map(|url| url.split_once('/'));
+    places.any(|(host, path)| {
+        let is_here = ["localhost", "127.0.0.1", "[::1]"]
+            .iter()
+            .any(|name| host.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')));
+        is_here
+            && path
+                .split('/')
+                .next()
+                .is_some_and(|first| first == "$app" || first == "${app}" || first == app)
+    })
 }
 
 /// Warns of a program that is not there or must not be run.

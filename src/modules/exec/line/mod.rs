@@ -178,7 +178,12 @@ impl Line {
 
     /// Whether it is for a stream of this name.
     pub fn is_for(&self, stream: &str) -> bool {
-        self.names.is_empty() || self.names.iter().any(|name| name == stream)
+        self.is_for_all() || self.names.iter().any(|name| name == stream)
+    }
+
+    /// Whether it is for streams of all names.
+    pub fn is_for_all(&self) -> bool {
+        self.names.is_empty()
     }
 
     /// The program, as it is written.
