@@ -280,4 +280,9 @@ fn the_filter_in_the_documents_finds_the_line_of_each_wrong_key_and_no_other() {
         ]
     );
     assert!(found.iter().all(|(address, _)| address == "127.0.0.1"));
+    // As rsyslogd writes them, and as fail2ban reads them from the journal.
+    for header in [" stage millstream:", " stage millstream[4711]:"] {
+        assert!(found.iter().all(|(_, line)| filter.is_match(&format!("{header}{line}"))), "{header}");
+    }
+    assert!(!filter.is_match(&format!(" stage sshd:{}", found[0].1)));
 }

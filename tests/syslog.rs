@@ -1,7 +1,7 @@
 //! Logs to syslog, with nginx's parameters: to a socket of this machine and over UDP, to rsyslogd and to a server that
 //! goes away; `error_log off`; the journal of systemd.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 use std::fs::{self, File};
 use std::io::{Read, Write, pipe};

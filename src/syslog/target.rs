@@ -99,10 +99,10 @@ impl FromStr for SyslogTarget {
             match parameter.split_once('=') {
                 Some(("server", value)) => set(&mut server, "server", parse_server(value)?)?,
                 Some(("facility", value)) => {
-                    set(&mut facility, "facility", code(&FACILITIES, "facility", value)?)?
+                    set(&mut facility, "facility", code(&FACILITIES, "facility", value)?)?;
                 }
                 Some(("severity", value)) => {
-                    set(&mut severity, "severity", code(&SEVERITIES, "severity", value)?)?
+                    set(&mut severity, "severity", code(&SEVERITIES, "severity", value)?)?;
                 }
                 Some(("tag", value)) => set(&mut tag, "tag", parse_tag(value)?)?,
                 None if parameter == "nohostname" => host = HostName::LeftOut,

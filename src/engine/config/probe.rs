@@ -119,7 +119,7 @@ impl Probe {
     pub fn syslog(&mut self, what: &str, target: &SyslogTarget, place: &Place) {
         match Sender::new(target).map(|sender| sender.probe()) {
             Err(error) => {
-                self.faults.push(Error::in_place(place.clone(), format!("{what} {target}: {error}")))
+                self.faults.push(Error::in_place(place.clone(), format!("{what} {target}: {error}")));
             }
             Ok(Err(error)) => {
                 let message = format!("{what} {target}: {}", SyslogTarget::nobody_receives(&error));
