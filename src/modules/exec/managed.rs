@@ -152,7 +152,7 @@ fn tell_of_end(label: &str, (end, ran): (&CommandEnd, Duration), next: &str) {
     }
 }
 
-/// A time in words: seconds, or milliseconds if it is not a whole number of seconds and short.
+/// A time in words: whole seconds, or milliseconds if it is less than one.
 fn shown(time: Duration) -> String {
     match time.as_millis() {
         short if short < 1000 => format!("{short} ms"),
