@@ -134,9 +134,8 @@ const MISTAKES: &[(&str, &str)] = &[
         "2: \"hls\" is not allowed in recorder; it belongs in rtmp, server in rtmp or application",
     ),
     (
-        "rtmp { server { application a { recorder x {\nexec_record_done y; } } } }",
-        "2: \"exec_record_done\" is not there yet: look for new files from time to time, such as with \
-         \"find FOLDER -name '*.flv' -mmin +1\" in cron; docs/nginx-rtmp.md has more",
+        "rtmp { server { application a {\ndash on; } } }",
+        "2: \"dash\" is not there yet: use hls, which browsers play with hls.js; docs/nginx-rtmp.md has more",
     ),
     ("rtmp { server {\napplication a {\nhls on; } } }", "2: \"hls on\" needs \"hls_path\""),
     (
