@@ -10,6 +10,7 @@ mod calls;
 mod commands;
 mod config;
 mod ctx;
+pub mod direction;
 pub mod files;
 mod http;
 mod ids;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use log::Level;
-use millstream::engine::time_zone;
+use millstream::engine::{direction, time_zone};
 use millstream::net::Format;
 use millstream::syslog::{Messages, Severity, SyslogTarget};
 
@@ -27,8 +27,10 @@ pub fn of_syslog(target: &SyslogTarget) -> Format {
     })
 }
 
+/// A name in any script, or what a command has written, turns nothing that stands behind it.
 fn leveled(level: Level, text: &fmt::Arguments<'_>) -> String {
-    format!("[{}] {text}", level.as_str().to_ascii_lowercase())
+    let text = format!("[{}] {text}", level.as_str().to_ascii_lowercase());
+    direction::keep_left_to_right(&text).into_owned()
 }
 
 fn local_time(format: &str) -> String {
@@ -45,6 +47,8 @@ mod tests {
         let plain = line(&plain());
         assert!(plain.ends_with(" [warn] a text\n") && plain.as_bytes()[4] == b'/', "{plain}");
         assert_eq!(line(&of_journal()), "<4>[warn] a text\n");
+        let of_hebrew = of_journal().line(Level::Info, &format_args!("publish live/\u{5e2}\u{5d1}: 12"));
+        assert_eq!(of_hebrew, "<6>[info] publish live/\u{5e2}\u{5d1}\u{200e}: 12\n");
         let target = "syslog:server=unix:/dev/log,nohostname".parse().unwrap();
         let message = line(&of_syslog(&target));
         assert!(
