@@ -41,9 +41,7 @@ fn main() -> ExitCode {
 
 /// Prints a message, which may have several lines, to standard error.
 fn complain(message: &str) {
-    for line in message.lines() {
-        eprintln!("millstream: {line}");
-    }
+    message.lines().for_each(|line| logging::print(log::Level::Error, line));
 }
 
 fn run(line: &mut CommandLine) -> Result<(), String> {

@@ -3,8 +3,9 @@
 
 use std::mem;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use millstream::engine::files::log_file::NewLogs;
+use millstream::engine::files::log_file::{NewLogs, OpenLogs};
 use millstream::engine::{Account, Probe, time_zone};
 use millstream::net::{self, Background};
 
@@ -68,7 +69,7 @@ impl<'a> Reloader<'a> {
         let (line, logs, open) = (self.line.clone(), self.logs.clone(), server.engine().open_logs());
         let control = self.control.clone();
         self.reading =
-            Some(server.run_in_background(move || read(&line, &logs, (&open, control.as_deref()))));
+            Some(server.run_in_background(move || read(&line, &logs, (Arc::new(open), control.as_deref()))));
     }
 
     /// Has the server adopt the configuration that has been read.
@@ -147,7 +148,7 @@ impl<'a> Reloader<'a> {
 fn read(
     line: &CommandLine,
     logs: &ErrorLogs,
-    (open, control): (&[PathBuf], Option<&Path>),
+    (open, control): (Arc<OpenLogs>, Option<&Path>),
 ) -> Result<Draft, Failure> {
     time_zone::read();
     let mut loaded = Loaded::new(line)?;
@@ -163,16 +164,17 @@ fn read(
         );
         return Err(Failure::Other(why));
     }
-    let mut found = Probe::new(Account::Own).with_open_logs(open.to_vec());
+    let mut found = Probe::new(Account::Own).with_open_logs(Arc::clone(&open));
     engine.probe(&loaded.root(), &mut found);
     let outputs = loaded.error_logs(line);
     probe::tls(&mut found);
     probe::daemon(&loaded.root(), &outputs, &mut found);
     loaded.log_findings(found.findings);
     found.faults.into_result(())?;
-    let access_logs = engine.open_new_logs(open)?;
+    let access_logs = engine.open_new_logs(&open)?;
     drop(engine);
     let logs = logs.open(&outputs).map_err(Failure::Other)?;
+    logs.warnings.iter().for_each(|warning| log::warn!("{warning}"));
     logs.start().map_err(Failure::Other)?;
     Ok(Draft { loaded, logs, access_logs, memory: machine::memory() })
 }

@@ -202,6 +202,27 @@ fn lines_that_syslog_has_not_taken_are_counted_there() {
 }
 
 #[test]
+fn a_reload_warns_in_the_log_of_a_server_of_syslog_that_is_away_and_opening_logs_again_asks_for_none() {
+    let folder = Folder::new();
+    let socket = receiver(&folder);
+    let begun = format!("pid off; error_log syslog:server=unix:FOLDER/log; error_log stderr; {LIVE}");
+    let begun = begun.replace("FOLDER", folder.to_str().unwrap());
+    let mut server = Server::start_in(folder, &begun);
+    drop(socket);
+    fs::remove_file(server.folder.join("log")).unwrap();
+    server.signal(Signal::SIGUSR1);
+    server.wait_log("opening the logs again");
+    server.reload(&begun, 1);
+    server.stop();
+    let warnings = server.lines("nobody receives it yet");
+    assert_eq!(warnings.len(), 1, "{}", server.log());
+    assert!(
+        warnings[0].contains("[warn] ") && warnings[0].contains("error log syslog:server=unix:"),
+        "{warnings:?}"
+    );
+}
+
+#[test]
 fn a_server_of_syslog_that_receives_nothing_delays_nothing() {
     let folder = Folder::new();
     let socket = receiver(&folder);
@@ -475,6 +496,28 @@ fn a_reload_ends_and_begins_a_log() {
     server.wait_log("publish live/seen");
     assert!(!server.log().contains("unseen"), "{}", server.log());
     server.stop();
+}
+
+#[test]
+fn the_journal_gets_the_priority_of_an_error_that_ends_the_start() {
+    let folder = Folder::new();
+    for (text, count) in [("pid off; nonsense on;", 1), ("pid off; error_log stderr; user nobody-there;", 1)]
+    {
+        for is_journal in [true, false] {
+            let (mut reader, writer) = pipe().unwrap();
+            let facts = File::from(OwnedFd::from(writer.try_clone().unwrap())).metadata().unwrap();
+            let inode = facts.ino() + u64::from(!is_journal);
+            let mut command = millstream();
+            command.arg("-c").arg(folder.write("c.conf", format!("{text} {LIVE}")));
+            command.env("JOURNAL_STREAM", format!("{}:{inode}", facts.dev()));
+            assert!(!command.stderr(writer).status().unwrap().success());
+            drop(command);
+            let mut said = String::new();
+            reader.read_to_string(&mut said).unwrap();
+            let begins = if is_journal { "<3>millstream: " } else { "millstream: " };
+            assert_eq!(said.lines().filter(|line| line.starts_with(begins)).count(), count, "{said}");
+        }
+    }
 }
 
 #[test]

@@ -84,7 +84,8 @@ mod tests {
 
     #[test]
     fn the_first_letter_of_a_line_does_not_turn_it() {
-        for (line, begun) in [("", ""), ("1 a\u{5d0}", "1 a\u{5d0}"), ("1 \u{5d0} a", "\u{200e}1 \u{5d0} a")] {
+        for (line, begun) in [("", ""), ("1 a\u{5d0}", "1 a\u{5d0}"), ("1 \u{5d0} a", "\u{200e}1 \u{5d0} a")]
+        {
             let mut text = line.to_owned();
             begin_left_to_right(&mut text);
             assert_eq!(text, begun);

@@ -126,13 +126,12 @@ pub use viewing::view::{View, ViewerId};
 pub use viewing::viewers::{ViewerFacts, Viewers};
 pub use work::Action;
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::conf::{self, Directive, Scope, Table};
 use config::known::Known;
 use config::listener::AddressService;
-use files::log_file::NewLogs;
+use files::log_file::{NewLogs, OpenLogs};
 use http::answering::pending::PendingRequests;
 use http::answering::shared::SharedAnswers;
 use operations::running::Running;
@@ -242,14 +241,16 @@ impl Engine {
         faults.into_result(())
     }
 
-    /// The log files that the modules have open.
-    pub fn open_logs(&self) -> Vec<PathBuf> {
-        self.modules.iter().flat_map(|module| module.open_logs()).collect()
+    /// The logs that the modules have open.
+    pub fn open_logs(&self) -> OpenLogs {
+        let mut open = OpenLogs::default();
+        self.modules.iter().for_each(|module| open.extend(module.open_logs()));
+        open
     }
 
     /// Has the modules open their log files for an engine that will be adopted, except those that the running one has
     /// open.
-    pub fn open_new_logs(&self, running: &[PathBuf]) -> Result<NewLogs, conf::Errors> {
+    pub fn open_new_logs(&self, running: &OpenLogs) -> Result<NewLogs, conf::Errors> {
         let (mut faults, mut opened) = (conf::Faults::default(), NewLogs::default());
         for module in &self.modules {
             opened.extend(faults.keep_or_default(module.open_new_logs(running)));

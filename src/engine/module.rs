@@ -11,7 +11,6 @@ use crate::engine::request::Reply;
 use crate::engine::request::Verdict;
 use crate::rtmp::Control;
 use std::any::Any;
-use std::path::PathBuf;
 use std::rc::Rc;
 
 use crate::conf::{self, Directive};
@@ -25,7 +24,7 @@ use crate::engine::commands::command::CommandEvent;
 use crate::engine::config::Config;
 use crate::engine::config::probe::Probe;
 use crate::engine::ctx::Ctx;
-use crate::engine::files::log_file::NewLogs;
+use crate::engine::files::log_file::{NewLogs, OpenLogs};
 use crate::engine::http::exchange::Exchange;
 use crate::engine::ids::AppId;
 use crate::engine::ids::Endpoint;
@@ -76,15 +75,15 @@ pub trait Module: Any {
     /// No request is left for the configuration whose first location is `first`: its settings may be freed.
     fn release_locations(&mut self, _cx: &mut Ctx, _first: LocationId) {}
 
-    /// The log files that are open.
-    fn open_logs(&self) -> Vec<PathBuf> {
-        Vec::new()
+    /// The logs that are open.
+    fn open_logs(&self) -> OpenLogs {
+        OpenLogs::default()
     }
 
     /// Opens, at a reload and in place of [`open`](Self::open), its log files, in a thread and for the module that will
     /// be adopted. `running` are those that the running server has open, which the user of the process need not be
     /// allowed to open again.
-    fn open_new_logs(&self, _running: &[PathBuf]) -> Result<NewLogs, conf::Errors> {
+    fn open_new_logs(&self, _running: &OpenLogs) -> Result<NewLogs, conf::Errors> {
         Ok(NewLogs::default())
     }
 

@@ -3,14 +3,16 @@
 mod lines;
 mod opening;
 
+use std::fmt;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use log::{LevelFilter, Log, Metadata, Record};
+use log::{Level, LevelFilter, Log, Metadata, Record};
 use millstream::conf::Place;
 use millstream::engine::{LogTarget, time_zone};
 use millstream::net::{LogOutput, LogWriter};
+use millstream::syslog::{Severity, SyslogTarget};
 
 use opening::{Opened, open};
 
@@ -34,6 +36,7 @@ pub fn begin(choices: &[LogChoice]) -> Result<ErrorLogs, String> {
     time_zone::read();
     let logs = ErrorLogs::default();
     let opened = logs.open(choices)?;
+    opened.warnings.iter().for_each(|warning| print(Level::Warn, warning));
     logs.adopt(opened);
     log::set_boxed_logger(Box::new(logs.clone())).map_err(|error| error.to_string())?;
     // The engine logs which session a panic has ended; this logs where in the source it came from.
@@ -44,6 +47,15 @@ pub fn begin(choices: &[LogChoice]) -> Result<ErrorLogs, String> {
         of_panics.all().iter().for_each(|log| log.writer.flush(PANIC));
     }));
     Ok(logs)
+}
+
+/// Prints a line to standard error, where there is no log yet, or not any more. The journal of systemd gets its level.
+pub fn print(level: Level, text: &str) {
+    if opening::goes_to_journal(&std::io::stderr()) {
+        eprintln!("<{}>millstream: {text}", Severity::of(level).code());
+    } else {
+        eprintln!("millstream: {text}");
+    }
 }
 
 /// Each target once: of one that is named several times, with the level that writes most.
@@ -70,12 +82,15 @@ struct Shared {
 }
 
 /// Logs that are to take the place of the present ones, all open.
+#[derive(Default)]
 pub struct OpenedLogs {
     all: Vec<FilteredLog>,
     /// Those that are not among the present ones. They are closed again if nobody adopts them.
     new: Vec<LogWriter>,
     /// Servers of syslog of the present logs, looked up again.
     renewed: Vec<(LogWriter, LogOutput)>,
+    /// What the operator should know of them.
+    pub warnings: Vec<String>,
 }
 
 #[derive(Clone)]
@@ -86,19 +101,15 @@ struct FilteredLog {
     writer: LogWriter,
 }
 
+impl LogChoice {
+    /// A message about this log, with its place in the configuration.
+    fn explain(&self, why: &dyn fmt::Display) -> String {
+        let origin = self.origin.as_ref().map(|origin| format!("{origin}: ")).unwrap_or_default();
+        format!("{origin}error log {}: {why}", self.target)
+    }
+}
+
 impl FilteredLog {
-    fn opened(choice: &LogChoice) -> Result<Opened, String> {
-        open(&choice.target).map_err(|error| {
-            let origin = choice.origin.as_ref().map(|origin| format!("{origin}: ")).unwrap_or_default();
-            format!("{origin}error log {}: {error}", choice.target)
-        })
-    }
-
-    fn open(choice: &LogChoice) -> Result<Self, String> {
-        let Opened { output, format } = Self::opened(choice)?;
-        Ok(Self::new(choice, |filter| LogWriter::new(output, filter.filter(), format)))
-    }
-
     fn new(choice: &LogChoice, writer: impl FnOnce(&env_logger::Logger) -> LogWriter) -> Self {
         let mut filter = env_logger::Builder::new();
         filter.filter_level(choice.level);
@@ -109,15 +120,17 @@ impl FilteredLog {
         Self { target: choice.target.clone(), writer: writer(&filter), filter: Arc::new(filter) }
     }
 
-    /// Has its thread open the file again, or look up the server of syslog, unless it is a standard stream.
+    /// Has its thread open the file again. A standard stream and a server of syslog have not been moved.
     fn reopen(&self) {
         let target = self.target.clone();
-        if target == LogTarget::Stderr {
+        if !matches!(target, LogTarget::File(_)) {
             return;
         }
         self.writer.reopen(move || {
             let explain = |error| log::error!("error log {target} cannot be opened again: {error}");
-            open(&target).map_err(explain).ok().map(|opened| opened.output)
+            let opened = open(&target).map_err(explain).ok()?;
+            opened.warning.iter().for_each(|warning| log::warn!("error log {target}: {warning}"));
+            Some(opened.output)
         });
     }
 }
@@ -131,23 +144,12 @@ impl ErrorLogs {
     /// Opens logs, except those that are open already. Nothing has changed so far.
     pub fn open(&self, choices: &[LogChoice]) -> Result<OpenedLogs, String> {
         let present = self.all();
-        let mut opened = OpenedLogs { all: Vec::new(), new: Vec::new(), renewed: Vec::new() };
+        let mut opened = OpenedLogs::default();
         for choice in each_once(choices) {
-            let log = match present.iter().find(|log| log.target == choice.target) {
-                Some(log) => {
-                    if let LogTarget::Syslog(_) = choice.target {
-                        // Its name may have another address by now.
-                        opened.renewed.push((log.writer.clone(), FilteredLog::opened(&choice)?.output));
-                    }
-                    FilteredLog::new(&choice, |_| log.writer.clone())
-                }
-                None => {
-                    let log = FilteredLog::open(&choice)?;
-                    opened.new.push(log.writer.clone());
-                    log
-                }
-            };
-            opened.all.push(log);
+            match present.iter().find(|log| log.target == choice.target) {
+                Some(log) => opened.keep(&choice, log),
+                None => opened.add(&choice)?,
+            }
         }
         Ok(opened)
     }
@@ -189,6 +191,32 @@ impl ErrorLogs {
 }
 
 impl OpenedLogs {
+    /// Opens a log.
+    fn add(&mut self, choice: &LogChoice) -> Result<(), String> {
+        let Opened { output, format, warning } =
+            open(&choice.target).map_err(|error| choice.explain(&error))?;
+        let log = FilteredLog::new(choice, |filter| LogWriter::new(output, filter.filter(), format));
+        self.warnings.extend(warning.map(|warning| choice.explain(&warning)));
+        self.new.push(log.writer.clone());
+        self.all.push(log);
+        Ok(())
+    }
+
+    /// Takes a log that is open already. The name of a server of syslog may have another address by now.
+    fn keep(&mut self, choice: &LogChoice, log: &FilteredLog) {
+        if let LogTarget::Syslog(_) = choice.target {
+            let warning = match open(&choice.target) {
+                Ok(Opened { output, warning, .. }) => {
+                    self.renewed.push((log.writer.clone(), output));
+                    warning
+                }
+                Err(error) => Some(SyslogTarget::stays_where_it_was(&error)),
+            };
+            self.warnings.extend(warning.map(|warning| choice.explain(&warning)));
+        }
+        self.all.push(FilteredLog::new(choice, |_| log.writer.clone()));
+    }
+
     /// Where the logs go.
     pub fn targets(&self) -> Vec<LogTarget> {
         targets(&self.all)
@@ -267,6 +295,25 @@ mod tests {
         ];
         let expected = [choice("a", LevelFilter::Debug), choice(syslog, LevelFilter::Info)];
         assert_eq!(each_once(&choices), expected);
+    }
+
+    #[test]
+    fn a_server_of_syslog_that_cannot_be_looked_up_again_keeps_its_address() {
+        use millstream::net::Format;
+        use millstream::syslog::Sender;
+
+        let choice = choice("syslog:server=does-not-exist.invalid", LevelFilter::Info);
+        let logs = ErrorLogs::default();
+        assert!(logs.open(std::slice::from_ref(&choice)).is_err(), "a new one has to be found");
+        let sender = Sender::new(&"syslog:server=127.0.0.1".parse().unwrap()).unwrap();
+        let format = Format::new(|_, text| text.to_string());
+        let output = LogOutput::Syslog(sender);
+        let log = FilteredLog::new(&choice, |filter| LogWriter::new(output, filter.filter(), format));
+        *lock(&logs.0.all) = vec![log].into();
+        let opened = logs.open(&[choice]).unwrap();
+        assert_eq!((opened.all.len(), opened.renewed.len()), (1, 0));
+        let warning = "error log syslog:server=does-not-exist.invalid:514: it is not found now, and messages go to its address of before: ";
+        assert!(opened.warnings.iter().all(|text| text.starts_with(warning)) && opened.warnings.len() == 1);
     }
 
     #[test]

@@ -19,6 +19,8 @@ const JOURNAL: &str = "JOURNAL_STREAM";
 pub struct Opened {
     pub output: LogOutput,
     pub format: Format,
+    /// What the operator should know.
+    pub warning: Option<String>,
 }
 
 /// Opens what a log goes to; this may wait for a disk or the resolver.
@@ -28,15 +30,14 @@ pub fn open(target: &LogTarget) -> io::Result<Opened> {
         LogTarget::Stderr => {
             let stderr = io::stderr();
             let format = format_of(&stderr);
-            Ok(Opened { output: LogOutput::File(Box::new(stderr)), format })
+            Ok(Opened { output: LogOutput::File(Box::new(stderr)), format, warning: None })
         }
         LogTarget::File(path) => open_file(path),
         LogTarget::Syslog(target) => {
             let mut sender = Sender::new(target)?;
-            if let Err(error) = sender.connect(net::now().instant) {
-                eprintln!("millstream: error log {target}: {}", SyslogTarget::nobody_receives(&error));
-            }
-            Ok(Opened { output: LogOutput::Syslog(sender), format: lines::of_syslog(target) })
+            let connected = sender.connect(net::now().instant);
+            let warning = connected.err().map(|error| SyslogTarget::nobody_receives(&error));
+            Ok(Opened { output: LogOutput::Syslog(sender), format: lines::of_syslog(target), warning })
         }
     }
 }
@@ -46,7 +47,7 @@ pub fn open(target: &LogTarget) -> io::Result<Opened> {
 fn open_file(path: &Path) -> io::Result<Opened> {
     let standard = |stream: OwnedFd| {
         let format = format_of(&stream);
-        Opened { output: LogOutput::File(Box::new(stream)), format }
+        Opened { output: LogOutput::File(Box::new(stream)), format, warning: None }
     };
     match StandardStream::of_log(path) {
         Some(StandardStream::Output) => return Ok(standard(io::stdout().as_fd().try_clone_to_owned()?)),
@@ -54,16 +55,19 @@ fn open_file(path: &Path) -> io::Result<Opened> {
         Some(StandardStream::Null) | None => {}
     }
     let opened = log_file::open(path)?;
-    if opened.lacks_reader {
-        eprintln!("millstream: error log {}: a FIFO that nobody reads yet; lines wait in it", path.display());
-    }
-    Ok(Opened { output: LogOutput::File(Box::new(opened.file)), format: lines::plain() })
+    let warning = opened.lacks_reader.then(|| "a FIFO that nobody reads yet; lines wait in it".to_owned());
+    Ok(Opened { output: LogOutput::File(Box::new(opened.file)), format: lines::plain(), warning })
 }
 
 /// The form of the lines of a standard stream.
 fn format_of(stream: &impl AsFd) -> Format {
+    if goes_to_journal(stream) { lines::of_journal() } else { lines::plain() }
+}
+
+/// Whether a stream goes to the journal of systemd.
+pub fn goes_to_journal(stream: &impl AsFd) -> bool {
     let journal = std::env::var(JOURNAL).unwrap_or_default();
-    if is_journal(&journal, stream) { lines::of_journal() } else { lines::plain() }
+    is_journal(&journal, stream)
 }
 
 /// Whether a stream is what systemd says the journal is. A process that inherits the variable may have other streams.

@@ -22,7 +22,7 @@ pub struct Sender {
     failed: Option<(Instant, ErrorKind)>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Address {
     Unix(PathBuf),
     Udp(SocketAddr),
@@ -47,6 +47,12 @@ impl Sender {
             }
         };
         Ok(Self { address, socket: None, failed: None })
+    }
+
+    /// Another sender to the same address, which need not be looked up. It is not connected.
+    #[must_use]
+    pub fn unconnected(&self) -> Self {
+        Self { address: self.address.clone(), socket: None, failed: None }
     }
 
     /// Connects, unless it is connected. An error says why messages cannot be sent now.

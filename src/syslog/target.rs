@@ -82,6 +82,11 @@ impl SyslogTarget {
         format!("nobody receives it yet, and lines are lost until then: {error}")
     }
 
+    /// What to tell an operator when the name of a server cannot be looked up again.
+    pub fn stays_where_it_was(error: &io::Error) -> String {
+        format!("it is not found now, and messages go to its address of before: {error}")
+    }
+
     /// The severity that the target gives to its messages.
     pub fn severity(&self) -> Severity {
         self.severity

@@ -15,14 +15,13 @@ mod syslog;
 
 use std::any::Any;
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use slab::Slab;
 
 use crate::conf::{self, Node, Place, Scope};
 use crate::engine::config::probe::Probe;
-use crate::engine::files::log_file::NewLogs;
+use crate::engine::files::log_file::{NewLogs, OpenLogs};
 use crate::engine::jobs::Jobs;
 use crate::engine::now::Now;
 
@@ -121,14 +120,14 @@ impl Logs {
 
     /// Opens all logs.
     pub fn open(&mut self) -> Result<(), conf::Errors> {
-        let mut opened = self.open_new(&[])?;
+        let mut opened = self.open_new(&OpenLogs::default())?;
         self.take_new(&mut opened);
         Ok(())
     }
 
     /// Opens the logs that the running server, which will adopt them, has not open, and looks up the servers of syslog
     /// again.
-    pub fn open_new(&self, running: &[PathBuf]) -> Result<NewLogs, conf::Errors> {
+    pub fn open_new(&self, running: &OpenLogs) -> Result<NewLogs, conf::Errors> {
         let (mut faults, mut opened) = (conf::Faults::default(), NewLogs::default());
         for (_, log) in &self.all {
             faults.keep(log.open(running, &mut opened));
@@ -141,9 +140,11 @@ impl Logs {
         self.all.iter_mut().for_each(|(_, log)| log.take(opened));
     }
 
-    /// The files.
-    pub fn paths(&self) -> Vec<PathBuf> {
-        self.all.iter().filter_map(|(_, log)| log.path().map(Path::to_owned)).collect()
+    /// Those that are open.
+    pub fn open_logs(&self) -> OpenLogs {
+        let mut open = OpenLogs::default();
+        self.all.iter().for_each(|(_, log)| log.list(&mut open));
+        open
     }
 
     /// Adds what is wrong with the logs to a probe.
@@ -199,11 +200,38 @@ pub fn read_formats<F: Any + Clone>(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::{Instant, UNIX_EPOCH};
 
     use super::*;
     use crate::conf::Tree;
+    use crate::engine::config::probe::Account;
+    use crate::syslog::{Sender, SyslogTarget};
     use crate::test_folder::Folder;
+
+    #[test]
+    fn a_server_of_syslog_that_cannot_be_looked_up_again_keeps_its_address() {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address: SyslogTarget =
+            format!("syslog:server={}", socket.local_addr().unwrap()).parse().unwrap();
+        let name: SyslogTarget = "syslog:server=does-not-exist.invalid".parse().unwrap();
+        let tree = Tree::from_text("f", "").unwrap();
+        let mut next = Logs::default();
+        let id = next.id(AccessLogTarget::Syslog(name.clone()), tree.root());
+        assert!(next.open_new(&OpenLogs::default()).is_err(), "a new one has to be found");
+        let syslog = vec![(name, Sender::new(&address).unwrap())];
+        let running = Arc::new(OpenLogs { files: Vec::new(), syslog });
+        let mut probe = Probe::new(Account::Own).with_open_logs(Arc::clone(&running));
+        next.probe(&mut probe);
+        assert_eq!((probe.faults.into_result(()).is_ok(), probe.findings.len()), (true, 1));
+        next.take_new(&mut next.open_new(&running).unwrap());
+        assert_eq!(next.open_logs().syslog.len(), 1);
+        let now = Now { instant: Instant::now(), wall: UNIX_EPOCH };
+        next.add(id, "a line\n", &mut Jobs::default(), now);
+        let mut buffer = [0; 1024];
+        let count = socket.recv(&mut buffer).unwrap();
+        assert!(buffer[..count].ends_with(b" millstream: a line"));
+    }
 
     #[test]
     fn what_the_running_server_has_open_is_not_opened_again() {
@@ -211,7 +239,8 @@ mod tests {
         let [open, new] = ["open/a.log", "new/a.log"].map(|name| folder.join(name));
         let mut next = Logs::default();
         let ids = [&open, &new].map(|path| next.id(AccessLogTarget::File(path.clone()), tree.root()));
-        let mut opened = next.open_new(std::slice::from_ref(&open)).unwrap();
+        let mut opened =
+            next.open_new(&OpenLogs { files: vec![open.clone()], ..OpenLogs::default() }).unwrap();
         assert_eq!(opened.files.keys().collect::<Vec<_>>(), [&new]);
         next.take_new(&mut opened);
         let now = Now { instant: Instant::now(), wall: UNIX_EPOCH };

@@ -1,13 +1,11 @@
 //! What an access log goes to: a file, or a server of syslog.
 
-use std::path::{Path, PathBuf};
-
 use super::directive::AccessLogTarget;
 use super::file::{self, AccessLogFile};
 use super::syslog::AccessSyslog;
 use crate::conf::{self, Place};
 use crate::engine::config::probe::Probe;
-use crate::engine::files::log_file::NewLogs;
+use crate::engine::files::log_file::{NewLogs, OpenLogs};
 use crate::engine::jobs::Jobs;
 use crate::engine::now::Now;
 use crate::syslog::Sender;
@@ -33,11 +31,11 @@ impl Output {
         }
     }
 
-    /// The path of a file.
-    pub fn path(&self) -> Option<&Path> {
+    /// Adds it to those that are open.
+    pub fn list(&self, open: &mut OpenLogs) {
         match self {
-            Self::File(log) => Some(&log.path),
-            Self::Syslog(_) => None,
+            Self::File(log) => open.files.push(log.path.to_path_buf()),
+            Self::Syslog(log) => open.syslog.extend(log.known().map(|sender| (log.target.clone(), sender))),
         }
     }
 
@@ -52,13 +50,14 @@ impl Output {
         }
     }
 
-    /// Opens it, unless it is a file that the running server has open. This may wait.
-    pub fn open(&self, running: &[PathBuf], opened: &mut NewLogs) -> Result<(), conf::Error> {
+    /// Opens it, unless it is a file that the running server has open. A server of syslog that cannot be looked up now
+    /// keeps its address of before. This may wait.
+    pub fn open(&self, running: &OpenLogs, opened: &mut NewLogs) -> Result<(), conf::Error> {
         let explain = |log: &dyn std::fmt::Display, origin: &Place, error: std::io::Error| {
             conf::Error::in_place(origin.clone(), format!("access log {log}: {error}"))
         };
         match self {
-            Self::File(log) if running.iter().any(|path| **path == *log.path) => {}
+            Self::File(log) if running.has_file(&log.path) => {}
             Self::File(log) => {
                 let opens = file::open(&log.path);
                 let file = opens.map_err(|error| explain(&log.path.display(), &log.origin, error))?;
@@ -66,6 +65,7 @@ impl Output {
             }
             Self::Syslog(log) => {
                 let finds = Sender::new(&log.target);
+                let finds = finds.or_else(|error| running.sender(&log.target).ok_or(error));
                 let sender = finds.map_err(|error| explain(&log.target, &log.origin, error))?;
                 opened.syslog.push((log.target.clone(), sender));
             }

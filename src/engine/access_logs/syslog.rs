@@ -41,6 +41,11 @@ impl AccessSyslog {
         self.sender = Some(sender);
     }
 
+    /// Another sender to the same address.
+    pub fn known(&self) -> Option<Sender> {
+        self.sender.as_ref().map(Sender::unconnected)
+    }
+
     /// Takes the sender of the same target, whose name has been looked up again.
     pub fn renew(&mut self, next: Self) {
         if next.sender.is_some() {

@@ -6,7 +6,7 @@
 use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use nix::fcntl::{AT_FDCWD, AtFlags};
@@ -18,7 +18,7 @@ use crate::engine::config::Config;
 use crate::engine::config::network::Network;
 use crate::engine::config::real_address::SET_REAL_IP_FROM;
 use crate::engine::config::server::MAX_MESSAGE;
-use crate::engine::files::log_file::StandardStream;
+use crate::engine::files::log_file::{OpenLogs, StandardStream};
 use crate::syslog::{Sender, SyslogTarget};
 
 /// The account whose rights count.
@@ -43,7 +43,7 @@ pub struct Probe {
     /// The account that will serve.
     account: Account,
     /// Logs that the running server has open.
-    open_logs: Vec<PathBuf>,
+    open_logs: Arc<OpenLogs>,
     /// Warnings and notes.
     pub findings: Vec<Finding>,
     /// Errors at which the start would fail.
@@ -57,7 +57,7 @@ impl Probe {
     pub fn new(account: Account) -> Self {
         Self {
             account,
-            open_logs: Vec::new(),
+            open_logs: Arc::default(),
             findings: Vec::new(),
             faults: Faults::default(),
             tls: Vec::new(),
@@ -66,7 +66,7 @@ impl Probe {
 
     /// The same at a reload, when these logs are open, so that nothing hinders writing to them.
     #[must_use]
-    pub fn with_open_logs(self, open_logs: Vec<PathBuf>) -> Self {
+    pub fn with_open_logs(self, open_logs: Arc<OpenLogs>) -> Self {
         Self { open_logs, ..self }
     }
 
@@ -106,7 +106,7 @@ impl Probe {
     /// Adds an error if a log cannot be opened. Logs are opened before the process changes its user. `what` begins
     /// the message.
     pub fn log(&mut self, what: &str, path: &Path, place: &Place) {
-        if self.open_logs.iter().any(|open| open == path) {
+        if self.open_logs.has_file(path) {
             return;
         }
         if let Err(why) = judge_log(path) {
@@ -115,18 +115,21 @@ impl Probe {
         }
     }
 
-    /// Adds an error if a server of syslog has no address, and a warning if it receives nothing now.
+    /// Adds an error if a server of syslog has no address, and a warning if it receives nothing now, or if only its
+    /// address of before is known.
     pub fn syslog(&mut self, what: &str, target: &SyslogTarget, place: &Place) {
-        match Sender::new(target).map(|sender| sender.probe()) {
+        let message = match Sender::new(target).map(|sender| sender.probe()) {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => format!("{what} {target}: {}", SyslogTarget::nobody_receives(&error)),
+            Err(error) if self.open_logs.sender(target).is_some() => {
+                format!("{what} {target}: {}", SyslogTarget::stays_where_it_was(&error))
+            }
             Err(error) => {
-                self.faults.push(Error::in_place(place.clone(), format!("{what} {target}: {error}")));
+                let fault = Error::in_place(place.clone(), format!("{what} {target}: {error}"));
+                return self.faults.push(fault);
             }
-            Ok(Err(error)) => {
-                let message = format!("{what} {target}: {}", SyslogTarget::nobody_receives(&error));
-                self.findings.push(Finding::in_place(place.clone(), FindingKind::Warning, message));
-            }
-            Ok(Ok(())) => {}
-        }
+        };
+        self.findings.push(Finding::in_place(place.clone(), FindingKind::Warning, message));
     }
 
     /// Adds a warning if the account that serves cannot open a log again once it has been moved.

@@ -60,6 +60,34 @@ pub struct LogFile {
     pub lacks_reader: bool,
 }
 
+/// Logs that a running server has open, and need not be able to open again.
+#[derive(Debug, Default)]
+pub struct OpenLogs {
+    /// The paths of files.
+    pub files: Vec<PathBuf>,
+    /// Servers of syslog, each with a sender to the address that it had when it was looked up.
+    pub syslog: Vec<(SyslogTarget, Sender)>,
+}
+
+impl OpenLogs {
+    /// Takes others, too.
+    pub fn extend(&mut self, others: Self) {
+        self.files.extend(others.files);
+        self.syslog.extend(others.syslog);
+    }
+
+    /// Whether a file is open.
+    pub fn has_file(&self, path: &Path) -> bool {
+        self.files.iter().any(|open| open == path)
+    }
+
+    /// A sender to a server of syslog at its known address.
+    pub fn sender(&self, target: &SyslogTarget) -> Option<Sender> {
+        let (_, sender) = self.syslog.iter().find(|(open, _)| open == target)?;
+        Some(sender.unconnected())
+    }
+}
+
 /// Logs that have been opened for a configuration before it is adopted.
 #[derive(Debug, Default)]
 pub struct NewLogs {

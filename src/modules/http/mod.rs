@@ -18,11 +18,10 @@ mod template;
 mod try_files;
 
 use std::any::Any;
-use std::path::PathBuf;
 
 use crate::conf::{self, Directive};
 use crate::engine::access_logs::{self, DELAY, Logs};
-use crate::engine::files::log_file::NewLogs;
+use crate::engine::files::log_file::{NewLogs, OpenLogs};
 use crate::engine::{
     Admission, Answer, ByLocation, Config, Ctx, Exchange, HttpReply, HttpRequest, LocationFiles, LocationId,
     Module, Probe, Route,
@@ -120,11 +119,11 @@ impl Module for Http {
         self.logs.open()
     }
 
-    fn open_logs(&self) -> Vec<PathBuf> {
-        self.logs.paths()
+    fn open_logs(&self) -> OpenLogs {
+        self.logs.open_logs()
     }
 
-    fn open_new_logs(&self, running: &[PathBuf]) -> Result<NewLogs, conf::Errors> {
+    fn open_new_logs(&self, running: &OpenLogs) -> Result<NewLogs, conf::Errors> {
         self.logs.open_new(running)
     }
 

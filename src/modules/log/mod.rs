@@ -10,12 +10,11 @@ mod probe;
 mod sessions;
 
 use std::any::Any;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::conf::{self, Directive, Scope};
 use crate::engine::access_logs::{self, AccessLog, DELAY, Logs};
-use crate::engine::files::log_file::NewLogs;
+use crate::engine::files::log_file::{NewLogs, OpenLogs};
 use crate::engine::{AppId, ByApp, Config, Ctx, Gate, Module, Probe, Request, Session, SessionId, Verdict};
 
 use format::{LineFacts, LogFormat};
@@ -99,11 +98,11 @@ impl Module for Log {
         self.logs.open()
     }
 
-    fn open_logs(&self) -> Vec<PathBuf> {
-        self.logs.paths()
+    fn open_logs(&self) -> OpenLogs {
+        self.logs.open_logs()
     }
 
-    fn open_new_logs(&self, running: &[PathBuf]) -> Result<NewLogs, conf::Errors> {
+    fn open_new_logs(&self, running: &OpenLogs) -> Result<NewLogs, conf::Errors> {
         self.logs.open_new(running)
     }
 
@@ -128,11 +127,11 @@ impl Module for Log {
     }
 
     fn on_close(&mut self, cx: &mut Ctx, id: SessionId) {
-        let active = self.sessions.remove(id).unwrap_or_default();
-        if let Some((timer, _)) = active.timer {
-            cx.cancel_timer(timer);
+        if let Some(next) = self.sessions.get(id).and_then(|active| active.next.as_ref()) {
+            cx.cancel_timer(next.timer);
         }
-        self.write(cx, id, &active);
+        self.write(cx, id);
+        self.sessions.remove(id);
     }
 
     fn on_stop(&mut self, cx: &mut Ctx) {
@@ -155,10 +154,9 @@ impl Module for Log {
         if self.interval(cx, id).is_none() {
             return;
         }
+        self.write(cx, id);
         if let Some(active) = self.sessions.get_mut(id) {
-            let (active, told) = (std::mem::take(active), traffic(cx, id));
-            self.write(cx, id, &active);
-            self.sessions.put(id, Active { told, ..active });
+            active.told = traffic(cx, id);
         }
         self.follow(cx, id);
     }
@@ -171,7 +169,8 @@ impl Log {
     }
 
     fn note(&mut self, cx: &mut Ctx, request: &Request) {
-        if self.settings(request.app).is_some() && self.sessions.note(cx, request) {
+        if self.sessions.note_activity(request) && self.settings(request.app).is_some() {
+            self.sessions.note(cx, request);
             self.follow(cx, request.session);
         }
     }
@@ -184,14 +183,19 @@ impl Log {
 
     /// Sets the timer for the next line of a session that is connected, if it should have one.
     fn follow(&mut self, cx: &mut Ctx, id: SessionId) {
-        let Some(interval) = self.interval(cx, id) else { return };
-        if self.sessions.get_mut(id).is_some_and(|active| active.timer.is_none()) {
-            let token = self.sessions.next_token(id);
-            let timer = cx.set_module_timer(NAME, cx.now.instant + interval, token);
-            if let Some(active) = self.sessions.get_mut(id) {
-                active.timer = Some((timer, token));
+        let (Some(interval), now) = (self.interval(cx, id), cx.now.instant) else { return };
+        let Some(active) = self.sessions.get(id) else { return };
+        let since = match &active.next {
+            Some(next) if next.interval == interval => return,
+            // A reload has changed the interval.
+            Some(next) => {
+                cx.cancel_timer(next.timer);
+                next.since
             }
-        }
+            None => now,
+        };
+        let set_timer = |at: Instant, token| cx.set_module_timer(NAME, at.max(now), token);
+        self.sessions.schedule(id, (since, interval), set_timer);
     }
 
     /// After a reload: sessions in applications that have a log now are known from what they do, and may have a timer.
@@ -206,7 +210,9 @@ impl Log {
     }
 
     /// Adds a line about a session to each log of its application.
-    fn write(&mut self, cx: &mut Ctx, id: SessionId, active: &Active) {
+    fn write(&mut self, cx: &mut Ctx, id: SessionId) {
+        let unknown = Active::default();
+        let active = self.sessions.get(id).unwrap_or(&unknown);
         let Some(session) = cx.sessions.get(id) else { return };
         let (Some(app), Some(client)) = (cx.app_of(id), session.client()) else { return };
         let Some(settings) = self.apps.get(app) else { return };
@@ -216,7 +222,7 @@ impl Log {
             peer: session.peer,
             app: cx.apps.get(app).map_or("", |app| &app.name),
             client,
-            activity: active.activity,
+            activity: self.sessions.activity(id),
             name: &active.name,
             args: &active.args,
             received: received.saturating_sub(active.told.0),

@@ -1,5 +1,7 @@
 //! Jobs of recordings that panic: that costs what the job was for, and no file stays open.
 
+use std::path::PathBuf;
+
 use super::*;
 
 impl Recorded {
