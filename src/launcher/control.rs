@@ -16,8 +16,13 @@ const CHUNK: usize = 64 * 1024;
 /// What has come over the channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum News {
-    /// The command is to be ended within so many milliseconds.
-    End(u64),
+    /// The command is to be ended.
+    End {
+        /// Within so many milliseconds.
+        time: u64,
+        /// By this signal, if it is another one than it was started with.
+        signal: Option<i32>,
+    },
     /// The server has gone.
     Closed,
 }
@@ -56,7 +61,7 @@ impl Control {
         let is_open = self.receive();
         let orders = std::iter::from_fn(|| self.incoming.take());
         let ends = orders.filter_map(|order| match order {
-            Order::End { time } => Some(News::End(time)),
+            Order::End { time, signal } => Some(News::End { time, signal }),
             Order::Run(_) => None,
         });
         ends.collect::<Vec<_>>().into_iter().chain((!is_open).then_some(News::Closed)).collect()

@@ -7,7 +7,8 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-/// A command and its descendants. What loses its parent becomes a child of this process, so nothing is lost.
+/// A command and its descendants. Those of a managed one that lose their parents become children of this process, so nothing
+/// is lost.
 pub struct Family {
     /// The first process, by which the group is known, too.
     first: Pid,
@@ -32,7 +33,15 @@ impl Family {
         self.signal
     }
 
-    /// Reaps what has ended. If nothing is left, returns how the first process has ended.
+    /// Has another signal end it.
+    pub fn change_signal(&mut self, number: i32) {
+        if let (Some(signal), Ok(next)) = (&mut self.signal, Signal::try_from(number)) {
+            *signal = next;
+        }
+    }
+
+    /// Reaps what has ended. Returns how the first process has ended, if nothing is left, or if it is independent: then it
+    /// does not matter what is left.
     pub fn reap(&mut self) -> Option<CommandEnd> {
         loop {
             let (process, end) = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
@@ -44,6 +53,9 @@ impl Family {
             };
             if process == self.first {
                 self.end = Some(end);
+                if self.signal.is_none() {
+                    return self.end.take();
+                }
             }
         }
     }

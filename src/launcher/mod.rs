@@ -10,6 +10,7 @@ mod control;
 mod descriptors;
 mod drain;
 mod family;
+mod opening;
 mod waiting;
 
 use std::io::{self, ErrorKind};
@@ -45,18 +46,23 @@ pub fn run() -> Result<(), String> {
     let _ = prctl::set_name(c"mill-launcher");
     let explain = |what: &str, errno: nix::errno::Errno| format!("{what}: {errno}");
     setsid().map_err(|errno| explain("setsid", errno))?;
-    // What the command leaves behind becomes a child of the launcher.
-    prctl::set_child_subreaper(true).map_err(|errno| explain("prctl", errno))?;
     limit_files();
+    // Capabilities that a manager of services gives the server for itself, such as for ports below 1024.
+    let _ = rustix::thread::clear_ambient_capability_set();
     let wait = Wait::begin().map_err(|error| format!("signals: {error}"))?;
     let Some(Order::Run(request)) = control.first() else { return Ok(()) };
-    let drain = request.signal.is_none().then(Drain::open).flatten();
+    let is_managed = request.signal.is_some();
+    // What a managed command leaves behind becomes a child of the launcher.
+    prctl::set_child_subreaper(is_managed).map_err(|errno| explain("prctl", errno))?;
+    let drain = if is_managed { None } else { Drain::open() };
     match start(&request, places, &control) {
         Ok(family) => {
             descriptors::let_output_go();
             control.tell(&CommandEvent::Started { process: family.first().as_raw().cast_unsigned() });
-            let end = Watch::new(family, &mut control, wait, drain).until_end();
-            control.tell(&CommandEvent::Ended(end));
+            let mut watch = Watch::new(family, &mut control, wait, drain);
+            let end = watch.until_end();
+            watch.tell(&CommandEvent::Ended(end));
+            watch.until_output_ends();
         }
         Err(why) => control.tell(&CommandEvent::Ended(CommandEnd::NotStarted(why))),
     }
@@ -76,16 +82,7 @@ fn start(request: &LaunchRequest, places: Vec<OwnedFd>, control: &Control) -> Re
         Some(number) => Some(Signal::try_from(number).map_err(|_| format!("there is no signal {number}"))?),
         None => None,
     };
-    if signal.is_some() {
-        // Opening a FIFO may wait for ever, in which no order is heard. This ends the wait with the server.
-        let _ = prctl::set_pdeathsig(Signal::SIGKILL);
-        if control.is_closed() {
-            return Err("the server has gone".to_owned());
-        }
-    }
-    let opened = Table::open(places, &request.redirections);
-    let _ = prctl::set_pdeathsig(None);
-    let mut table = opened?;
+    let mut table = opening::open(places, request, control)?;
     let first = spawn(request, &mut table)?;
     Ok(Family::new(first, signal))
 }

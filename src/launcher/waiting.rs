@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use millstream::engine::CommandEnd;
+use millstream::engine::{CommandEnd, CommandEvent};
 use nix::fcntl::OFlag;
 use nix::libc::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -81,8 +81,8 @@ impl<'c> Watch<'c> {
         Self { family, wait, control: Some(control), drain, ending: None }
     }
 
-    /// Waits until all that a command has started has ended.
-    pub fn until_end(mut self) -> CommandEnd {
+    /// Waits until the command has ended, a managed one with all that it has started.
+    pub fn until_end(&mut self) -> CommandEnd {
         loop {
             if let Some(end) = self.family.reap() {
                 return end;
@@ -90,17 +90,48 @@ impl<'c> Watch<'c> {
             let now = Instant::now();
             self.remind_if_due(now);
             self.kill_if_due(now);
-            self.wait(now).into_iter().for_each(|time| self.end(time));
+            self.wait(now);
         }
     }
 
-    /// Waits until something happens. Returns the times in which the command is to end.
-    fn wait(&mut self, now: Instant) -> Vec<Duration> {
+    /// Waits until nobody can write any more. Without this, what an independent command has left in the background would be
+    /// ended by its next line if the server goes.
+    pub fn until_output_ends(&mut self) {
+        while let Some(drain) = &mut self.drain {
+            let Some(control) = &mut self.control else {
+                if !drain.read() {
+                    return;
+                }
+                poll_all([Some((drain.as_fd(), PollFlags::POLLIN))], None);
+                continue;
+            };
+            let drain = (drain.as_fd(), PollFlags::empty());
+            let [has_news, is_over] =
+                poll_all([Some((control.as_fd(), PollFlags::POLLIN)), Some(drain)], None);
+            if is_over {
+                return;
+            }
+            if has_news && control.news().contains(&News::Closed) {
+                self.control = None;
+            }
+        }
+    }
+
+    /// Tells the server something.
+    pub fn tell(&self, event: &CommandEvent) {
+        if let Some(control) = &self.control {
+            control.tell(event);
+        }
+    }
+
+    /// Waits until something happens, and does what is asked for.
+    fn wait(&mut self, now: Instant) {
         let timeout = self.ending.as_ref().map(|ending| ending.next().saturating_duration_since(now));
-        let control = self.control.as_ref().map(|control| control.as_fd());
-        let drain = self.drain.as_ref().filter(|_| control.is_none()).map(AsFd::as_fd);
-        let [is_woken, has_news, can_drain] =
-            poll_all([Some(self.wait.wakes.as_fd()), control, drain], timeout);
+        let readable = |descriptor| (descriptor, PollFlags::POLLIN);
+        let control = self.control.as_ref().map(|control| readable(control.as_fd()));
+        let drain = self.drain.as_ref().filter(|_| control.is_none()).map(|drain| readable(drain.as_fd()));
+        let wakes = Some(readable(self.wait.wakes.as_fd()));
+        let [is_woken, has_news, can_drain] = poll_all([wakes, control, drain], timeout);
         if is_woken {
             // More than one signal has written at most a few bytes.
             let _ = self.wait.wakes.read(&mut [0; 256]);
@@ -108,21 +139,22 @@ impl<'c> Watch<'c> {
         if can_drain && self.drain.as_mut().is_some_and(|drain| !drain.read()) {
             self.drain = None;
         }
-        let mut times = Vec::new();
         if self.wait.is_told.swap(false, Ordering::Relaxed) {
-            times.push(TIME_WITHOUT_SERVER);
+            self.end(TIME_WITHOUT_SERVER);
         }
         let news = if has_news { self.control.as_mut().map(|control| control.news()) } else { None };
         for news in news.into_iter().flatten() {
             match news {
-                News::End(time) => times.push(Duration::from_millis(time)),
+                News::End { time, signal } => {
+                    signal.into_iter().for_each(|number| self.family.change_signal(number));
+                    self.end(Duration::from_millis(time));
+                }
                 News::Closed => {
                     self.control = None;
-                    times.push(TIME_WITHOUT_SERVER);
+                    self.end(TIME_WITHOUT_SERVER);
                 }
             }
         }
-        times
     }
 
     /// Ends a managed command: its signal now and once more, and SIGKILL after a time, which may become shorter later.
@@ -159,15 +191,19 @@ impl<'c> Watch<'c> {
     }
 }
 
-/// Waits until one of these can be read, or its other end is closed; tells which.
-fn poll_all<const N: usize>(sources: [Option<BorrowedFd<'_>>; N], timeout: Option<Duration>) -> [bool; N] {
+/// Waits until one of these is ready, or its other end is closed; tells which.
+fn poll_all<const N: usize>(
+    sources: [Option<(BorrowedFd<'_>, PollFlags)>; N],
+    timeout: Option<Duration>,
+) -> [bool; N] {
     let mut polled: Vec<_> =
-        sources.iter().flatten().map(|source| PollFd::new(*source, PollFlags::POLLIN)).collect();
+        sources.iter().flatten().map(|(source, flags)| PollFd::new(*source, *flags)).collect();
     // Rounded up, so that it does not wake before the time.
     let timeout = timeout.map(|time| time + Duration::from_millis(1));
     let timeout =
         timeout.map_or(PollTimeout::NONE, |time| PollTimeout::try_from(time).unwrap_or(PollTimeout::MAX));
-    let _ = poll(&mut polled, timeout);
-    let mut ready = polled.into_iter().map(|polled| polled.any().unwrap_or_default());
+    // An interrupted one tells nothing.
+    let is_done = poll(&mut polled, timeout).is_ok();
+    let mut ready = polled.into_iter().map(|polled| is_done && polled.any().unwrap_or_default());
     sources.map(|source| source.is_some() && ready.next().unwrap_or_default())
 }

@@ -33,7 +33,9 @@ const FILES_GRACE: Duration = Duration::from_secs(5);
 const FILES_NOTICE: Duration = Duration::from_secs(1);
 /// The longest time for which it waits until managed commands have ended; after 3 s they are killed.
 const COMMANDS_GRACE: Duration = Duration::from_millis(3500);
-/// The time between two looks whether they have.
+/// The longest time for which it starts commands that belong to its end. They need milliseconds.
+const STARTS_GRACE: Duration = Duration::from_secs(15);
+/// The time between two looks whether files have been written.
 const FILES_LOOK: Duration = Duration::from_millis(10);
 
 /// The time for which frames that nobody plays may gather in the kernel.
@@ -109,7 +111,7 @@ pub struct Server {
     wishes: VecDeque<Wish>,
     pub(super) backlog: Backlog,
     /// When an event last came that somebody may wait for: anything but frames that nobody plays.
-    last_urgent: Instant,
+    pub(super) last_urgent: Instant,
     last_look: LastLook,
 }
 
@@ -326,6 +328,11 @@ impl Server {
         }
         match self.phase {
             Phase::Serving | Phase::Draining => false,
+            Phase::Stopping { since, .. }
+                if self.must_start_commands() && now.instant < since + STARTS_GRACE =>
+            {
+                false
+            }
             Phase::Stopping { since, .. } if self.engine.has_writes() => self.gives_up_files(since, now),
             Phase::Stopping { commands_until, .. } if self.awaits_commands() => {
                 self.gives_up_commands(commands_until, now)

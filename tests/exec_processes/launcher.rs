@@ -4,7 +4,6 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -31,12 +30,16 @@ struct Launcher {
 impl Launcher {
     /// Starts one that has more descriptors open than it should.
     fn start(ends: Ends, words: &[&str], redirections: &str) -> Self {
+        Self::start_by(Command::new("sh"), ends, words, redirections)
+    }
+
+    /// The same by a shell that some program may run.
+    fn start_by(mut shell: Command, ends: Ends, words: &[&str], redirections: &str) -> Self {
         let (ours, theirs) = UnixStream::pair().unwrap();
         ours.set_read_timeout(Some(SOON)).unwrap();
         let (output, input) = std::io::pipe().unwrap();
-        let mut shell = Command::new("sh");
         shell.args(["-c", "ulimit -Sn 4096; exec 7</dev/null 8>/dev/null; exec \"$0\" launch"]);
-        shell.arg(env!("CARGO_BIN_EXE_millstream")).arg0("sh").env_clear();
+        shell.arg(env!("CARGO_BIN_EXE_millstream")).env_clear();
         shell.stdin(OwnedFd::from(theirs)).stderr(input.try_clone().unwrap()).stdout(input);
         let child = shell.spawn().unwrap();
         drop(shell);
@@ -262,6 +265,77 @@ fn a_command_runs_until_what_it_has_left_in_the_background_has_ended() {
 }
 
 #[test]
+fn an_independent_command_has_ended_when_its_first_process_has_and_the_rest_can_still_write() {
+    let folder = Folder::new();
+    let (go, done) = (folder.join("go"), folder.join("done"));
+    let rest = format!(
+        "while [ ! -e {} ]; do sleep 0.02; done; head -c 1000000 /dev/zero && touch {}",
+        go.display(),
+        done.display()
+    );
+    let mut launcher = Launcher::start(Ends::ByItself, &["sh", "-c", &format!("({rest}) & exit 3")], "");
+    let first = launcher.started();
+    assert_eq!(launcher.told(), r#"{"Ended":{"Exit":3}}"#);
+    assert!(!is_alive(first));
+    assert!(launcher.child.try_wait().unwrap().is_none(), "it keeps the output");
+    launcher.forsake();
+    fs::write(go, "").unwrap();
+    wait("it has written more than a pipe takes", || done.exists());
+    launcher.wait();
+}
+
+#[test]
+fn a_launcher_does_not_wait_for_what_has_closed_its_output() {
+    let script = "sleep 1000 >/dev/null 2>&1 & echo $!";
+    let mut launcher = Launcher::start(Ends::ByItself, &["sh", "-c", script], "");
+    launcher.started();
+    assert_eq!(launcher.told(), r#"{"Ended":{"Exit":0}}"#);
+    launcher.wait();
+    let left: u32 = launcher.written().trim().parse().unwrap();
+    assert!(is_alive(left));
+    kill(Pid::from_raw(left.cast_signed()), Signal::SIGKILL).unwrap();
+}
+
+#[test]
+fn a_command_whose_file_cannot_be_opened_in_time_is_not_started() {
+    let folder = Folder::new();
+    let path = folder.join("fifo").display().to_string();
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let redirection = format!(r#"{{"descriptor":1,"to":{{"Write":"{path}"}}}}"#);
+    let both = [Ends::BySignal(Signal::SIGTERM), Ends::ByItself];
+    let launchers = both.map(|ends| Launcher::start(ends, &["sleep", "1"], &redirection));
+    for mut launcher in launchers {
+        let why = format!("it has waited 10 s for the other end of {path}");
+        assert_eq!(launcher.told(), format!(r#"{{"Ended":{{"NotStarted":"{why}"}}}}"#));
+        launcher.wait();
+    }
+}
+
+#[test]
+fn the_signal_that_ends_a_command_may_change() {
+    let mut launcher =
+        Launcher::managed("trap '' TERM; trap 'exit 7' INT; echo; while :; do sleep 0.02; done");
+    launcher.started();
+    launcher.output.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    launcher.send(r#"{"End":{"time":10000,"signal":2}}"#);
+    assert_eq!(launcher.told(), r#"{"Ended":{"Exit":7}}"#);
+}
+
+#[test]
+fn a_command_has_no_capabilities_that_were_given_to_the_server() {
+    if !nix::unistd::geteuid().is_root() {
+        return crate::common::not_tested("only root gives capabilities");
+    }
+    let mut shell = Command::new("setpriv");
+    shell.args(["--inh-caps", "+net_bind_service", "--ambient-caps", "+net_bind_service", "sh"]);
+    let ends = Ends::BySignal(Signal::SIGTERM);
+    let mut launcher = Launcher::start_by(shell, ends, &["sleep", "1000"], "");
+    let process = launcher.started();
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    assert_eq!(u64::from_str_radix(field(&status, "CapAmb:"), 16).unwrap(), 0);
+}
+
+#[test]
 fn a_managed_command_ends_when_the_server_or_the_launcher_is_told_to() {
     let mut launcher = Launcher::managed("sleep 1000");
     let process = launcher.started();
@@ -280,7 +354,7 @@ fn an_independent_command_goes_on_without_its_server_and_can_still_write() {
     let folder = Folder::new();
     let (go, done) = (folder.join("go"), folder.join("done"));
     let script = format!(
-        "while [ ! -e {go} ]; do sleep 0.02; done; head -c 1000000 /dev/zero && echo on 2>&1 >&2 && touch {done}; sleep 1000",
+        "while [ ! -e {go} ]; do sleep 0.02; done; head -c 1000000 /dev/zero && echo on 2>&1 >&2 && touch {done}; exec sleep 1000",
         go = go.display(),
         done = done.display()
     );
@@ -292,13 +366,6 @@ fn an_independent_command_goes_on_without_its_server_and_can_still_write() {
     wait("it has written more than a pipe takes", || done.exists());
     assert!(is_alive(process));
     kill(Pid::from_raw(process.cast_signed()), Signal::SIGKILL).unwrap();
-    wait("its child has ended", || {
-        let children = super::processes::children(launcher.child.id());
-        for child in &children {
-            let _ = kill(Pid::from_raw(child.cast_signed()), Signal::SIGKILL);
-        }
-        children.is_empty()
-    });
     launcher.wait();
 }
 

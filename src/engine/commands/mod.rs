@@ -40,6 +40,17 @@ impl Ctx {
         self.end_commands(END_TIME, |run| run.module == module && run.token == token);
     }
 
+    /// Has a command of a module end by another signal than it was started with.
+    pub fn change_end(&mut self, module: &str, token: u64, ends: CommandEnds) {
+        let is_meant = |run: &&mut Run| run.module == module && run.token == token;
+        if let Some(run) = self.commands.running.values_mut().find(is_meant)
+            && let (CommandEnds::WithServer { signal }, CommandEnds::WithServer { signal: next }) =
+                (&mut run.ends, ends)
+        {
+            *signal = next;
+        }
+    }
+
     /// Ends all managed commands, as the server stops.
     pub(in crate::engine) fn end_all_commands(&mut self) {
         self.end_commands(STOP_TIME, |_| true);
@@ -74,6 +85,19 @@ impl Engine {
         Some(command)
     }
 
+    /// The number of commands that have not been taken.
+    pub fn commands_to_start(&self) -> usize {
+        self.cx.commands.waiting.len()
+    }
+
+    /// The signal that ends a command, if it is managed.
+    pub fn end_signal(&self, id: CommandId) -> Option<i32> {
+        match self.cx.commands.running.get(&id)?.ends {
+            CommandEnds::WithServer { signal } => Some(signal),
+            CommandEnds::ByItself => None,
+        }
+    }
+
     /// Ends all managed commands: the server stops.
     pub fn stop_commands(&mut self, now: Now) {
         self.cx.now = now;
@@ -103,6 +127,14 @@ impl Engine {
         let Some(Run { module, token, .. }) = self.cx.commands.running.remove(&id) else { return };
         let event = CommandEvent::Ended(end);
         self.cx.work.command_news.push_back(CommandNews { module, token, event });
+    }
+
+    /// Tells modules at once what has happened to their commands, for the order of lines in the log.
+    pub fn tell_of_commands(&mut self, now: Now) {
+        self.cx.now = now;
+        while let Some(news) = self.cx.work.command_news.pop_front() {
+            self.deliver_command_news(news);
+        }
     }
 
     /// Tells a module what has happened to its command.

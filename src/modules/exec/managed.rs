@@ -7,7 +7,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::engine::{CommandEnd, Ctx};
+use crate::engine::{CommandEnd, CommandEnds, Ctx};
 
 use super::executor::{Executor, MODULE};
 use super::line::Line;
@@ -49,6 +49,8 @@ impl Executor {
     /// Keeps a command whose line may have other settings now. One that is ending is wanted again.
     fn keep(&mut self, cx: &mut Ctx, number: u64, line: Rc<Line>, subject: &Subject) {
         let Some(managed) = self.managed.get_mut(&number) else { return };
+        let ends = CommandEnds::WithServer { signal: line.managing.signal };
+        cx.change_end(MODULE, number, ends);
         managed.line = line;
         if !std::mem::replace(&mut managed.is_wanted, true) {
             managed.subject = subject.clone();

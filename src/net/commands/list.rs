@@ -5,8 +5,12 @@ use std::time::Instant;
 
 use nix::unistd::Pid;
 
+use super::log_lines::LogLines;
 use super::running::Running;
 use crate::engine::{CommandEnds, CommandId};
+
+/// The most independent commands whose output is read on when they have ended, since something of theirs still runs.
+const MOST_LEFT: usize = 64;
 
 /// All commands that have not ended.
 #[derive(Default)]
@@ -22,6 +26,8 @@ pub struct Commands {
     pub readable: VecDeque<CommandId>,
     /// Those whose output is read again at a time, each once.
     pub paused: Vec<(CommandId, Instant)>,
+    /// What they have written, on its way to the log.
+    pub log: LogLines,
 }
 
 impl Commands {
@@ -33,7 +39,7 @@ impl Commands {
     /// When something is to be done next.
     pub fn next_deadline(&self) -> Option<Instant> {
         let kills = self.running.values().filter_map(|running| running.kill_at);
-        self.paused.iter().map(|(_, at)| *at).chain(kills).min()
+        self.paused.iter().map(|(_, at)| *at).chain(kills).chain(self.log.due()).min()
     }
 
     /// The number of commands for which a stop waits: managed ones, and all that have not been started.
@@ -46,13 +52,25 @@ impl Commands {
     /// Reads the output of a command in its turn.
     pub fn read_later(&mut self, id: CommandId) {
         let waits = self.readable.contains(&id) || self.paused.iter().any(|(paused, _)| *paused == id);
-        if !waits && self.running.get(&id).is_some_and(Running::has_output) {
+        if !waits && self.running.get(&id).is_some_and(Running::may_be_read) {
             self.readable.push_back(id);
+        }
+    }
+
+    /// Forgets the oldest of the commands that have ended and whose output is open, if there are too many. Its launcher
+    /// reads on what is written.
+    pub fn bound_left(&mut self) {
+        let left = || self.running.iter().filter(|(_, running)| running.has_ended).map(|(id, _)| *id);
+        if left().count() > MOST_LEFT
+            && let Some(oldest) = left().next()
+        {
+            self.running.remove(&oldest);
         }
     }
 
     /// Goes on with what has waited for long enough.
     pub fn wake(&mut self, now: Instant) {
+        self.log.write_due(now);
         let readable = &mut self.readable;
         self.paused.retain(|(id, at)| {
             let waits = *at > now;

@@ -9,6 +9,7 @@ pub mod family;
 pub mod launching;
 mod lines;
 pub(in crate::net) mod list;
+mod log_lines;
 mod output;
 pub mod protocol;
 mod running;
@@ -43,7 +44,7 @@ impl Server {
     /// Ends a command: its signal now, SIGKILL after `time`.
     pub(super) fn end_command(&mut self, id: CommandId, time: Duration, now: Now) {
         if let Some(running) = self.commands.running.get_mut(&id) {
-            running.end(time, now.instant);
+            running.end(time, self.engine.end_signal(id), now.instant);
         }
     }
 
@@ -93,7 +94,13 @@ impl Server {
         }
     }
 
-    /// Whether a stop waits for commands that run, or are to be started.
+    /// Whether there is anything that a stop does not leave out: commands that are to be started, or sessions that end,
+    /// whose commands follow.
+    pub(super) fn must_start_commands(&self) -> bool {
+        self.engine.is_ending() || self.engine.commands_to_start() > 0
+    }
+
+    /// Whether a stop waits for managed commands that run.
     pub(super) fn awaits_commands(&self) -> bool {
         self.engine.actions() > 0 || self.commands.awaited() > 0
     }
@@ -121,7 +128,12 @@ impl Server {
         let Some(running) = self.commands.running.get_mut(&id) else { return };
         for event in running.read_control() {
             match event {
-                CommandEvent::Started { process } => self.engine.command_started(id, process, now),
+                CommandEvent::Started { process } => {
+                    self.engine.command_started(id, process, now);
+                    // Its output is behind this in the log.
+                    self.engine.tell_of_commands(now);
+                    self.commands.read_later(id);
+                }
                 CommandEvent::Ended(end) => self.finish_command(id, end, now),
             }
         }
@@ -129,11 +141,20 @@ impl Server {
 
     /// Tells the engine how a command has ended, behind its last output.
     fn finish_command(&mut self, id: CommandId, end: CommandEnd, now: Now) {
-        if let Some(mut running) = self.commands.running.remove(&id) {
-            running.finish_output(&mut self.scratch);
-            if !running.has_ended {
-                self.engine.command_ended(id, end, now);
-            }
+        let Some(running) = self.commands.running.get_mut(&id) else { return };
+        running.finish_output(&mut self.scratch, &mut self.commands.log, now.instant);
+        let has_ended = std::mem::replace(&mut running.has_ended, true);
+        running.kill_at = None;
+        let is_managed = matches!(running.ends, CommandEnds::WithServer { .. });
+        // What an independent one has left may still write.
+        if is_managed || !running.has_output() {
+            self.commands.running.remove(&id);
+        } else {
+            self.commands.read_later(id);
+            self.commands.bound_left();
+        }
+        if !has_ended {
+            self.engine.command_ended(id, end, now);
         }
     }
 
@@ -141,26 +162,24 @@ impl Server {
     fn launcher_ended(&mut self, id: CommandId, now: Now) {
         self.read_control(id, now);
         let Some(running) = self.commands.running.get_mut(&id) else { return };
-        match running.ends {
-            CommandEnds::WithServer { .. } => {
-                running.kill_session();
-                self.finish_command(id, CommandEnd::Lost, now);
-            }
-            // It may still write.
-            CommandEnds::ByItself => {
-                running.has_ended = true;
-                running.kill_at = None;
-                if !running.has_output() {
-                    self.commands.running.remove(&id);
-                }
-                self.engine.command_ended(id, CommandEnd::Lost, now);
-            }
+        if matches!(running.ends, CommandEnds::WithServer { .. }) {
+            running.kill_session();
         }
+        let end = match running.is_late {
+            true => CommandEnd::NotStarted("it has taken too long to start".to_owned()),
+            false => CommandEnd::Lost,
+        };
+        self.finish_command(id, end, now);
     }
 
     fn read_output(&mut self, id: CommandId, now: Instant) {
         let Some(running) = self.commands.running.get_mut(&id) else { return };
-        match running.read_output(&mut self.scratch, now) {
+        let step = running.read_output(&mut self.scratch, &mut self.commands.log, now);
+        if running.floods() {
+            // It does not wait for a nap.
+            self.last_urgent = now;
+        }
+        match step {
             Step::More => self.commands.readable.push_back(id),
             Step::Empty => {}
             Step::Paused(until) => self.commands.paused.push((id, until)),

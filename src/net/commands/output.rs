@@ -1,23 +1,28 @@
-//! What a command writes: read from its pipe as fast as the log may take it, and logged line by line.
+//! What a command writes: read from its pipe, cut into lines, and given to the log.
+//!
+//! A command that floods never waits for the log: what is too much for it is read and left out. Only one that writes
+//! faster than any program has reason to is slowed.
 
-use std::fmt;
 use std::io::{ErrorKind, PipeReader, Read};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use log::{Level, Record};
-
 use super::lines::Lines;
-use super::shown::Secrets;
+use super::log_lines::{LogLines, Source};
 
-/// The most bytes that are read of a command in a second; beyond them its pipe fills, and the command waits.
-const RATE: u64 = 256 * 1024;
-/// The most bytes that may come at once: programs have much to say when they begin.
-const BURST: u64 = 1024 * 1024;
-/// The most bytes of a read: each of them may end a line.
+/// Bytes of a command that are cut into lines: so many a second, and so many at once, as programs have much to say when
+/// they begin.
+const LINES: Rate = Rate { second: 256 * 1024, most: 1024 * 1024 };
+/// When so many may be cut into lines again, that goes on.
+const RESUME: u64 = 64 * 1024;
+/// Bytes of a command that are read; beyond them its pipe fills, and the command waits.
+const READS: Rate = Rate { second: 16 * 1024 * 1024, most: 4 * 1024 * 1024 };
+/// The most bytes of a read that is cut into lines: each of them may end one.
 const MOST: usize = 8 * 1024;
 /// The time after which a command whose bytes are used up is read again.
-const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(20);
+/// The last bytes that are kept of what is left out: they may say why the command ends.
+const TAIL: usize = 4096;
 /// The most reads for what is left when a command has ended: as much as a pipe keeps.
 const LAST_READS: usize = 8;
 
@@ -34,99 +39,127 @@ pub enum Step {
     Closed,
 }
 
-/// The output of one command.
-pub struct Output {
-    pipe: PipeReader,
-    lines: Lines,
-    voice: Voice,
-    /// Bytes that may be read, as of `counted_at`.
-    allowance: u64,
+/// How many bytes there may be.
+struct Rate {
+    second: u64,
+    most: u64,
+}
+
+/// Bytes that there may be now.
+struct Allowance {
+    rate: Rate,
+    left: u64,
     counted_at: Instant,
 }
 
-/// What the log needs to know of a command.
-pub struct Voice {
-    label: Rc<str>,
-    secrets: Secrets,
-    /// The log counts the lines of each command by themselves.
-    serial: u32,
-}
-
-impl Voice {
-    pub fn new(label: Rc<str>, secrets: Secrets, serial: u32) -> Self {
-        Self { label, secrets, serial }
+impl Allowance {
+    fn new(rate: Rate, now: Instant) -> Self {
+        Self { left: rate.most, rate, counted_at: now }
     }
 
-    fn log(&self, line: &str) {
-        if log::max_level() < Level::Info {
-            return;
-        }
-        // Written only if the log takes the line.
-        let shown = Shown { voice: self, line };
-        log::logger().log(
-            &Record::builder()
-                .level(Level::Info)
-                .target(module_path!())
-                .module_path_static(Some(module_path!()))
-                .file_static(Some(file!()))
-                .line(Some(self.serial))
-                .args(format_args!("{shown}"))
-                .build(),
-        );
+    fn earn(&mut self, now: Instant) {
+        let time = now.saturating_duration_since(self.counted_at).as_micros() as u64;
+        let earned = time.saturating_mul(self.rate.second) / 1_000_000;
+        self.left = self.left.saturating_add(earned).min(self.rate.most);
+        self.counted_at = now;
+    }
+
+    fn spend(&mut self, count: usize) {
+        self.left = self.left.saturating_sub(count as u64);
     }
 }
 
-struct Shown<'a> {
-    voice: &'a Voice,
-    line: &'a str,
-}
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.voice.label, self.voice.secrets.show(self.line))
-    }
+/// The output of one command.
+pub struct Output {
+    pipe: PipeReader,
+    source: Rc<Source>,
+    lines: Lines,
+    to_cut: Allowance,
+    to_read: Allowance,
+    /// While bytes are left out, the last of them.
+    left_out: Option<Vec<u8>>,
 }
 
 impl Output {
-    pub fn new(pipe: PipeReader, voice: Voice, now: Instant) -> Self {
-        Self { pipe, lines: Lines::default(), voice, allowance: BURST, counted_at: now }
+    pub fn new(pipe: PipeReader, source: Source, now: Instant) -> Self {
+        Self {
+            pipe,
+            source: Rc::new(source),
+            lines: Lines::default(),
+            to_cut: Allowance::new(LINES, now),
+            to_read: Allowance::new(READS, now),
+            left_out: None,
+        }
+    }
+
+    /// Whether more comes than the log takes.
+    pub fn is_flood(&self) -> bool {
+        self.left_out.is_some()
     }
 
     /// Reads once.
-    pub fn step(&mut self, scratch: &mut [u8], now: Instant) -> Step {
-        let earned = now.saturating_duration_since(self.counted_at).as_micros() as u64 * RATE / 1_000_000;
-        self.allowance = self.allowance.saturating_add(earned).min(BURST);
-        self.counted_at = now;
-        if self.allowance == 0 {
+    pub fn step(&mut self, scratch: &mut [u8], log: &mut LogLines, now: Instant) -> Step {
+        self.to_cut.earn(now);
+        self.to_read.earn(now);
+        if self.to_read.left == 0 {
             return Step::Paused(now + PAUSE);
         }
-        let (step, count) = self.read(scratch, self.allowance as usize);
-        self.allowance -= (count as u64).min(self.allowance);
-        step
+        if self.is_flood() && self.to_cut.left >= RESUME {
+            self.resume(log, now);
+        } else if !self.is_flood() && self.to_cut.left == 0 {
+            // What has begun is no line without its end.
+            self.lines = Lines::default();
+            self.left_out = Some(Vec::new());
+        }
+        self.read(scratch, log, now)
     }
 
     /// Reads what is left in the pipe when the command has ended, and logs a last line that has no end.
-    pub fn finish(&mut self, scratch: &mut [u8]) {
-        for _ in 0..LAST_READS {
-            if self.read(scratch, MOST).0 != Step::More {
-                break;
-            }
-        }
-        self.lines.finish(|line| self.voice.log(line));
+    pub fn finish(&mut self, scratch: &mut [u8], log: &mut LogLines, now: Instant) -> Step {
+        let mut reads = (0..LAST_READS).map(|_| self.read(scratch, log, now));
+        let step = reads.find(|step| *step != Step::More).unwrap_or(Step::More);
+        self.resume(log, now);
+        self.lines.finish(|line| log.add(&self.source, line, now));
+        log.finish(&self.source);
+        step
     }
 
-    fn read(&mut self, scratch: &mut [u8], most: usize) -> (Step, usize) {
-        let most = scratch.len().min(most).min(MOST);
+    /// Cuts into lines again, beginning with the last ones that were left out.
+    fn resume(&mut self, log: &mut LogLines, now: Instant) {
+        if let Some(tail) = self.left_out.take() {
+            let begin = tail.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+            let whole = begin.and_then(|begin| tail.get(begin..)).unwrap_or_default();
+            self.lines.add(whole, |line| log.add(&self.source, line, now));
+        }
+    }
+
+    fn read(&mut self, scratch: &mut [u8], log: &mut LogLines, now: Instant) -> Step {
+        let most = if self.is_flood() { scratch.len() } else { scratch.len().min(MOST) };
         let scratch = scratch.get_mut(..most).unwrap_or_default();
         match self.pipe.read(scratch) {
-            Ok(0) => (Step::Closed, 0),
+            Ok(0) => Step::Closed,
             Ok(count) => {
-                self.lines.add(scratch.get(..count).unwrap_or_default(), |line| self.voice.log(line));
-                (Step::More, count)
+                self.to_read.spend(count);
+                self.take(scratch.get(..count).unwrap_or_default(), log, now);
+                Step::More
             }
-            Err(error) if error.kind() == ErrorKind::Interrupted => (Step::More, 0),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => (Step::Empty, 0),
-            Err(_) => (Step::Closed, 0),
+            Err(error) if error.kind() == ErrorKind::Interrupted => Step::More,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Step::Empty,
+            Err(_) => Step::Closed,
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8], log: &mut LogLines, now: Instant) {
+        match &mut self.left_out {
+            None => {
+                self.to_cut.spend(bytes.len());
+                self.lines.add(bytes, |line| log.add(&self.source, line, now));
+            }
+            Some(tail) => {
+                tail.extend_from_slice(bytes.get(bytes.len().saturating_sub(TAIL)..).unwrap_or_default());
+                tail.drain(..tail.len().saturating_sub(TAIL));
+                log.leave_out(&self.source, bytes.len() as u64, now);
+            }
         }
     }
 }
@@ -135,27 +168,31 @@ impl Output {
 mod tests {
     use std::io::Write;
 
+    use super::super::shown::Secrets;
     use super::*;
 
     #[test]
-    fn a_command_that_writes_more_than_it_may_is_paused_and_read_again() {
+    fn a_flood_is_left_out_but_for_its_last_lines_and_slowed_only_when_it_is_a_great_one() {
         let (pipe, mut writer) = std::io::pipe().unwrap();
-        let (now, mut scratch) = (Instant::now(), vec![0; 64 * 1024]);
-        let mut output = Output::new(pipe, Voice::new("exec: a".into(), Secrets::default(), 1), now);
-        let mut write = |output: &mut Output, at| {
+        let (now, mut scratch, mut log) = (Instant::now(), vec![0; 64 * 1024], LogLines::default());
+        let mut output = Output::new(pipe, Source::new("exec: a", Secrets::default()), now);
+        let mut write = |output: &mut Output, log: &mut LogLines, at| {
             writer.write_all(&[b'a'; MOST]).unwrap();
-            output.step(&mut scratch, at)
+            output.step(&mut scratch, log, at)
         };
-        for _ in 0..BURST as usize / MOST {
-            assert_eq!(write(&mut output, now), Step::More);
+        for _ in 0..LINES.most as usize / MOST {
+            assert_eq!(write(&mut output, &mut log, now), Step::More);
+            assert!(!output.is_flood());
         }
-        assert_eq!(write(&mut output, now), Step::Paused(now + PAUSE));
-        let later = now + PAUSE;
-        let steps = (0..6).map(|_| write(&mut output, later)).filter(|step| *step == Step::More).count();
-        assert_eq!(steps as u64, (RATE / 10).div_ceil(MOST as u64));
+        for _ in LINES.most as usize / MOST..READS.most as usize / MOST {
+            assert_eq!(write(&mut output, &mut log, now), Step::More);
+            assert!(output.is_flood());
+        }
+        assert_eq!(write(&mut output, &mut log, now), Step::Paused(now + PAUSE));
+        let later = now + Duration::from_millis(250);
+        assert_eq!((write(&mut output, &mut log, later), output.is_flood()), (Step::More, false));
         drop(writer);
-        let much_later = later + Duration::from_secs(60);
-        let steps = std::iter::from_fn(|| Some(output.step(&mut scratch, much_later)));
-        assert_eq!(steps.take_while(|step| *step != Step::Closed).count(), 4, "what has waited in the pipe");
+        assert_eq!(output.step(&mut scratch, &mut log, later), Step::More, "what has waited in the pipe");
+        assert_eq!(output.step(&mut scratch, &mut log, later), Step::Closed);
     }
 }

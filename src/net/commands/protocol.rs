@@ -21,6 +21,8 @@ pub enum Order {
     End {
         /// The time until what is left is killed, in milliseconds.
         time: u64,
+        /// The signal, which may be another one by now.
+        signal: Option<i32>,
     },
 }
 
@@ -93,14 +95,14 @@ mod tests {
             signal: Some(15),
         };
         let mut bytes = Order::Run(request).line().unwrap();
-        bytes.extend(Order::End { time: 5000 }.line().unwrap());
+        bytes.extend(Order::End { time: 5000, signal: Some(2) }.line().unwrap());
         let mut incoming = Incoming::default();
         let mut orders: Vec<Order> = Vec::new();
         for byte in bytes {
             assert!(incoming.add(&[byte]));
             orders.extend(incoming.take());
         }
-        let [Order::Run(request), Order::End { time: 5000 }] = orders.as_slice() else {
+        let [Order::Run(request), Order::End { time: 5000, signal: Some(2) }] = orders.as_slice() else {
             panic!("other orders")
         };
         assert_eq!(request.words, ["a", "b\n\"c", ""]);

@@ -14,7 +14,8 @@ use nix::unistd::Pid;
 
 use super::family::{descendants, group_of, is_of_session};
 use super::launching::{Launched, launch};
-use super::output::{Output, Step, Voice};
+use super::log_lines::{LogLines, Source};
+use super::output::{Output, Step};
 use super::protocol::{Incoming, LaunchRequest, Order};
 use super::shown::Secrets;
 use super::tokens::Tokens;
@@ -23,6 +24,8 @@ use crate::engine::{Command, CommandEnds, CommandEvent, CommandId, Descriptors};
 /// The time beyond that of a command after which its launcher is killed, if the command has not even started: it waits
 /// for a file that cannot be opened, such as a FIFO that nobody reads.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// The time in which a launcher has a command started, or has told why it has not: it waits no longer than 10 s itself.
+const START_TIME: Duration = Duration::from_secs(15);
 /// How often it is tried to kill what a killed launcher has left: it may be starting others.
 const KILLS: usize = 3;
 /// Bytes read of a control channel at once.
@@ -38,8 +41,10 @@ pub struct Running {
     output: Option<Output>,
     /// The group of the command, once it is known.
     group: Option<Pid>,
-    /// When its launcher is killed.
+    /// When its launcher is killed, unless the command runs.
     pub kill_at: Option<Instant>,
+    /// Its launcher was killed, as it took too long.
+    pub is_late: bool,
     /// The engine has been told of its end.
     pub has_ended: bool,
 }
@@ -54,7 +59,7 @@ impl Running {
     ) -> Result<Self, String> {
         let Command { label, words, environment, redirections, ends, .. } = command;
         let label: Rc<str> = label.into();
-        let voice = Voice::new(Rc::clone(&label), Secrets::of(&words, &environment), id.0 as u32);
+        let source = Source::new(&label, Secrets::of(&words, &environment));
         let signal = match ends {
             CommandEnds::WithServer { signal } => Some(signal),
             CommandEnds::ByItself => None,
@@ -69,7 +74,7 @@ impl Running {
             register(control.as_raw_fd(), tokens.control)?;
             register(output.as_raw_fd(), tokens.output)
         })?;
-        let output = Output::new(output, voice, now);
+        let output = Output::new(output, source, now);
         Ok(Self {
             launcher,
             label,
@@ -78,7 +83,8 @@ impl Running {
             incoming: Incoming::default(),
             output: Some(output),
             group: None,
-            kill_at: None,
+            kill_at: Some(now + START_TIME),
+            is_late: false,
             has_ended: false,
         })
     }
@@ -88,9 +94,9 @@ impl Running {
         self.launcher
     }
 
-    /// Has the launcher end the command.
-    pub fn end(&mut self, time: Duration, now: Instant) {
-        let order = Order::End { time: time.as_millis() as u64 }.line();
+    /// Has the launcher end the command, by this signal.
+    pub fn end(&mut self, time: Duration, signal: Option<i32>, now: Instant) {
+        let order = Order::End { time: time.as_millis() as u64, signal }.line();
         if let (Some(mut control), Some(line)) = (self.control.as_ref(), order) {
             // A launcher that has gone is noticed elsewhere.
             let _ = control.write_all(&line);
@@ -103,6 +109,7 @@ impl Running {
     pub fn kill_launcher(&mut self) {
         self.kill_at = None;
         if self.group.is_none() {
+            self.is_late = true;
             let _ = kill(self.launcher, Signal::SIGKILL);
         }
     }
@@ -128,31 +135,43 @@ impl Running {
         for event in &events {
             if let CommandEvent::Started { process } = event {
                 self.group = Some(Pid::from_raw(process.cast_signed()));
+                self.kill_at = None;
             }
         }
         events
     }
 
     /// Reads its output once.
-    pub fn read_output(&mut self, scratch: &mut [u8], now: Instant) -> Step {
+    pub fn read_output(&mut self, scratch: &mut [u8], log: &mut LogLines, now: Instant) -> Step {
         let Some(output) = &mut self.output else { return Step::Closed };
-        let step = output.step(scratch, now);
+        let step = output.step(scratch, log, now);
         if step == Step::Closed {
-            self.finish_output(scratch);
+            self.finish_output(scratch, log, now);
         }
         step
     }
 
-    /// Reads what is left of its output.
-    pub fn finish_output(&mut self, scratch: &mut [u8]) {
-        if let Some(mut output) = self.output.take() {
-            output.finish(scratch);
+    /// Reads what is left of its output, as it has ended. What it has left in the background may write on.
+    pub fn finish_output(&mut self, scratch: &mut [u8], log: &mut LogLines, now: Instant) {
+        let is_over = |output: &mut Output| output.finish(scratch, log, now) == Step::Closed;
+        if self.output.as_mut().is_some_and(is_over) {
+            self.output = None;
         }
     }
 
-    /// Whether there is anything left to read.
+    /// Whether there may be anything left to read.
     pub fn has_output(&self) -> bool {
         self.output.is_some()
+    }
+
+    /// Whether its output may be logged: not before its start is.
+    pub fn may_be_read(&self) -> bool {
+        self.has_output() && self.group.is_some()
+    }
+
+    /// Whether it writes more than the log takes.
+    pub fn floods(&self) -> bool {
+        self.output.as_ref().is_some_and(Output::is_flood)
     }
 
     /// Kills what a launcher has left that was killed: the groups of its session. It is found among the descendants of this

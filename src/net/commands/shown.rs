@@ -10,12 +10,18 @@ use crate::auth::mask;
 
 /// Stands for what is not shown.
 const MASK: &str = "***";
-/// The least bytes of a part of a URL that is masked wherever it stands. A shorter one would be found in other words.
+/// The least bytes of a key or a password that is masked wherever it stands. A shorter one would be found in other words.
 const MIN_SECRET: usize = 6;
+/// The same of values of queries, which are mostly no secrets.
+const MIN_VALUE: usize = 8;
 /// What the name of a variable has inside whose value is a secret, in capital letters.
 const SECRET_NAMES: &[&str] = &["KEY", "TOKEN", "SECRET", "PASS", "CREDENTIAL"];
 /// What the name of a variable ends with whose value is a list of arguments, as in a query.
 const ARGUMENTS: &str = "_ARGS";
+/// The variables with URLs that clients have sent. The last parts of their paths are no keys.
+const CLIENT_URLS: &[&str] = &["MILLSTREAM_TCURL", "MILLSTREAM_PAGEURL", "MILLSTREAM_SWFURL"];
+/// The variable with the name of the stream, which the log shows.
+const STREAM: &str = "MILLSTREAM_NAME";
 /// What no URL has inside, as programs write URLs into their lines; `|` is between the outputs of ffmpeg's tee.
 const ENDS_OF_URL: &[char] = &['\'', '"', '`', '<', '>', '|', '\\', '^', '{', '}'];
 
@@ -28,19 +34,29 @@ impl Secrets {
     /// Finds the secrets of a command.
     pub fn of(words: &[String], environment: &[(String, String)]) -> Self {
         let mut found: Vec<String> = Vec::new();
-        let mut keep = |secret: &str| {
-            if secret.len() >= MIN_SECRET && !found.iter().any(|known| known == secret) {
+        let of_clients = |text: &str| {
+            let is_it =
+                |(name, value): &(String, String)| value == text && CLIENT_URLS.contains(&name.as_str());
+            environment.iter().any(is_it)
+        };
+        let is_stream = |text: &str| environment.iter().any(|(name, value)| name == STREAM && value == text);
+        let mut keep = |secret: &str, least: usize| {
+            if secret.len() >= least && !found.iter().any(|known| known == secret) {
                 found.push(secret.to_owned());
             }
         };
         for text in words.iter().chain(environment.iter().map(|(_, value)| value)) {
-            masked_urls(text, &mut keep);
+            masked_urls(text, &mut |part, secret| match part {
+                Part::Key if of_clients(text) || is_stream(secret) => {}
+                Part::Key | Part::Password => keep(secret, MIN_SECRET),
+                Part::Value => keep(secret, MIN_VALUE),
+            });
         }
         for (name, value) in environment {
             if name.ends_with(ARGUMENTS) {
-                values_of(value).for_each(&mut keep);
+                values_of(value).for_each(|value| keep(value, MIN_VALUE));
             } else if SECRET_NAMES.iter().any(|part| name.to_ascii_uppercase().contains(part)) {
-                keep(value);
+                keep(value, MIN_SECRET);
             }
         }
         // A longer one first, which may have a shorter one inside.
@@ -50,14 +66,40 @@ impl Secrets {
 
     /// A line as it may be shown.
     pub fn show(&self, line: &str) -> String {
-        let mut text = masked_urls(&plain(line), &mut |_| ()).into_owned();
+        let mut text = masked_urls(&plain(line), &mut |_, _| ()).into_owned();
         for secret in &self.0 {
             if text.contains(secret.as_str()) {
-                text = text.replace(secret.as_str(), MASK);
+                text = masked_words(&text, secret);
             }
         }
         text
     }
+}
+
+/// A part of a URL that may be a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Password,
+    /// The last part of a path.
+    Key,
+    /// Of a query, or behind `#`.
+    Value,
+}
+
+/// A text in which a secret is masked, unless it is part of a longer word.
+fn masked_words(text: &str, secret: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(begin) = rest.find(secret) {
+        let (before, found) = rest.split_at(begin);
+        let (_, after) = found.split_at(secret.len());
+        shown.push_str(before);
+        let is_in_word = shown.ends_with(char::is_alphanumeric) || after.starts_with(char::is_alphanumeric);
+        shown.push_str(if is_in_word { secret } else { MASK });
+        rest = after;
+    }
+    shown.push_str(rest);
+    shown
 }
 
 /// A line without the sequences that colour a terminal, and without characters that are not seen.
@@ -83,7 +125,7 @@ fn plain(line: &str) -> String {
 }
 
 /// A text with the secrets of its URLs masked, of which `found` is told.
-fn masked_urls<'t>(text: &'t str, found: &mut impl FnMut(&str)) -> Cow<'t, str> {
+fn masked_urls<'t>(text: &'t str, found: &mut impl FnMut(Part, &str)) -> Cow<'t, str> {
     if !text.contains("://") {
         return Cow::Borrowed(text);
     }
@@ -106,7 +148,7 @@ fn masked_urls<'t>(text: &'t str, found: &mut impl FnMut(&str)) -> Cow<'t, str> 
 }
 
 /// What stands behind the scheme of a URL, with its secrets masked.
-fn masked_url(scheme: &str, url: &str, found: &mut impl FnMut(&str)) -> String {
+fn masked_url(scheme: &str, url: &str, found: &mut impl FnMut(Part, &str)) -> String {
     let (place, fragment) = url.split_once('#').map_or((url, None), |(place, part)| (place, Some(part)));
     let (place, query) = place.split_once('?').map_or((place, None), |(place, part)| (place, Some(part)));
     let (authority, path) = place.split_at(place.find('/').unwrap_or(place.len()));
@@ -115,14 +157,14 @@ fn masked_url(scheme: &str, url: &str, found: &mut impl FnMut(&str)) -> String {
     let mut shown = String::with_capacity(url.len());
     if let Some(user) = user {
         let (name, password) = user.split_once(':').unwrap_or(("", user));
-        found(password);
+        found(Part::Password, password);
         shown.push_str(name);
         shown.push_str(if name.is_empty() { "***@" } else { ":***@" });
     }
     shown.push_str(host);
     match path.trim_end_matches('/').rsplit_once('/') {
         Some((folder, key)) if has_key(scheme, host) && !key.is_empty() => {
-            found(key);
+            found(Part::Key, key);
             shown.push_str(folder);
             shown.push('/');
             shown.push_str(MASK);
@@ -130,12 +172,12 @@ fn masked_url(scheme: &str, url: &str, found: &mut impl FnMut(&str)) -> String {
         _ => shown.push_str(path),
     }
     if let Some(query) = query {
-        values_of(query).for_each(&mut *found);
+        values_of(query).for_each(|value| found(Part::Value, value));
         shown.push('?');
         shown.push_str(&mask::query_alone(query));
     }
     if let Some(fragment) = fragment {
-        found(fragment);
+        found(Part::Value, fragment);
         shown.push_str("#***");
     }
     shown
@@ -216,6 +258,28 @@ mod tests {
             ("pin=secret-pin fourth-secret", "pin=*** ***"),
         ] {
             assert_eq!(secrets.show(line), shown);
+        }
+    }
+
+    #[test]
+    fn ordinary_words_of_clients_are_shown() {
+        let words = ["ffmpeg", "rtmp://media.example/broadcast", "rtmp://b.example/live/camera-1"];
+        let environment = [
+            ("MILLSTREAM_NAME", "camera-1"),
+            ("MILLSTREAM_ARGS", "quality=medium&key=long-secret"),
+            ("MILLSTREAM_TCURL", "rtmp://media.example/broadcast"),
+            ("MILLSTREAM_PAGEURL", "rtmp://a.example/player"),
+        ];
+        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let secrets = Secrets::of(&words.map(str::to_owned), &environment);
+        let line = "the player of this broadcast of camera-1 has medium quality";
+        assert_eq!(secrets.show(line), line);
+        assert_eq!(secrets.show("along-secrets long-secret,"), "along-secrets ***,");
+        // A client cannot have the key of another server shown by what it says of itself.
+        let words = ["rtmp://a.example/live/secret-key".to_owned()];
+        for value in ["rtmp://a.example/live", "rtmp://a.example/live/", "rtmp://a.example/live/secret"] {
+            let environment = [("MILLSTREAM_TCURL".to_owned(), value.to_owned())];
+            assert_eq!(Secrets::of(&words, &environment).show("of secret-key"), "of ***", "{value}");
         }
     }
 
