@@ -130,6 +130,16 @@ impl AppFacts {
     }
 }
 
+/// Whether the server serves, or is about to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Serving,
+    /// It accepts nothing new and finishes what it has.
+    Draining,
+    /// It ends now.
+    Stopping,
+}
+
 /// The engine's state, without the modules.
 pub struct Ctx {
     // What modules use.
@@ -193,8 +203,8 @@ pub struct Ctx {
     /// Publishers that have stopped and wait for their answers.
     pub(super) unanswered: HashSet<Endpoint>,
     pub(super) last_ticket: u64,
-    /// Whether the server accepts nothing new and finishes what it has.
-    pub(super) draining: bool,
+    /// Whether the server serves, or is about to end.
+    pub(super) phase: Phase,
     /// When the timer for what is gone since a reload expires.
     pub(super) gone_check: Option<Instant>,
     /// The current second since 1970, and its date as HTTP writes it.
@@ -245,7 +255,7 @@ impl Ctx {
             unanswered: HashSet::new(),
             last_ticket: 0,
             panics: Panics::default(),
-            draining: false,
+            phase: Phase::Serving,
             date: (0, String::new()),
             seed,
         }
@@ -270,7 +280,12 @@ impl Ctx {
 
     /// Whether the server accepts nothing new and finishes what it has: another process may have its streams already.
     pub fn is_draining(&self) -> bool {
-        self.draining
+        self.phase != Phase::Serving
+    }
+
+    /// Whether the server ends now: what is not begun before the end of this turn never will be.
+    pub fn is_stopping(&self) -> bool {
+        self.phase == Phase::Stopping
     }
 
     /// The stream of this name, created if there is none.

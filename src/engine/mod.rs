@@ -360,6 +360,7 @@ impl Engine {
         now: Now,
         write: impl FnOnce(Outgoing<'_>) -> Result<usize, E>,
     ) -> Result<Option<usize>, E> {
+        let is_draining = self.cx.is_draining();
         let found = self.cx.sessions.get_mut(id).filter(|session| session.out.can_send());
         let Some(session) = found else { return Ok(None) };
         let most = match &session.protocol {
@@ -392,7 +393,7 @@ impl Engine {
             }
             return Ok(Some(count));
         }
-        if session.life != Life::Open || session.backlogged || self.cx.draining || session.is_last_answer() {
+        if session.life != Life::Open || session.backlogged || is_draining || session.is_last_answer() {
             self.cx.queue_emptied(id);
         }
         Ok(None)

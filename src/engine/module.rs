@@ -187,7 +187,7 @@ pub trait Module: Any {
         None
     }
 
-    /// The server begins to stop. What waits for a timer to be written is given to the writer now, and what comes after
+    /// The server begins to drain, or stops ([`Ctx::is_stopping`]), perhaps after it has drained. What waits for a timer to be written is given to the writer now, and what comes after
     /// this at once.
     fn on_stop(&mut self, _cx: &mut Ctx) {}
 

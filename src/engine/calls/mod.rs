@@ -144,7 +144,7 @@ impl Ctx {
         self.start_calls(&destination);
         let is_idle =
             self.sessions.get(id).and_then(Session::http_client).is_some_and(|state| state.call.is_none());
-        if is_idle && self.draining {
+        if is_idle && self.is_draining() {
             self.close(id, IDLE);
         }
     }

@@ -13,7 +13,8 @@ use std::time::Duration;
 use crate::engine::Engine;
 use crate::engine::commands::command::{Command, CommandEnd, CommandEnds, CommandEvent, CommandId};
 use crate::engine::commands::running::{CommandNews, Run};
-use crate::engine::ctx::Ctx;
+use crate::engine::ctx::{Ctx, Phase};
+use crate::engine::module::Module;
 use crate::engine::now::Now;
 use crate::engine::work::Action;
 
@@ -98,9 +99,11 @@ impl Engine {
         }
     }
 
-    /// Ends all managed commands: the server stops.
+    /// Ends all managed commands, after the last session has ended: the server stops.
     pub fn stop_commands(&mut self, now: Now) {
         self.cx.now = now;
+        self.cx.phase = Phase::Stopping;
+        self.each_module(Module::on_stop);
         self.cx.end_all_commands();
     }
 

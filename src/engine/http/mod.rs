@@ -212,7 +212,7 @@ impl Engine {
             self.cx.note_not_found(&request);
         }
         self.cx.count_viewer(&request, status);
-        let persistent = request.head.persistent && !self.cx.draining && !self.cx.is_unserved(id);
+        let persistent = request.head.persistent && !self.cx.is_draining() && !self.cx.is_unserved(id);
         if !self.send_reply(request, reply, persistent) {
             self.cx.finish(id, "answered");
         }

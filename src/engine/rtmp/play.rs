@@ -186,7 +186,7 @@ impl Engine {
                 let code = (Level::Status, "NetStream.Play.UnpublishNotify");
                 self.cx.status(endpoint, code, "Stop publishing");
             }
-            if self.cx.draining {
+            if self.cx.is_draining() {
                 self.cx.finish(id, "server stops");
             } else if !policy.idle_streams {
                 self.cx.status(endpoint, NOT_FOUND, "The stream has ended");

@@ -59,7 +59,7 @@ impl Ctx {
         session.out.end_wait();
         if !session.out.is_empty() {
             mark_dirty(&mut self.work.dirty, session);
-        } else if session.life != Life::Open || self.draining {
+        } else if session.life != Life::Open || self.is_draining() {
             self.queue_emptied(id);
         }
     }

@@ -126,7 +126,7 @@ impl Engine {
         self.call_publish_end(stream);
         match reason {
             LeaveReason::ConnectionLost => {
-                self.cx.totals.lost_publishers += u64::from(!self.cx.draining);
+                self.cx.totals.lost_publishers += u64::from(!self.cx.is_draining());
                 self.publisher_lost(id, stream);
             }
             LeaveReason::Replaced(by) => {
@@ -144,11 +144,12 @@ impl Engine {
         let (summary, waiting) = (self.publisher_summary(stream_id), self.streams_in_grace().count());
         let why = self.cx.sessions.get(id).and_then(Session::loss_reason);
         let why = why.map_or_else(String::new, |reason| format!("; {reason}"));
+        let is_draining = self.cx.is_draining();
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
         let app = self.cx.apps.get(stream.app).filter(|app| !app.has_ended(self.cx.now.instant));
         let grace = app.map_or(Duration::ZERO, |app| app.policy.grace);
         // After a panic the end of the stream may be half done.
-        let may_wait = !grace.is_zero() && !self.cx.draining && stream.pending_ends.stream;
+        let may_wait = !grace.is_zero() && !is_draining && stream.pending_ends.stream;
         if !may_wait || waiting >= MAX_STREAMS_IN_GRACE {
             let full = if may_wait { "; too many streams wait for publishers already" } else { "" };
             log::info!("{id} stops publishing {summary}{why}{full}");
@@ -190,7 +191,7 @@ impl Engine {
     /// Ends a stream that has no publisher.
     pub(in crate::engine) fn end_stream(&mut self, stream_id: StreamId) {
         self.call_stream_end(stream_id);
-        let why = if self.cx.draining { Finish::ServerStops } else { Finish::StreamEnded };
+        let why = if self.cx.is_draining() { Finish::ServerStops } else { Finish::StreamEnded };
         let (streams, mut outlet, panics) = self.cx.streams_and_outlet();
         let Some(stream) = streams.get_mut(stream_id) else { return };
         stream.finish_sinks(why, &mut outlet, panics);

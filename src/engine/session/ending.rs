@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use crate::engine::Engine;
-use crate::engine::ctx::Ctx;
+use crate::engine::ctx::{Ctx, Phase};
 use crate::engine::http::UNSERVED;
 use crate::engine::ids::SessionId;
 use crate::engine::module::Module;
@@ -32,7 +32,7 @@ impl Engine {
     pub fn stop(&mut self, now: Now) {
         self.cx.now = now;
         self.take_last_input();
-        self.cx.draining = true;
+        self.cx.phase = Phase::Stopping;
         self.each_module(Module::on_stop);
         self.end_viewers();
         self.end_streams_in_grace();
@@ -65,7 +65,7 @@ impl Engine {
     /// reconnect, which takes them to the next server process.
     pub fn drain(&mut self, now: Now) {
         self.cx.now = now;
-        self.cx.draining = true;
+        self.cx.phase = Phase::Draining;
         self.each_module(Module::on_stop);
         self.end_viewers();
         self.end_streams_in_grace();
@@ -191,7 +191,7 @@ impl Ctx {
             self.resume_input(id);
         } else if session.is_last_answer() && !self.is_busy(id) {
             self.finish(id, UNSERVED);
-        } else if self.draining && !self.is_busy(id) {
+        } else if self.is_draining() && !self.is_busy(id) {
             self.finish(id, "server stops");
         }
     }

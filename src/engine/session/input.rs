@@ -154,7 +154,7 @@ impl Engine {
         self.process(id, &pending);
         self.cx.count_input(id);
         self.cx.schedule_unsolicited(id);
-        if self.cx.draining && !self.cx.is_busy(id) {
+        if self.cx.is_draining() && !self.cx.is_busy(id) {
             self.cx.finish(id, "server stops");
         }
     }

@@ -206,7 +206,7 @@ fn a_server_that_drains_lives_and_is_not_ready() {
         // They are busy, so they are not closed.
         world.engine.input(id, b"GET /", world.now);
     }
-    world.engine.cx.draining = true;
+    world.engine.cx.phase = ctx::Phase::Draining;
     let asked: Vec<_> = ids
         .into_iter()
         .zip(["live", "ready"])

@@ -117,7 +117,7 @@ impl Engine {
             // A module names the variant if what is shown opens no other.
             let key = if request.name == view.file.name { keys.own } else { keys.base };
             // While the server drains nobody would notice its end. By another request it may have begun since a reload.
-            if !self.cx.draining && self.cx.begin_viewer((key, view.id), &view.file, client) {
+            if !self.cx.is_draining() && self.cx.begin_viewer((key, view.id), &view.file, client) {
                 let (label, host, number) = (self.label_of(view), view.peer.host(), view.id.serial());
                 log::info!("{} view {label} from {host} (viewer {number})", request.session);
                 self.each_module(|module, cx| module.on_view_start(cx, view.id, request));
