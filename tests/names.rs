@@ -124,6 +124,34 @@ fn a_refused_name_forges_nothing_in_the_log() {
 }
 
 #[test]
+fn a_name_that_is_read_from_right_to_left_turns_nothing_in_the_logs() {
+    let mut server = Server::live(
+        "access_log FOLDER/a.log; log_format j escape=json '{\"n\":\"$name\"}'; access_log FOLDER/a.json j;
+         exec_publish echo $name 12;",
+    );
+    for name in ["ערוץ", "قناة"] {
+        drop(Client::publish(server.rtmp(), name));
+        // Behind the name stands a mark, before whatever else.
+        let marked = format!("{name}\u{200e}");
+        server.wait_log(&format!("publish live/{marked}"));
+        server.wait_log(&format!("stops publishing live/{marked} after "));
+        server.wait_log(&format!("exec_publish of live/{marked}: echo: {marked} 12"));
+    }
+    server.stop();
+    let lines = fs::read_to_string(server.folder.join("a.log")).unwrap();
+    for (line, name) in lines.lines().zip(["ערוץ", "قناة"]) {
+        assert!(line.contains(&format!(" PUBLISH \"live\" \"{name}\u{200e}\" \"\" - ")), "{line}");
+    }
+    let json = fs::read_to_string(server.folder.join("a.json")).unwrap();
+    assert!(json.is_ascii(), "{json}");
+    let names = json.lines().map(|line| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        line["n"].as_str().unwrap().to_owned()
+    });
+    assert_eq!(names.collect::<Vec<_>>(), ["ערוץ", "قناة"]);
+}
+
+#[test]
 fn tokens_of_4000_bytes_are_taken_and_longer_ones_than_8192_refused_with_an_answer() {
     let server = Server::live("");
     let connect = |token: usize| {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use millstream::engine::access_logs::escape::is_hidden;
+use millstream::engine::direction::keep_left_to_right;
 
 /// A cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +74,8 @@ fn push_line(text: &mut String, cells: &[Cell], widths: &[usize]) {
             Cell::Number(number) => line.extend([&blanks, number.as_str()]),
         }
     }
-    text.push_str(line.trim_end());
+    // A name that is read from right to left leaves the columns behind it where they are.
+    text.push_str(&keep_left_to_right(line.trim_end()));
     text.push('\n');
 }
 
@@ -161,11 +163,14 @@ mod tests {
             Cell::Text("OBS".into()),
         ]);
         table.add(vec![Cell::Text("live/日本".into()), Cell::number(0), Cell::Text(plain("a\u{1b}[31m\nb"))]);
+        // Numbers and columns behind a name in Hebrew stay in their order.
+        table.add(vec![Cell::Text("live/ערוץ".into()), Cell::number(7), Cell::Text("OBS".into())]);
         assert_eq!(
             table.text("no streams"),
             "STREAM             IN  ENCODER\n\
              live/cam   2.5 Mbit/s  OBS\n\
-             live/日本           0  a\\u{1b}[31m\\nb\n"
+             live/日本           0  a\\u{1b}[31m\\nb\n\
+             live/ערוץ\u{200e}           7  OBS\n"
         );
         assert_eq!(Table::new(&["A"]).text("no streams"), "no streams\n");
     }
