@@ -24,7 +24,7 @@ pub fn is_right_to_left(character: char) -> bool {
 
 /// The text with a [`MARK`] behind all words of right-to-left scripts that follow each other.
 pub fn keep_left_to_right(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_right_to_left) {
+    if text.is_ascii() || !text.contains(is_right_to_left) {
         return Cow::Borrowed(text);
     }
     let mut marked = String::with_capacity(text.len() + text.len() / 4);

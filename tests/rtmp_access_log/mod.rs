@@ -1,6 +1,6 @@
 //! The access log of RTMP: that of nginx-rtmp, line by line, and what becomes of its files.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 mod client;
 mod files;
