@@ -232,6 +232,14 @@ const STRANGE: &[(&str, &[&str])] = &[
         &[],
     ),
     (
+        "rtmp { server { listen 127.0.0.1:0;\naccess_log FOLDER/$app.log; application a { live on; } } }
+         http { server { listen 127.0.0.1:0;\naccess_log FOLDER/$host.log; } }",
+        &[
+            "c.conf:2: warning: access log FOLDER/$app.log: the path is taken as it is written, without variables",
+            "c.conf:4: warning: access log FOLDER/$host.log: the path is taken as it is written, without variables",
+        ],
+    ),
+    (
         "events { } rtmp { access_log off; server { listen 127.0.0.1:0; application a { live on; hls on; hls_path FOLDER/hls; } } }
          http { server { listen 127.0.0.1:0; root FOLDER;\nlocation /hls { } } }",
         &["c.conf:3: differs from nginx: playlists and segments are sent with \"Access-Control-Allow-Origin: *\", so that \

@@ -45,6 +45,7 @@ impl Output {
             Self::File(log) => {
                 probe.log("access log", &log.path, &log.origin);
                 probe.reopening("access log", &log.path, &log.origin);
+                probe.variables_in_log("access log", &log.path, &log.origin);
             }
             Self::Syslog(log) => probe.syslog("access log", &log.target, &log.origin),
         }

@@ -64,6 +64,15 @@ impl Probe {
         }
     }
 
+    /// Warns of a log whose path looks like one with variables, which it does not have.
+    pub fn variables_in_log(&mut self, what: &str, path: &Path, place: &Place) {
+        if path.to_string_lossy().contains('$') {
+            let message =
+                format!("{what} {}: the path is taken as it is written, without variables", path.display());
+            self.findings.push(Finding::in_place(place.clone(), FindingKind::Warning, message));
+        }
+    }
+
     /// The same at a reload, when these logs are open, so that nothing hinders writing to them.
     #[must_use]
     pub fn with_open_logs(self, open_logs: Arc<OpenLogs>) -> Self {
