@@ -46,22 +46,44 @@ impl Place {
 }
 
 impl Executor {
-    /// Keeps the arguments of a request that is about to be granted.
+    /// Keeps the arguments of a request that is about to be granted. Those of what its message stream does so far are
+    /// kept, too, as they are needed at its end, and the request may still be refused.
     pub fn note(&mut self, request: &Request) {
-        let Some(Endpoint { session, msid }) = request.endpoint() else { return };
-        self.drop_args(session, msid);
+        let Some(endpoint) = request.endpoint() else { return };
+        self.requested.remove(&endpoint.session);
         let is_needed = match request.kind {
             RequestKind::Publish { .. } => true,
             RequestKind::Play { .. } => self.follows_plays(request.app),
             RequestKind::Connect(_) | RequestKind::View(_) => false,
         };
         if is_needed && !request.args.is_empty() {
-            self.args.entry(session).or_default().push((msid, request.args.as_str().into()));
+            self.requested.insert(endpoint.session, (endpoint.msid, request.args.as_str().into()));
         }
     }
 
-    /// Forgets the arguments of a request or of what has ended.
-    pub fn drop_args(&mut self, session: SessionId, msid: u32) {
+    /// A request is refused.
+    pub fn request_refused(&mut self, request: &Request) {
+        if request.endpoint().is_some() {
+            self.requested.remove(&request.session);
+        }
+    }
+
+    /// A request is granted: its arguments are those of what begins.
+    fn keep_args(&mut self, Endpoint { session, msid }: Endpoint) {
+        self.drop_args(session, msid);
+        if let Some((_, args)) = self.requested.remove(&session).filter(|(other, _)| *other == msid) {
+            self.args.entry(session).or_default().push((msid, args));
+        }
+    }
+
+    /// A session has ended.
+    pub fn session_ends(&mut self, session: SessionId) {
+        self.requested.remove(&session);
+        self.args.remove(&session);
+    }
+
+    /// Forgets the arguments of what has ended.
+    fn drop_args(&mut self, session: SessionId, msid: u32) {
         if let Some(args) = self.args.get_mut(&session) {
             args.retain(|(other, _)| *other != msid);
             if args.is_empty() {
@@ -72,6 +94,7 @@ impl Executor {
 
     /// A publish begins.
     pub fn publish_begins(&mut self, cx: &mut Ctx, stream: StreamId, publisher: Endpoint) {
+        self.keep_args(publisher);
         let Some(place) = Place::of(cx, stream) else { return };
         let values = Rc::new(self.values(cx, &place, publisher));
         self.publishers.begin(place.app, place.name.clone(), Rc::clone(&values));
@@ -93,6 +116,7 @@ impl Executor {
 
     /// A play begins, perhaps before its stream.
     pub fn play_begins(&mut self, cx: &mut Ctx, stream: StreamId, player: Endpoint) {
+        self.keep_args(player);
         let Some(place) = Place::of(cx, stream) else { return };
         let lines = self.lines(&place, Kind::Play);
         if !lines.is_empty() {

@@ -56,11 +56,13 @@ impl Executor {
             managed.subject = subject.clone();
             managed.short_runs = 0;
         }
-        if let State::Pausing(timer) = managed.state
-            && !managed.line.managing.respawn
-        {
-            cx.cancel_timer(timer);
-            managed.state = State::Stopped;
+        match (managed.state, managed.line.managing.respawn) {
+            (State::Pausing(timer), false) => {
+                cx.cancel_timer(timer);
+                managed.state = State::Stopped;
+            }
+            (State::Stopped, true) => self.run_managed(cx, number),
+            _ => {}
         }
     }
 
@@ -81,7 +83,7 @@ impl Executor {
                 cx.cancel_timer(timer);
                 self.forget(number);
             }
-            State::Stopped => self.forget(number),
+            State::Stopped | State::Refused => self.forget(number),
         }
     }
 

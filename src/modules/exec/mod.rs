@@ -2,7 +2,7 @@
 //!
 //! `line/` is a command as a line of the configuration has it, with its variables, its redirections, and the words that a
 //! shell would run: that only computes. `executor.rs` has the commands that run and wait; `managed.rs`
-//! starts again and ends those that belong to something; `clients.rs` says when. The processes are net's.
+//! starts again and ends those that belong to something; `starts.rs` counts starts; `clients.rs` says when. The processes are net's.
 
 mod clients;
 mod directives;
@@ -13,6 +13,7 @@ mod managed;
 mod probe;
 mod settings;
 mod signal;
+mod starts;
 mod state;
 mod variables;
 
@@ -25,7 +26,7 @@ use crate::engine::{
 };
 
 use directives::DIRECTIVES;
-use executor::{Executor, MODULE};
+use executor::{Executor, MODULE, SECOND_TOKEN};
 use settings::{Settings, Shared};
 use state::Owner;
 
@@ -79,9 +80,7 @@ impl Module for Exec {
     }
 
     fn on_refused(&mut self, _cx: &mut Ctx, request: &Request) {
-        if let Some(Endpoint { session, msid }) = request.endpoint() {
-            self.executor.drop_args(session, msid);
-        }
+        self.executor.request_refused(request);
     }
 
     fn on_publish_start(&mut self, cx: &mut Ctx, stream: StreamId, publisher: Endpoint) {
@@ -105,7 +104,7 @@ impl Module for Exec {
     }
 
     fn on_close(&mut self, _cx: &mut Ctx, session: SessionId) {
-        self.executor.args.remove(&session);
+        self.executor.session_ends(session);
     }
 
     fn on_notice(&mut self, cx: &mut Ctx, notice: &Notice) {
@@ -131,10 +130,16 @@ impl Module for Exec {
     }
 
     fn on_timer(&mut self, cx: &mut Ctx, token: u64) {
-        self.executor.pause_ended(cx, token);
+        match token {
+            SECOND_TOKEN => self.executor.second_ended(cx),
+            number => self.executor.pause_ended(cx, number),
+        }
     }
 
     fn on_stop(&mut self, cx: &mut Ctx) {
         self.executor.end_all(cx, &Owner::Server);
+        if cx.is_stopping() {
+            self.executor.run_waiting(cx);
+        }
     }
 }

@@ -59,8 +59,10 @@ pub enum State {
     Ending,
     /// It has ended by itself, and is started again when this timer expires.
     Pausing(TimerId),
-    /// It has ended by itself, or cannot be run, and is not started again.
+    /// It has ended by itself, and is not started again (`respawn off`, or the server stops).
     Stopped,
+    /// It must not be run with these values.
+    Refused,
 }
 
 /// A command that runs to its own end.

@@ -43,8 +43,76 @@ fn so_many_wait_and_no_more() {
     }
     assert_eq!(machine.runs(), ["s"]);
     machine.reload("exec_max 1000; exec_static s;", "exec_publish_done b $name;");
-    assert_eq!(machine.starts("b"), 256);
-    assert_eq!(machine.lines()[256], "b cam255", "the first ones, in order");
+    for second in 1..=8 {
+        assert_eq!(machine.starts("b"), 32 * second);
+        machine.pass(1000);
+    }
+    machine.pass(2000);
+    assert_eq!(machine.lines()[256..], ["b cam255"], "the first ones, in order");
+}
+
+#[test]
+fn no_more_independent_commands_are_started_in_a_second_than_are_good_for_the_server() {
+    let mut machine =
+        Machine::of_server("exec_max 4096;", "exec_publish a $name; exec_publish_done b $name; exec_push p;");
+    for number in 0..100 {
+        let client = machine.publish(&format!("cam{number}"));
+        machine.lose(&client);
+    }
+    assert_eq!((machine.starts("a"), machine.starts("b")), (16, 16), "in turns");
+    assert_eq!(machine.starts("p"), 100, "managed ones are not counted");
+    machine.pass(999);
+    assert_eq!(machine.starts("b"), 16);
+    for started in [48, 80, 100, 100] {
+        machine.pass(1000);
+        assert_eq!(
+            (machine.starts("a"), machine.starts("b")),
+            (16, started),
+            "begins are left out, ends wait"
+        );
+    }
+    assert_eq!(machine.lines().last().unwrap(), "b cam99");
+    machine.publish("cam");
+    assert_eq!(machine.lines()[machine.lines().len() - 2], "a cam");
+}
+
+#[test]
+fn at_a_stop_what_waits_is_started_and_no_managed_command_is() {
+    for is_drained in [false, true] {
+        let mut machine = Machine::of_server("exec_max 2;", "exec_push a $name; exec_publish_done b $name;");
+        let clients: Vec<_> = (0..60).map(|number| machine.publish(&format!("cam{number}"))).collect();
+        clients.iter().take(20).for_each(|client| machine.lose(client));
+        machine.end_told();
+        assert_eq!(
+            (machine.starts("a"), machine.starts("b")),
+            (4, 0),
+            "cam20 and cam21 have waited for longer"
+        );
+        if is_drained {
+            machine.world.engine.drain(machine.world.now);
+            machine.turn();
+            assert_eq!(machine.starts("b"), 0, "a drain may take hours");
+            clients.iter().for_each(|client| machine.lose(client));
+            machine.world.engine.stop_commands(machine.world.now);
+        } else {
+            machine.world.engine.stop(machine.world.now);
+        }
+        machine.turn();
+        assert_eq!(machine.starts("b"), 60, "all that have been published");
+        assert_eq!(machine.starts("a"), 4);
+    }
+}
+
+#[test]
+fn a_stop_starts_many_commands_but_not_any_number() {
+    let mut machine =
+        Machine::of_server("exec_max 1; max_connections 4096;", "exec_static s; exec_publish_done b $name;");
+    for number in 0..1100 {
+        machine.publish(&format!("cam{number}"));
+    }
+    machine.world.engine.stop(machine.world.now);
+    machine.turn();
+    assert_eq!(machine.starts("b"), 1024);
 }
 
 #[test]

@@ -53,6 +53,17 @@ fn respawn_off_ends_a_pause() {
 }
 
 #[test]
+fn respawn_on_starts_what_has_ended() {
+    let mut machine = Machine::new("exec_push a; respawn off;");
+    let _client = machine.publish("cam");
+    machine.end("a", CommandEnd::Exit(0));
+    machine.pass(100_000);
+    assert_eq!(machine.runs(), [""; 0]);
+    machine.reload("", "exec_push a; respawn on;");
+    assert_eq!(machine.runs(), ["a"]);
+}
+
+#[test]
 fn the_commands_of_an_application_that_is_gone_end_with_its_sessions() {
     let mut machine = Machine::new("exec_push a;");
     let _client = machine.publish("cam");

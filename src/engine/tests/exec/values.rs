@@ -98,3 +98,39 @@ fn env_lines_are_in_the_environment_of_all_commands() {
     assert_eq!((environment.get("A"), environment.get("MISSING_HERE")), (Some(&"b"), None));
     assert!(!environment.contains_key("MILLSTREAM_NAME"));
 }
+
+#[test]
+fn a_request_that_is_refused_leaves_the_arguments_of_what_runs_alone() {
+    let mut machine = Machine::new(
+        "exec_publish_done a $args; exec_play b $args; exec_play_done c $args; idle_streams off;",
+    );
+    let _other = machine.publish("door");
+    let mut publisher = machine.publish("cam?n=1");
+    publisher.command(&mut machine.world, &["publish".into(), 9.0.into(), Value::Null, "door?n=2".into()]);
+    machine.turn();
+    let mut player = machine.play("cam?n=3");
+    player.command(&mut machine.world, &["play".into(), 9.0.into(), Value::Null, "nobody?n=4".into()]);
+    machine.turn();
+    machine.lose(&player);
+    machine.lose(&publisher);
+    assert_eq!(machine.lines(), ["b n=3", "c n=3", "a n=1"]);
+}
+
+#[test]
+fn the_next_request_of_a_message_stream_has_its_own_arguments() {
+    let mut machine = Machine::new(
+        "exec_publish d $args; exec_publish_done a $args; exec_play b $args; exec_play_done c $args;",
+    );
+    let mut publisher = machine.publish("cam?n=1");
+    publisher.command(&mut machine.world, &["publish".into(), 9.0.into(), Value::Null, "door?n=2".into()]);
+    machine.turn();
+    machine.lose(&publisher);
+    assert_eq!(machine.lines(), ["d n=1", "a n=1", "d n=2", "a n=2"]);
+    let mut player = machine.play("cam?n=3");
+    player.command(&mut machine.world, &["play".into(), 9.0.into(), Value::Null, "door?n=4".into()]);
+    machine.turn();
+    player.command(&mut machine.world, &["play".into(), 10.0.into(), Value::Null, "gate".into()]);
+    machine.turn();
+    machine.lose(&player);
+    assert_eq!(machine.lines()[4..], ["b n=3", "c n=3", "b n=4", "c n=4", "b ", "c "]);
+}
