@@ -100,9 +100,10 @@ fn a_command_is_started_again_and_a_program_that_is_not_there_is_named() {
 
 #[test]
 fn independent_commands_survive_a_stop_and_managed_ones_do_not() {
-    let script = "echo begin >FOLDER/$MILLSTREAM_NAME.\\$0; sleep 2; echo end >>FOLDER/$MILLSTREAM_NAME.\\$0";
+    let script = "echo begin >FOLDER/$MILLSTREAM_NAME.\\$0; until [ -e FOLDER/gate ]; do sleep 0.05; done; \
+                  echo end >>FOLDER/$MILLSTREAM_NAME.\\$0";
     let mut server = Server::live(&format!(
-        "exec_push sh -c \"{script}; sleep 60\" push; exec_publish sh -c \"{script}\" publish;
+        "exec_push sh -c \"{script}\" push; exec_publish sh -c \"{script}\" publish;
          exec_static sleep 1000;"
     ));
     let _publisher = Client::publish(server.rtmp(), "cam");
@@ -113,6 +114,7 @@ fn independent_commands_survive_a_stop_and_managed_ones_do_not() {
     let folder = server.folder.to_path_buf();
     server.stop();
     assert!(!is_running(managed) && !is_running(of_server), "they end before the server does");
+    fs::write(folder.join("gate"), "").unwrap();
     let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
     wait("the independent one comes to its end", || read("cam.publish") == "begin\nend\n");
     assert_eq!(read("cam.push"), "begin\n");
@@ -181,5 +183,30 @@ fn redirections_write_where_the_line_says() {
     wait("both have written", || !read("err").is_empty());
     let found = files_below(&server.folder);
     assert!(!found.iter().any(|(path, _)| path.contains("evil")), "{found:?}");
+    server.stop();
+}
+
+#[test]
+fn the_end_of_a_command_is_told_of_the_publisher_for_whom_it_ran() {
+    let mut server = Server::live("publish_conflict replace; exec_push sleep 1000;");
+    let _first = Client::publish(server.rtmp(), "cam");
+    let begin = server.wait_log("exec_push of live/cam: sleep runs");
+    let session = begin.split_whitespace().find(|word| word.starts_with('#')).unwrap().to_owned();
+    let _second = Client::publish(server.rtmp(), "cam");
+    let end = server.wait_log("exec_push of live/cam: sleep has ended");
+    assert!(end.contains(&format!("{session} exec_push")), "{end}");
+    server.stop();
+}
+
+#[test]
+fn the_words_of_a_command_are_in_the_log_at_debug_without_its_secrets() {
+    let mut server = Server::start(
+        "pid off; error_log stderr debug; rtmp { server { listen 127.0.0.1:0; application live { live on;
+             exec_publish echo $name rtmp://cam:password1@192.0.2.1/x; } } }",
+    );
+    let _publisher = Client::publish(server.rtmp(), "cam");
+    let line = server.wait_log("exec_publish of live/cam: echo is started: ");
+    assert!(line.contains("[debug]") && line.contains("echo cam rtmp://"), "{line}");
+    assert!(!line.contains("password1"), "{line}");
     server.stop();
 }

@@ -38,13 +38,49 @@ fn programs_that_are_not_there_and_variables_that_do_not_exist_are_warned_of() {
         ("exec_push /opt/$name;", "warning: $name in the program of \"exec_push\" is taken as it is"),
         (
             "exec_push sh -c \"echo $args\";",
-            "differs from nginx: where $args has a blank or another character that means something to a shell, the command is \
-             not run; with \"$MILLSTREAM_ARGS\" in its place it is",
+            "differs from nginx: where $args has a blank or another character that means something to sh, the command is not \
+             run; write \"$MILLSTREAM_ARGS\" in its place",
+        ),
+        (
+            "exec_push python3 -c \"print('$args')\";",
+            "means something to python3, the command is not run; have the code read MILLSTREAM_ARGS from its environment",
         ),
         (
             "exec_push ffmpeg -i rtmp://localhost/live/$name -f flv rtmp://localhost:1935/$app/${name}_low;",
             "warning: the command publishes to the application \"live\", for which it runs: each of its streams starts it again",
         ),
+        (
+            "exec_publish_done sh -c \"ffmpeg -i x -f flv 'rtmp://127.0.0.2/live/$MILLSTREAM_NAME'\";",
+            "warning: the command publishes to the application \"live\", for which it runs",
+        ),
+        (
+            "exec_push ffmpeg -f tee \"[f=flv]rtmp://[::1]:1935/${app}/$name\";",
+            "warning: the command publishes to the application \"live\", for which it runs",
+        ),
+        (
+            "exec_push echo $MILLSTREAM_NAME;",
+            "warning: $MILLSTREAM_NAME stays as it is written, as no shell reads this word; write $name",
+        ),
+        (
+            "exec_push sh -c \"echo ${MILLSTREAM_NMAE}\";",
+            "warning: there is no variable $MILLSTREAM_NMAE; did you mean $MILLSTREAM_NAME?",
+        ),
+        ("exec_push sh -c \"echo $MILLSTREAM_PATH\";", "warning: \"exec_push\" has no $MILLSTREAM_PATH"),
+        ("exec_static sh -c \"echo $MILLSTREAM_NAME\";", "warning: \"exec_static\" has no $MILLSTREAM_NAME"),
+        (
+            "exec_push python3 -c \"print('$MILLSTREAM_NAME')\";",
+            "warning: $MILLSTREAM_NAME stays as it is written; python3 reads its environment in another way",
+        ),
+        (
+            "exec_push curl $args;",
+            "warning: a client that sends \"-...\" as $args gives the program an option; a script that reads MILLSTREAM_ARGS",
+        ),
+        (
+            "exec_push echo a | cat;",
+            "warning: no shell is involved, so \"|\" is an argument of echo; sh -c \"...\" starts a shell",
+        ),
+        ("exec_push echo a && echo b;", "no shell is involved, so \"&&\" is an argument of echo"),
+        ("exec_push echo a &>/tmp/x;", "no shell is involved, so \"&>\" is an argument of echo"),
         ("exec_push echo >/nosuch/f;", "warning: /nosuch: there is no such folder"),
     ] {
         let said = of_application(directives);
@@ -61,6 +97,8 @@ fn lines_that_are_right_are_not_warned_of() {
         "exec_record_done echo $path $filename $basename $dirname $recorder $name;",
         "exec_options on; exec_push echo name=cam; respawn off; respawn_timeout 1s; exec_kill_signal kill;",
         "exec_static sleep 1000;",
+        "exec_publish sh -c \"echo a | cat && echo $MILLSTREAM_NAME; echo b &\";",
+        "exec_publish find /tmp -name x -exec echo {} \";\";",
         "exec_options on; exec_push ffmpeg -i rtmp://localhost/live/$name rtmp://localhost/live/x name=cam;",
         "exec_pull ffmpeg -i rtsp://192.0.2.1/$name -f flv rtmp://localhost/$app/$name;",
     ] {
@@ -75,9 +113,10 @@ fn lines_that_are_wrong_are_errors() {
         ("exec_push;", "\"exec_push\" takes program [argument ...], not nothing"),
         ("exec_push >f;", "the program comes first"),
         ("exec_push echo 2>;", "\"2>\" names no file"),
-        ("exec_push echo >&x;", "\"x\" is no descriptor from 0 to 9"),
+        ("exec_push echo >&x;", "a descriptor is a number from 0 to 9"),
         ("exec_kill_signal nosuch;", "there is no signal \"nosuch\""),
         ("exec_options on; exec_push name=cam;", "\"exec_push\": the program is missing"),
+        ("exec_push echo >&7;", "descriptor 7 is not open"),
         ("exec_max 3;", "\"exec_max\" is not allowed in application; it belongs in rtmp"),
         ("env A;", "\"env\" is not allowed in application"),
     ] {

@@ -63,7 +63,7 @@ pub struct Redirection {
 }
 
 /// Where a descriptor leads.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RedirectionTarget {
     /// It reads this file: `<path`.
     Read(PathBuf),
@@ -73,6 +73,18 @@ pub enum RedirectionTarget {
     Append(PathBuf),
     /// It leads where this descriptor leads: `2>&1`.
     Copy(i32),
+}
+
+/// Without paths, which may have secrets.
+impl fmt::Debug for RedirectionTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(_) => f.write_str("Read"),
+            Self::Write(_) => f.write_str("Write"),
+            Self::Append(_) => f.write_str("Append"),
+            Self::Copy(from) => f.debug_tuple("Copy").field(from).finish(),
+        }
+    }
 }
 
 /// What a module hears of its command.

@@ -82,7 +82,7 @@ pub const DIRECTIVES: &[Directive] = &[
         Takes::Flag,
         "on",
         "Whether a command of exec_push or exec_pull that has ended by itself is started again, after respawn_timeout. \
-         exec_static always is.",
+         exec_static always is. When a reload switches it on, what has ended is started.",
     ),
     row(
         "respawn_timeout",
@@ -111,7 +111,7 @@ pub const DIRECTIVES: &[Directive] = &[
                 parse: |args| Custom::of(EnvironmentLine::parse(args)),
             },
             "",
-            "A variable in the environment of commands, with the server's own value or with this one. Without any such \
+            "A variable in the environment of commands that are started from then on, with the server's own value or with this one. Without any such \
              line they have PATH, HOME, LANG and TZ, and MILLSTREAM_NAME, MILLSTREAM_ARGS and so on with the values of \
              the variables.",
         )

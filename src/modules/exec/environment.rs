@@ -79,6 +79,11 @@ impl Environment {
         all.0
     }
 
+    /// Whether commands have a variable besides those of what they are about.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
+    }
+
     /// Where programs are looked for.
     pub fn path(&self) -> &str {
         self.0.iter().find(|(name, _)| name == "PATH").map_or("", |(_, value)| value)

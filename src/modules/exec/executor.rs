@@ -67,11 +67,12 @@ impl Executor {
         self.last_number
     }
 
-    /// What lines of the log about a command begin with.
+    /// What lines of the log about a run begin with.
     pub fn label(&self, number: u64) -> Option<String> {
-        let managed = self.managed.get(&number).map(|managed| (&managed.line, &managed.subject));
-        let independent = || self.independent.get(&number).map(|command| (&command.line, &command.subject));
-        managed.or_else(independent).map(|(line, subject)| subject.label(line))
+        let managed = self.managed.get(&number).map(|managed| managed.label.clone());
+        let independent =
+            || self.independent.get(&number).map(|command| command.subject.label(&command.line));
+        managed.or_else(independent)
     }
 
     /// Runs a managed command, or has it wait.
@@ -86,6 +87,7 @@ impl Executor {
             return;
         }
         managed.state = State::Running(cx.now.instant);
+        managed.label = subject.label(&line);
         if !self.run(cx, number, &line, &subject)
             && let Some(managed) = self.managed.get_mut(&number)
         {

@@ -41,7 +41,15 @@ impl Executor {
         let number = self.next_number();
         let (owner, subject) = (owner.clone(), subject.clone());
         self.owners.entry(owner.clone()).or_default().push(number);
-        let managed = Managed { owner, line, subject, is_wanted: true, state: State::Stopped, short_runs: 0 };
+        let managed = Managed {
+            owner,
+            line,
+            subject,
+            is_wanted: true,
+            state: State::Stopped,
+            label: String::new(),
+            short_runs: 0,
+        };
         self.managed.insert(number, managed);
         self.run_managed(cx, number);
     }
@@ -107,7 +115,7 @@ impl Executor {
     /// A managed command has ended.
     pub fn managed_ended(&mut self, cx: &mut Ctx, number: u64, end: &CommandEnd) {
         let Some(managed) = self.managed.get(&number) else { return };
-        let label = managed.subject.label(&managed.line);
+        let label = managed.label.clone();
         match (managed.state, managed.is_wanted) {
             (State::Running(since), true) => {
                 let ran = cx.now.instant.saturating_duration_since(since);

@@ -7,7 +7,7 @@ use crate::conf::{Error, Faults, Node, Scope};
 use crate::engine::{Application, Config};
 
 use super::environment::Environment;
-use super::line::{Kind, Line, Managing};
+use super::line::{Kind, Line, Managing, Options};
 
 /// The directives of commands.
 pub const COMMANDS: [&str; 9] = [
@@ -87,15 +87,13 @@ impl Shared {
         let (mut statics, mut seen) = (Vec::new(), Vec::new());
         let apps = config.applications.iter().map(|app| &app.scope);
         for scope in config.rtmp_servers.iter().chain(apps) {
-            for (node, has_options) in
-                written(scope).into_iter().filter(|(node, _)| node.name == "exec_static")
-            {
+            for (node, options) in written(scope).into_iter().filter(|(node, _)| node.name == "exec_static") {
                 // An outer line is seen from each block in it.
                 if seen.iter().any(|other| std::ptr::eq(*other, node)) {
                     continue;
                 }
                 seen.push(node);
-                statics.extend(faults.keep(read(scope, node, has_options)).map(Rc::new));
+                statics.extend(faults.keep(read(scope, node, options)).map(Rc::new));
             }
         }
         Self {
@@ -109,23 +107,22 @@ impl Shared {
 /// The lines of a block and of those around it, which come behind, without those of `exec_static`.
 fn lines(scope: &Scope<'_>, faults: &mut Faults) -> Vec<Rc<Line>> {
     let written = written(scope).into_iter().filter(|(node, _)| node.name != "exec_static");
-    written
-        .filter_map(|(node, has_options)| faults.keep(read(scope, node, has_options)).map(Rc::new))
-        .collect()
+    written.filter_map(|(node, options)| faults.keep(read(scope, node, options)).map(Rc::new)).collect()
 }
 
-/// The directives of commands in a block and in those around it, and whether `exec_options` is on where each stands: it
-/// counts for what follows in the same block.
-pub fn written<'t>(scope: &Scope<'t>) -> Vec<(&'t Node, bool)> {
+/// The directives of commands in a block and in those around it, and `exec_options` where each stands: it counts for what
+/// follows in the same block.
+pub fn written<'t>(scope: &Scope<'t>) -> Vec<(&'t Node, Options)> {
     let names: Vec<_> = COMMANDS.iter().copied().chain([OPTIONS]).collect();
     let mut found = Vec::new();
     for level in scope.by_level(&names) {
-        let mut has_options = false;
+        let mut options = Options::Off;
         for node in level {
             if node.name == OPTIONS {
-                has_options = node.args.first().is_some_and(|word| word.eq_ignore_ascii_case("on"));
+                let is_on = node.args.first().is_some_and(|word| word.eq_ignore_ascii_case("on"));
+                options = if is_on { Options::On } else { Options::Off };
             } else {
-                found.push((node, has_options));
+                found.push((node, options));
             }
         }
     }
@@ -133,7 +130,7 @@ pub fn written<'t>(scope: &Scope<'t>) -> Vec<(&'t Node, bool)> {
 }
 
 /// Reads a line.
-pub fn read(scope: &Scope<'_>, node: &Node, has_options: bool) -> Result<Line, Error> {
+pub fn read(scope: &Scope<'_>, node: &Node, options: Options) -> Result<Line, Error> {
     let Some(kind) = Kind::of(&node.name) else {
         return Err(Error::at(node, format!("\"{}\" is no command", node.name)));
     };
@@ -143,6 +140,6 @@ pub fn read(scope: &Scope<'_>, node: &Node, has_options: bool) -> Result<Line, E
         pause: scope.time("respawn_timeout"),
         signal: scope.custom("exec_kill_signal"),
     };
-    let line = Line::read((&node.name, kind), &node.args, has_options, managing);
+    let line = Line::read((&node.name, kind), &node.args, options, managing);
     line.map_err(|why| Error::at(node, format!("\"{}\": {why}", node.name)))
 }

@@ -27,6 +27,8 @@ pub struct Managed {
     /// Its owner and its line are there: it is to run.
     pub is_wanted: bool,
     pub state: State,
+    /// What lines of the log about its last run begin with. Its subject may be the next publisher by then.
+    pub label: String,
     /// How often it has ended soon after its start, one time after the other.
     pub short_runs: u32,
 }

@@ -1,5 +1,6 @@
 //! The variables of commands, and their values: who publishes or plays what, and what has been recorded.
 
+use std::fmt;
 use std::rc::Rc;
 
 /// A variable: `$name` in a line of the configuration, and `MILLSTREAM_NAME` in the environment of a command.
@@ -85,7 +86,13 @@ impl Variable {
         self == Self::App || self == Self::Recorder || self.is_of_recordings()
     }
 
-    fn is_of_recordings(self) -> bool {
+    /// Whether a client says what it likes, so that it may begin with a dash.
+    pub fn is_anything(self) -> bool {
+        matches!(self, Self::Args | Self::FlashVer | Self::SwfUrl | Self::TcUrl | Self::PageUrl)
+    }
+
+    /// Whether only recordings have it.
+    pub fn is_of_recordings(self) -> bool {
         use Variable::{BaseName, DirName, FileName, Path, Recorder};
         matches!(self, Path | FileName | BaseName | DirName | Recorder)
     }
@@ -95,7 +102,7 @@ impl Variable {
 pub const ENVIRONMENT: &str = "MILLSTREAM_";
 
 /// What is known of a client.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct ClientFacts {
     /// The number of its session; none if no client is meant.
     pub session: Option<u32>,
@@ -108,7 +115,7 @@ pub struct ClientFacts {
 }
 
 /// A recording that is finished.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Recorded {
     pub path: String,
     /// The name of its `recorder` block; empty for the application's own recorder.
@@ -116,12 +123,20 @@ pub struct Recorded {
 }
 
 /// The values of all variables for one command.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Values {
     pub client: Rc<ClientFacts>,
     pub name: String,
     pub args: String,
     pub recorded: Option<Recorded>,
+}
+
+/// Without what clients say, which may be a secret.
+impl fmt::Debug for Values {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ClientFacts { session, app, .. } = &*self.client;
+        f.debug_struct("Values").field("session", session).field("app", app).finish_non_exhaustive()
+    }
 }
 
 impl Values {
@@ -146,16 +161,12 @@ impl Values {
         }
     }
 
-    /// The variables that a command finds in its environment: those of recordings only if it is about one.
+    /// The variables that a command finds in its environment: those of recordings only if it is about one. A NUL, which
+    /// no environment can have, is left out.
     pub fn in_environment(&self) -> impl Iterator<Item = (String, String)> {
         let shown = |variable: &Variable| self.recorded.is_some() || !variable.is_of_recordings();
         let all = Variable::ALL.into_iter().filter(shown);
-        all.map(|variable| (variable.in_environment(), self.get(variable).to_owned()))
-    }
-
-    /// The first variable whose value has a NUL, which neither an argument nor the environment can have.
-    pub fn with_nul(&self) -> Option<Variable> {
-        Variable::ALL.into_iter().find(|variable| self.get(*variable).contains('\0'))
+        all.map(|variable| (variable.in_environment(), self.get(variable).replace('\0', "")))
     }
 }
 
@@ -217,6 +228,7 @@ pub mod tests {
         let all: Vec<_> = Values { recorded, ..values("cam", "") }.in_environment().collect();
         assert!(all.contains(&("MILLSTREAM_BASENAME".into(), "cam".into())));
         assert_eq!(all.len(), Variable::ALL.len());
-        assert_eq!(values("cam", "a\0").with_nul(), Some(Variable::Args));
+        let with_nul: Vec<_> = values("cam", "a\0b").in_environment().collect();
+        assert!(with_nul.contains(&("MILLSTREAM_ARGS".into(), "ab".into())));
     }
 }

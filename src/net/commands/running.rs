@@ -1,5 +1,6 @@
 //! A command as net knows it: its launcher, its control channel and its output.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
@@ -31,6 +32,9 @@ const KILLS: usize = 3;
 /// Bytes read of a control channel at once.
 const CHUNK: usize = 4096;
 
+/// The most characters of a command's words that the log has.
+const MOST_SHOWN: usize = 1024;
+
 /// A command whose launcher has been started.
 pub struct Running {
     launcher: Pid,
@@ -59,7 +63,9 @@ impl Running {
     ) -> Result<Self, String> {
         let Command { label, words, environment, redirections, ends, .. } = command;
         let label: Rc<str> = label.into();
-        let source = Source::new(&label, Secrets::of(&words, &environment));
+        let secrets = Secrets::of(&words, &environment);
+        log::debug!("{label} is started: {}", start_of(&secrets.show(&words.join(" "))));
+        let source = Source::new(&label, secrets);
         let signal = match ends {
             CommandEnds::WithServer { signal } => Some(signal),
             CommandEnds::ByItself => None,
@@ -189,5 +195,13 @@ impl Running {
                 let _ = killpg(group, Signal::SIGKILL);
             }
         }
+    }
+}
+
+/// The beginning of a text that may be long.
+fn start_of(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(MOST_SHOWN) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()).into(),
+        None => text.into(),
     }
 }

@@ -1,6 +1,6 @@
 //! A command as a line of the configuration has it: when it runs, the program, its arguments and redirections.
 
-mod code;
+pub mod code;
 pub mod redirection;
 pub mod template;
 
@@ -10,7 +10,8 @@ use std::time::Duration;
 use crate::engine::Redirection as FilledRedirection;
 
 use super::variables::{Values, Variable};
-use code::{marked, unsafe_variable};
+pub use code::Mark;
+use code::marked;
 use redirection::{Operator, Redirection};
 use template::Template;
 
@@ -86,8 +87,16 @@ pub struct Managing {
     pub signal: i32,
 }
 
+/// `exec_options`, where a line stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Options {
+    Off,
+    /// Words that begin with `name=` are names of streams.
+    On,
+}
+
 /// A line of the configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Line {
     pub kind: Kind,
     pub managing: Managing,
@@ -101,26 +110,45 @@ pub struct Line {
     redirections: Vec<Redirection>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Without its words, which may have secrets.
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, managing, directive, .. } = self;
+        f.debug_struct("Line")
+            .field("kind", kind)
+            .field("managing", managing)
+            .field("directive", directive)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, PartialEq, Eq)]
 struct Argument {
     word: Template,
     /// An interpreter takes it for code, or may.
-    is_code: bool,
+    mark: Option<Mark>,
 }
 
 /// A line with values.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub struct Filled {
     /// The program and its arguments.
     pub words: Vec<String>,
     pub redirections: Vec<FilledRedirection>,
 }
 
+/// Without its words, which may have secrets.
+impl fmt::Debug for Filled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Filled").finish_non_exhaustive()
+    }
+}
+
 /// Why a line cannot be filled in: the variable whose value would do something else than what is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Objection {
-    /// It would be code. With the program.
-    Code(Variable, String),
+    /// It would be code.
+    Code(Variable, Mark),
     /// It would lead a redirection to another file.
     Path(Variable),
     /// It has a NUL.
@@ -128,20 +156,20 @@ pub enum Objection {
 }
 
 impl Line {
-    /// Reads the words behind a directive; with `exec_options`, those that begin with `name=` are names of streams.
+    /// Reads the words behind a directive.
     pub fn read(
         (directive, kind): (&str, Kind),
         written: &[String],
-        has_options: bool,
+        options: Options,
         managing: Managing,
     ) -> Result<Self, String> {
         let (names, words): (Vec<_>, Vec<_>) =
-            written.iter().partition(|word| has_options && word.starts_with(NAME_OPTION));
+            written.iter().partition(|word| options == Options::On && word.starts_with(NAME_OPTION));
         let names = names.into_iter().filter_map(|word| word.strip_prefix(NAME_OPTION));
         let mut words = words.into_iter();
         let program = words.next().filter(|program| !program.is_empty()).ok_or("the program is missing")?;
         if Operator::find(program)?.is_some() {
-            return Err(format!("the program comes first, not \"{program}\""));
+            return Err("the program comes first, not a redirection".to_owned());
         }
         let (mut arguments, mut redirections) = (Vec::new(), Vec::new());
         while let Some(word) = words.next() {
@@ -155,7 +183,9 @@ impl Line {
                     };
                     let to =
                         to.filter(|to| !to.is_empty()).ok_or_else(|| format!("\"{word}\" names no file"))?;
-                    redirections.push(operator.lead(to, kind.variables())?);
+                    let redirection = operator.lead(to, kind.variables())?;
+                    redirection.check_source(&redirections)?;
+                    redirections.push(redirection);
                 }
             }
         }
@@ -196,12 +226,16 @@ impl Line {
         &self.redirections
     }
 
+    /// Its arguments, and what an interpreter may make of them.
+    pub fn arguments(&self) -> impl Iterator<Item = (&Template, Option<&Mark>)> {
+        self.arguments.iter().map(|argument| (&argument.word, argument.mark.as_ref()))
+    }
+
     /// The variables in code.
-    pub fn variables_in_code(&self) -> impl Iterator<Item = Variable> {
-        self.arguments
-            .iter()
-            .filter(|argument| argument.is_code)
-            .flat_map(|argument| argument.word.variables())
+    pub fn variables_in_code(&self) -> impl Iterator<Item = (Variable, &Mark)> {
+        let marked =
+            self.arguments().filter_map(|(word, mark)| Some((word, mark.filter(|mark| mark.is_code())?)));
+        marked.flat_map(|(word, mark)| word.variables().map(move |variable| (variable, mark)))
     }
 
     /// What lines of the log about it begin with: `#12 exec_push of live/cam: ffmpeg`.
@@ -214,15 +248,17 @@ impl Line {
 
     /// The words of a line that has no variables, or with these values.
     pub fn fill(&self, values: &Values) -> Result<Filled, Objection> {
-        if let Some(variable) = values.with_nul() {
-            return Err(Objection::Nul(variable));
-        }
+        let with_nul =
+            |word: &Template| word.variables().find(|variable| values.get(*variable).contains('\0'));
         let mut words = vec![self.program.clone()];
         for argument in &self.arguments {
-            if argument.is_code
-                && let Some(variable) = unsafe_variable(&argument.word, values)
+            if let Some(mark) = &argument.mark
+                && let Some(variable) = mark.unsafe_variable(&argument.word, values)
             {
-                return Err(Objection::Code(variable, self.program.clone()));
+                return Err(Objection::Code(variable, mark.clone()));
+            }
+            if let Some(variable) = with_nul(&argument.word) {
+                return Err(Objection::Nul(variable));
             }
             words.push(argument.word.fill(values));
         }
@@ -242,7 +278,7 @@ impl Kind {
 fn with_marks(program: &str, arguments: Vec<Template>) -> Vec<Argument> {
     let words: Vec<_> = std::iter::once(Template::literal(program)).chain(arguments).collect();
     let marks = marked(&words);
-    words.into_iter().zip(marks).skip(1).map(|(word, is_code)| Argument { word, is_code }).collect()
+    words.into_iter().zip(marks).skip(1).map(|(word, mark)| Argument { word, mark }).collect()
 }
 
 /// What words begin with that name streams.
@@ -251,11 +287,12 @@ const NAME_OPTION: &str = "name=";
 impl fmt::Display for Objection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Code(variable, program) => write!(
+            Self::Code(variable, mark) => write!(
                 f,
-                "${} has characters that {program} would take for code; write \"${}\" in its place",
+                "${} has characters that {} would take for code or an option; {}",
                 variable.name(),
-                variable.in_environment()
+                mark.interpreter,
+                mark.advice.about(*variable)
             ),
             Self::Path(variable) => {
                 write!(f, "${} in a redirection has characters that no name of a stream has", variable.name())
@@ -271,7 +308,7 @@ pub fn check(words: &[String]) -> Result<(), String> {
     // Words with the names of streams may stand before the program; whether they are such is not known here.
     let begin = words.iter().take_while(|word| word.starts_with(NAME_OPTION)).count();
     let words = words.get(begin.min(words.len().saturating_sub(1))..).unwrap_or_default();
-    Line::read(("", Kind::Static), words, false, managing).map(drop)
+    Line::read(("", Kind::Static), words, Options::Off, managing).map(drop)
 }
 
 #[cfg(test)]
@@ -284,13 +321,13 @@ pub mod tests {
 
     /// A line as it is written, with blanks between its words.
     pub fn line(directive: &str, words: &str) -> Result<Line, String> {
-        read(directive, words, false)
+        read(directive, words, Options::Off)
     }
 
-    fn read(directive: &str, words: &str, has_options: bool) -> Result<Line, String> {
+    fn read(directive: &str, words: &str, options: Options) -> Result<Line, String> {
         let managing = Managing { respawn: true, pause: Duration::from_secs(5), signal: 15 };
         let words: Vec<_> = words.split(' ').map(str::to_owned).collect();
-        Line::read((directive, Kind::of(directive).unwrap()), &words, has_options, managing)
+        Line::read((directive, Kind::of(directive).unwrap()), &words, options, managing)
     }
 
     #[test]
@@ -319,18 +356,67 @@ pub mod tests {
         let line = line("exec_publish", "bash -c x=$args $args").unwrap();
         assert!(line.fill(&values("cam", "key=1")).is_ok());
         let stopped = line.fill(&values("cam", "$(touch /tmp/secret)")).unwrap_err().to_string();
-        let told =
-            "$args has characters that bash would take for code; write \"$MILLSTREAM_ARGS\" in its place";
+        let told = "$args has characters that bash would take for code or an option; write \"$MILLSTREAM_ARGS\" in its place";
         assert_eq!(stopped, told);
-        assert!(line.variables_in_code().eq([Variable::Args]));
-        let nul = line.fill(&values("cam", "\0")).unwrap_err();
-        assert_eq!(nul, Objection::Nul(Variable::Args));
+        assert!(line.variables_in_code().map(|(variable, _)| variable).eq([Variable::Args]));
+    }
+
+    #[test]
+    fn other_languages_are_told_to_read_their_environment() {
+        for (words, told) in [
+            (
+                "python3 -c x=$args",
+                "python3 would take for code or an option; have the code read MILLSTREAM_ARGS from",
+            ),
+            (
+                "ssh host echo $args",
+                "ssh would take for code or an option; start a script that reads MILLSTREAM_ARGS from",
+            ),
+        ] {
+            let stopped = line("exec_publish", words).unwrap().fill(&values("cam", "a b")).unwrap_err();
+            assert!(stopped.to_string().contains(told), "{stopped}");
+        }
+    }
+
+    #[test]
+    fn nothing_shows_the_words_of_a_line() {
+        let line = line("exec_publish", "/bin/x secret1 >/secret2 2>>secret3 $name").unwrap();
+        let values = values("secret4", "secret5");
+        let filled = line.fill(&values).unwrap();
+        let shown =
+            format!("{line:?} {filled:?} {values:?} {:?} {:?}", line.redirections(), filled.redirections);
+        assert!(!shown.contains("secret"), "{shown}");
+        for words in ["x >&secret", "x >>>secret", "x 2<&secret", ">secret"] {
+            let why = self::line("exec_publish", words).unwrap_err();
+            assert!(!why.contains("secret"), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_nul_stops_only_a_command_that_is_given_it() {
+        let fill = |words: &str| line("exec_publish", words).unwrap().fill(&values("cam", "a\0b"));
+        assert_eq!(fill("x -$args"), Err(Objection::Nul(Variable::Args)));
+        assert_eq!(fill("x >/tmp/$args"), Err(Objection::Path(Variable::Args)));
+        assert!(fill("x $name").is_ok());
+    }
+
+    #[test]
+    fn a_redirection_copies_only_what_is_open() {
+        for (words, is_right) in [
+            ("x 2>&1", true),
+            ("x 3>f 2>&3", true),
+            ("x 3>&1 4>&3", true),
+            ("x >&7", false),
+            ("x 2>&3 3>f", false),
+        ] {
+            assert_eq!(line("exec_push", words).is_ok(), is_right, "{words}");
+        }
     }
 
     #[test]
     fn names_are_options_only_where_options_are_on() {
         for words in ["name=a name=b ffmpeg -y", "ffmpeg name=a -y name=b"] {
-            let line = read("exec_push", words, true).unwrap();
+            let line = read("exec_push", words, Options::On).unwrap();
             assert_eq!((line.is_for("a"), line.is_for("b"), line.is_for("c")), (true, true, false));
             assert_eq!(line.fill(&values("a", "")).unwrap().words, ["ffmpeg", "-y"]);
         }
@@ -345,7 +431,7 @@ pub mod tests {
             assert!(line("exec_push", words).is_err(), "{words}");
             assert!(check(&words.split(' ').map(str::to_owned).collect::<Vec<_>>()).is_err(), "{words}");
         }
-        assert!(read("exec_push", "name=a", true).is_err());
+        assert!(read("exec_push", "name=a", Options::On).is_err());
         assert_eq!(check(&["name=a".to_owned(), "x".to_owned()]), Ok(()));
     }
 

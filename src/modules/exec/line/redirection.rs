@@ -28,7 +28,7 @@ enum Target {
 }
 
 /// A word that redirects, cut into its parts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Operator<'w> {
     descriptor: i32,
     kind: OperatorKind,
@@ -59,7 +59,7 @@ impl<'w> Operator<'w> {
         };
         let descriptor = if number.is_empty() { usual } else { descriptor(number)? };
         if rest.starts_with(['<', '>', '|']) {
-            return Err(format!("\"{word}\": files are redirected by <FILE, >FILE and >>FILE only"));
+            return Err("files are redirected by <FILE, >FILE and >>FILE only".to_owned());
         }
         Ok(Some(Self { descriptor, kind, rest }))
     }
@@ -82,7 +82,7 @@ impl<'w> Operator<'w> {
 
 fn descriptor(number: &str) -> Result<i32, String> {
     let read = number.parse().ok().filter(|read| (0..=MAX_DESCRIPTOR).contains(read));
-    read.ok_or_else(|| format!("\"{number}\" is no descriptor from 0 to {MAX_DESCRIPTOR}"))
+    read.ok_or_else(|| format!("a descriptor is a number from 0 to {MAX_DESCRIPTOR}"))
 }
 
 impl Redirection {
@@ -95,6 +95,27 @@ impl Redirection {
             Target::Copy(from) => RedirectionTarget::Copy(*from),
         };
         Ok(engine::Redirection { descriptor: self.descriptor, to })
+    }
+
+    /// Checks that it copies a descriptor that is open behind these.
+    pub fn check_source(&self, before: &[Self]) -> Result<(), String> {
+        let Target::Copy(from) = self.to else { return Ok(()) };
+        if from <= 2 || before.iter().any(|other| other.descriptor == from) {
+            return Ok(());
+        }
+        Err(format!("descriptor {from} is not open: only 0, 1, 2 and those of redirections before it are"))
+    }
+
+    /// The path of its file, if that has no variables.
+    pub fn file(&self) -> Option<PathBuf> {
+        match &self.to {
+            Target::Read(path) | Target::Write(path) | Target::Append(path)
+                if path.variables().next().is_none() =>
+            {
+                Some(path.shape().into())
+            }
+            _ => None,
+        }
     }
 
     /// The path of the file that it writes, if that has no variables.
@@ -152,7 +173,7 @@ mod tests {
     #[test]
     fn other_words_are_no_redirections_and_wrong_ones_are_faults() {
         for word in ["", "a>b", "12", "-", "&>f", "$name>f", "rtmp://x?a>b"] {
-            assert_eq!(Operator::find(word), Ok(None), "{word}");
+            assert!(Operator::find(word) == Ok(None), "{word}");
         }
         for word in ["10>f", "99999999999>f", "<<f", ">>>f", ">|f", "<>f"] {
             assert!(Operator::find(word).is_err(), "{word}");

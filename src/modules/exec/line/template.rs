@@ -1,9 +1,11 @@
 //! Words with variables, as nginx-rtmp reads them: `$name`, `${name}`, and `\x` for the character x itself.
 
+use std::fmt;
+
 use crate::modules::exec::variables::{ENVIRONMENT, Values, Variable};
 
 /// A part of a word as it is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Part {
     /// Text, without its backslashes.
     Text(String),
@@ -58,13 +60,20 @@ fn is_of_environment(text: &str) -> bool {
 }
 
 /// A word whose variables are known.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Template(Vec<Piece>);
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum Piece {
     Text(String),
     Variable(Variable),
+}
+
+/// Without its text, which may have secrets.
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Template").finish_non_exhaustive()
+    }
 }
 
 impl Template {
@@ -98,6 +107,14 @@ impl Template {
         self.0.iter().filter_map(|piece| match piece {
             Piece::Text(_) => None,
             Piece::Variable(variable) => Some(*variable),
+        })
+    }
+
+    /// Its text, without its variables.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|piece| match piece {
+            Piece::Text(text) => Some(text.as_str()),
+            Piece::Variable(_) => None,
         })
     }
 
