@@ -23,7 +23,7 @@ const OTHER_WORDS: [(&str, &str); 16] = [
     // Its blocks may have a callback of their own.
     ("notify/settings.rs", "recorder"),
     ("exec/settings.rs", "recorder"),
-    ("exec/probe.rs", "recorder"),
+    ("exec/probe/mod.rs", "recorder"),
     // nginx's name of a variable.
     ("exec/variables.rs", "recorder"),
     // A part of nginx's URLs.

@@ -201,7 +201,7 @@ fn the_end_of_a_command_is_told_of_the_publisher_for_whom_it_ran() {
 #[test]
 fn the_words_of_a_command_are_in_the_log_at_debug_without_its_secrets() {
     let mut server = Server::start(
-        "pid off; error_log stderr debug; rtmp { server { listen 127.0.0.1:0; application live { live on;
+        "error_log stderr debug; rtmp { server { listen 127.0.0.1:0; application live { live on;
              exec_publish echo $name rtmp://cam:password1@192.0.2.1/x; } } }",
     );
     let _publisher = Client::publish(server.rtmp(), "cam");

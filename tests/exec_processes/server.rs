@@ -141,10 +141,12 @@ fn a_command_that_closes_its_output_runs_on() {
 
 #[test]
 fn commands_that_end_leave_no_zombie_and_no_descriptor() {
-    let mut server = Server::live("exec_publish sh -c 'true & setsid true'; exec_publish /no/such/program;");
+    let mut server =
+        Server::live("exec_publish_done sh -c 'true & setsid true'; exec_publish_done /no/such/program;");
     let mut client = Client::publish(server.rtmp(), "first");
     client.send_all(&crate::common::media::video_only(0, 40));
     drop(client);
+    server.wait_log("/no/such/program is not there");
     wait("no process is left", || children(server.pid()).is_empty());
     let before = server.descriptors();
     for number in 0..30 {

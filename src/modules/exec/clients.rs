@@ -12,13 +12,13 @@ use super::state::{Owner, Subject};
 use super::variables::{ClientFacts, Recorded, Values};
 
 /// A stream for which commands run.
-struct Place {
+struct NamedStream {
     app: AppId,
     name: StreamName,
     label: Rc<str>,
 }
 
-impl Place {
+impl NamedStream {
     fn of(cx: &Ctx, stream: StreamId) -> Option<Self> {
         let stream = cx.streams.get(stream)?;
         Some(Self { app: stream.app, name: stream.name.clone(), label: Rc::clone(&stream.label) })
@@ -95,58 +95,58 @@ impl Executor {
     /// A publish begins.
     pub fn publish_begins(&mut self, cx: &mut Ctx, stream: StreamId, publisher: Endpoint) {
         self.keep_args(publisher);
-        let Some(place) = Place::of(cx, stream) else { return };
-        let values = Rc::new(self.values(cx, &place, publisher));
-        self.publishers.begin(place.app, place.name.clone(), Rc::clone(&values));
-        let subject = place.about(values);
-        self.run_all(cx, self.lines(&place, Kind::Publish), &subject);
-        self.manage(cx, &place.publisher(), self.lines(&place, Kind::Push), &subject);
+        let Some(named) = NamedStream::of(cx, stream) else { return };
+        let values = Rc::new(self.values(cx, &named, publisher));
+        self.publishers.begin(named.app, named.name.clone(), Rc::clone(&values));
+        let subject = named.about(values);
+        self.run_all(cx, self.lines(&named, Kind::Publish), &subject);
+        self.manage(cx, &named.publisher(), self.lines(&named, Kind::Push), &subject);
     }
 
     /// A publish has ended.
     pub fn publish_ends(&mut self, cx: &mut Ctx, stream: StreamId, publisher: Endpoint) {
-        let Some(place) = Place::of(cx, stream) else { return };
-        let known = self.publishers.of(place.app, &place.name).cloned();
-        let values = known.unwrap_or_else(|| Rc::new(self.values(cx, &place, publisher)));
-        self.publishers.end(place.app, &place.name);
+        let Some(named) = NamedStream::of(cx, stream) else { return };
+        let known = self.publishers.of(named.app, &named.name).cloned();
+        let values = known.unwrap_or_else(|| Rc::new(self.values(cx, &named, publisher)));
+        self.publishers.end(named.app, &named.name);
         self.drop_args(publisher.session, publisher.msid);
-        self.run_all(cx, self.lines(&place, Kind::PublishDone), &place.about(values));
-        self.end_all(cx, &place.publisher());
+        self.run_all(cx, self.lines(&named, Kind::PublishDone), &named.about(values));
+        self.end_all(cx, &named.publisher());
     }
 
     /// A play begins, perhaps before its stream.
     pub fn play_begins(&mut self, cx: &mut Ctx, stream: StreamId, player: Endpoint) {
         self.keep_args(player);
-        let Some(place) = Place::of(cx, stream) else { return };
-        let lines = self.lines(&place, Kind::Play);
+        let Some(named) = NamedStream::of(cx, stream) else { return };
+        let lines = self.lines(&named, Kind::Play);
         if !lines.is_empty() {
-            let subject = place.about(Rc::new(self.values(cx, &place, player)));
+            let subject = named.about(Rc::new(self.values(cx, &named, player)));
             self.run_all(cx, lines, &subject);
         }
         if cx.streams.get(stream).is_some_and(|stream| !stream.is_live()) {
-            self.pull(cx, &place);
+            self.pull(cx, &named);
         }
     }
 
     /// A play has ended.
     pub fn play_ends(&mut self, cx: &mut Ctx, stream: StreamId, player: Endpoint) {
-        let Some(place) = Place::of(cx, stream) else { return };
-        let lines = self.lines(&place, Kind::PlayDone);
+        let Some(named) = NamedStream::of(cx, stream) else { return };
+        let lines = self.lines(&named, Kind::PlayDone);
         if !lines.is_empty() {
-            let subject = place.about(Rc::new(self.values(cx, &place, player)));
+            let subject = named.about(Rc::new(self.values(cx, &named, player)));
             self.run_all(cx, lines, &subject);
         }
         self.drop_args(player.session, player.msid);
         if cx.streams.get(stream).is_some_and(|stream| stream.players.is_empty()) {
-            self.end_all(cx, &place.players());
+            self.end_all(cx, &named.players());
         }
     }
 
     /// Nobody publishes a stream any more; players may be left.
     pub fn stream_ends(&mut self, cx: &mut Ctx, stream: StreamId) {
         let has_players = cx.streams.get(stream).is_some_and(|stream| !stream.players.is_empty());
-        if let Some(place) = Place::of(cx, stream).filter(|_| has_players) {
-            self.pull(cx, &place);
+        if let Some(named) = NamedStream::of(cx, stream).filter(|_| has_players) {
+            self.pull(cx, &named);
         }
     }
 
@@ -174,17 +174,17 @@ impl Executor {
         self.manage_statics(cx);
         let streams: Vec<_> = cx.streams.iter().map(|stream| stream.id).collect();
         for id in streams {
-            let (Some(place), Some(stream)) = (Place::of(cx, id), cx.streams.get(id)) else { continue };
+            let (Some(named), Some(stream)) = (NamedStream::of(cx, id), cx.streams.get(id)) else { continue };
             let (publisher, is_live, is_played) =
                 (stream.publisher, stream.is_live(), !stream.players.is_empty());
             if publisher.is_some()
-                && let Some(values) = self.publishers.of(place.app, &place.name)
+                && let Some(values) = self.publishers.of(named.app, &named.name)
             {
-                let subject = place.about(Rc::clone(values));
-                self.manage(cx, &place.publisher(), self.lines(&place, Kind::Push), &subject);
+                let subject = named.about(Rc::clone(values));
+                self.manage(cx, &named.publisher(), self.lines(&named, Kind::Push), &subject);
             }
-            if is_played && (!is_live || self.owners.contains_key(&place.players())) {
-                self.pull(cx, &place);
+            if is_played && (!is_live || self.owners.contains_key(&named.players())) {
+                self.pull(cx, &named);
             }
         }
     }
@@ -195,10 +195,10 @@ impl Executor {
         self.manage(cx, &Owner::Server, lines, &Subject { values: None, stream: None });
     }
 
-    fn pull(&mut self, cx: &mut Ctx, place: &Place) {
+    fn pull(&mut self, cx: &mut Ctx, named: &NamedStream) {
         if !cx.is_draining() {
-            let subject = place.about_players(cx);
-            self.manage(cx, &place.players(), self.lines(place, Kind::Pull), &subject);
+            let subject = named.about_players(cx);
+            self.manage(cx, &named.players(), self.lines(named, Kind::Pull), &subject);
         }
     }
 
@@ -206,8 +206,8 @@ impl Executor {
         lines.into_iter().for_each(|line| self.run_independent(cx, line, subject.clone()));
     }
 
-    fn lines(&self, place: &Place, kind: Kind) -> Vec<Rc<Line>> {
-        self.apps.get(place.app).map(|settings| settings.lines(kind, place.name.as_str())).unwrap_or_default()
+    fn lines(&self, named: &NamedStream, kind: Kind) -> Vec<Rc<Line>> {
+        self.apps.get(named.app).map(|settings| settings.lines(kind, named.name.as_str())).unwrap_or_default()
     }
 
     fn follows_plays(&self, app: AppId) -> bool {
@@ -215,12 +215,12 @@ impl Executor {
     }
 
     /// The values for what a client does with a stream.
-    fn values(&self, cx: &Ctx, place: &Place, endpoint: Endpoint) -> Values {
+    fn values(&self, cx: &Ctx, named: &NamedStream, endpoint: Endpoint) -> Values {
         let args = self.args.get(&endpoint.session).into_iter().flatten();
         let mut args = args.filter(|(msid, _)| *msid == endpoint.msid).map(|(_, args)| args.to_string());
         Values {
-            client: Rc::new(client_facts(cx, endpoint.session, place.app)),
-            name: place.name.as_str().to_owned(),
+            client: Rc::new(client_facts(cx, endpoint.session, named.app)),
+            name: named.name.as_str().to_owned(),
             args: args.next().unwrap_or_default(),
             recorded: None,
         }

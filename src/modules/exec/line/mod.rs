@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::engine::Redirection as FilledRedirection;
 
 use super::variables::{Values, Variable};
-pub use code::Mark;
+use code::mark::Mark;
 use code::marked;
 use redirection::{Operator, Redirection};
 use template::Template;

@@ -4,9 +4,9 @@ use crate::conf::{Node, nearest};
 use crate::engine::Probe;
 
 use crate::modules::exec::environment::Environment;
-use crate::modules::exec::line::code::Advice;
+use crate::modules::exec::line::code::mark::{Advice, Mark};
 use crate::modules::exec::line::template::{Part, parts};
-use crate::modules::exec::line::{Kind, Line, Mark};
+use crate::modules::exec::line::{Kind, Line};
 use crate::modules::exec::variables::{ENVIRONMENT, Variable};
 
 /// Warns of variables that are left out, or taken for text.

@@ -1,6 +1,6 @@
 //! The programs that run a part of their arguments as code, and those that start other programs.
 
-use super::Advice;
+use super::mark::Advice;
 
 /// A program that runs a part of its arguments as code.
 pub struct Interpreter {

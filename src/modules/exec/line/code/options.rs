@@ -1,7 +1,7 @@
 //! Where an interpreter finds its code among its words.
 
-use super::Place;
 use super::interpreters::{Interpreter, Long, Style};
+use super::mark::{OPTION, WordKind};
 
 /// What an option of an interpreter says.
 enum Found {
@@ -22,14 +22,14 @@ enum Found {
 
 impl Interpreter {
     /// What the words behind its name are; none for plain arguments.
-    pub fn places(&self, words: &[String]) -> Vec<Option<Place>> {
-        let mut places = vec![None; words.len()];
-        let mut mark = |from: usize, count: usize, place: Place| {
-            places.iter_mut().skip(from).take(count).for_each(|found| *found = Some(place));
+    pub fn kinds(&self, words: &[String]) -> Vec<Option<WordKind>> {
+        let mut kinds = vec![None; words.len()];
+        let mut mark = |from: usize, count: usize, kind: WordKind| {
+            kinds.iter_mut().skip(from).take(count).for_each(|found| *found = Some(kind));
         };
         if self.style == Style::All {
-            mark(0, words.len(), Place::Code);
-            return places;
+            mark(0, words.len(), WordKind::Code);
+            return kinds;
         }
         let (mut at, mut has_code, mut may_have_options) = (0, false, true);
         while let Some(word) = words.get(at) {
@@ -38,10 +38,10 @@ impl Interpreter {
                 at += 1;
                 continue;
             }
-            let is_option = may_have_options && word.len() > 1 && word.starts_with(super::OPTION);
+            let is_option = may_have_options && word.len() > 1 && word.starts_with(OPTION);
             if !is_option {
                 if may_have_options && word.starts_with('\0') {
-                    mark(at, 1, Place::Operand);
+                    mark(at, 1, WordKind::Operand);
                 }
                 let is_code = match self.style {
                     Style::Shell => has_code,
@@ -49,10 +49,10 @@ impl Interpreter {
                     Style::Option | Style::Anywhere | Style::All => false,
                 };
                 if is_code {
-                    mark(at, 1, Place::Code);
+                    mark(at, 1, WordKind::Code);
                 }
                 if !matches!(self.style, Style::Anywhere | Style::FirstAmongOptions) {
-                    return places;
+                    return kinds;
                 }
                 // Behind the first one there is no code but that of options.
                 has_code = true;
@@ -65,17 +65,17 @@ impl Interpreter {
                 Found::Flag => 0,
                 Found::ShellCode(count) | Found::Data(count) => count,
                 Found::Code(count) | Found::Takes(count) | Found::File(count) => {
-                    mark(at, 1 + count, Place::Code);
+                    mark(at, 1 + count, WordKind::Code);
                     count
                 }
                 Found::Unknown => {
-                    mark(at, words.len(), Place::Code);
-                    return places;
+                    mark(at, words.len(), WordKind::Code);
+                    return kinds;
                 }
             };
             at += 1 + count;
         }
-        places
+        kinds
     }
 
     fn option(&self, word: &str) -> Found {

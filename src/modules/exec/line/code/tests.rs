@@ -1,4 +1,5 @@
 use super::*;
+use crate::modules::exec::variables::Variable;
 use crate::modules::exec::variables::tests::values;
 
 fn marks(line: &str) -> Vec<(String, Option<Mark>)> {
