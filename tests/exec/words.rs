@@ -124,3 +124,12 @@ fn lines_that_are_wrong_are_errors() {
         assert!(said.contains(expected), "{text}: {said}");
     }
 }
+
+#[test]
+fn a_fifo_is_warned_of_as_its_other_end_is_waited_for() {
+    let folder = Folder::new();
+    let fifo = folder.join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).expect("a FIFO can be made");
+    let said = of_application(&format!("exec_push cat <{};", fifo.display()));
+    assert!(said.contains("fifo: is a FIFO: the command waits until its other end is open"), "{said}");
+}

@@ -23,59 +23,19 @@ enum Found {
 impl Interpreter {
     /// What the words behind its name are; none for plain arguments.
     pub fn kinds(&self, words: &[String]) -> Vec<Option<WordKind>> {
-        let mut kinds = vec![None; words.len()];
-        let mut mark = |from: usize, count: usize, kind: WordKind| {
-            kinds.iter_mut().skip(from).take(count).for_each(|found| *found = Some(kind));
-        };
+        let kinds = vec![None; words.len()];
+        let mut reading = Reading { interpreter: self, kinds, has_code: false, may_have_options: true };
         if self.style == Style::All {
-            mark(0, words.len(), WordKind::Code);
-            return kinds;
+            reading.mark(0, words.len(), WordKind::Code);
+            return reading.kinds;
         }
-        let (mut at, mut has_code, mut may_have_options) = (0, false, true);
-        while let Some(word) = words.get(at) {
-            if word == "--" && self.style != Style::Anywhere {
-                may_have_options = false;
-                at += 1;
-                continue;
-            }
-            let is_option = may_have_options && word.len() > 1 && word.starts_with(OPTION);
-            if !is_option {
-                if may_have_options && word.starts_with('\0') {
-                    mark(at, 1, WordKind::Operand);
-                }
-                let is_code = match self.style {
-                    Style::Shell => has_code,
-                    Style::First | Style::FirstAmongOptions => !has_code,
-                    Style::Option | Style::Anywhere | Style::All => false,
-                };
-                if is_code {
-                    mark(at, 1, WordKind::Code);
-                }
-                if !matches!(self.style, Style::Anywhere | Style::FirstAmongOptions) {
-                    return kinds;
-                }
-                // Behind the first one there is no code but that of options.
-                has_code = true;
-                at += 1;
-                continue;
-            }
-            let found = self.option(word);
-            has_code |= matches!(found, Found::ShellCode(_) | Found::Code(_) | Found::File(_));
-            let count = match found {
-                Found::Flag => 0,
-                Found::ShellCode(count) | Found::Data(count) => count,
-                Found::Code(count) | Found::Takes(count) | Found::File(count) => {
-                    mark(at, 1 + count, WordKind::Code);
-                    count
-                }
-                Found::Unknown => {
-                    mark(at, words.len(), WordKind::Code);
-                    return kinds;
-                }
-            };
-            at += 1 + count;
+        let mut next = Some(0);
+        while let Some(at) = next
+            && let Some(word) = words.get(at)
+        {
+            next = reading.step(at, word);
         }
-        kinds
+        reading.kinds
     }
 
     fn option(&self, word: &str) -> Found {
@@ -133,5 +93,68 @@ impl Interpreter {
             }
         }
         Found::Flag
+    }
+}
+
+/// The words of an interpreter as it reads them, one after the other.
+struct Reading<'i> {
+    interpreter: &'i Interpreter,
+    kinds: Vec<Option<WordKind>>,
+    /// The code has come, or an option says where it is.
+    has_code: bool,
+    may_have_options: bool,
+}
+
+impl Reading<'_> {
+    /// Reads a word. Returns the place of the next one, unless all that follow are plain arguments.
+    fn step(&mut self, at: usize, word: &str) -> Option<usize> {
+        if word == "--" && self.interpreter.style != Style::Anywhere {
+            self.may_have_options = false;
+            Some(at + 1)
+        } else if self.may_have_options && word.len() > 1 && word.starts_with(OPTION) {
+            self.read_option(at, word)
+        } else {
+            self.read_other(at, word)
+        }
+    }
+
+    fn read_option(&mut self, at: usize, word: &str) -> Option<usize> {
+        let found = self.interpreter.option(word);
+        self.has_code |= matches!(found, Found::ShellCode(_) | Found::Code(_) | Found::File(_));
+        let count = match found {
+            Found::Flag => 0,
+            Found::ShellCode(count) | Found::Data(count) => count,
+            Found::Code(count) | Found::Takes(count) | Found::File(count) => {
+                self.mark(at, 1 + count, WordKind::Code);
+                count
+            }
+            Found::Unknown => {
+                self.mark(at, self.kinds.len(), WordKind::Code);
+                return None;
+            }
+        };
+        Some(at + 1 + count)
+    }
+
+    fn read_other(&mut self, at: usize, word: &str) -> Option<usize> {
+        if self.may_have_options && word.starts_with('\0') {
+            self.mark(at, 1, WordKind::Operand);
+        }
+        let style = self.interpreter.style;
+        let is_code = match style {
+            Style::Shell => self.has_code,
+            Style::First | Style::FirstAmongOptions => !self.has_code,
+            Style::Option | Style::Anywhere | Style::All => false,
+        };
+        if is_code {
+            self.mark(at, 1, WordKind::Code);
+        }
+        // Behind the first word there is no code but that of options.
+        self.has_code = true;
+        matches!(style, Style::Anywhere | Style::FirstAmongOptions).then_some(at + 1)
+    }
+
+    fn mark(&mut self, from: usize, count: usize, kind: WordKind) {
+        self.kinds.iter_mut().skip(from).take(count).for_each(|found| *found = Some(kind));
     }
 }
