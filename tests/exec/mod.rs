@@ -47,7 +47,7 @@ fn ffmpeg_sends_a_stream_to_another_application_as_long_as_it_is_published() {
     let process = process(&server.wait_log("exec_push of live/cam: ffmpeg runs (process "));
     server.wait_log("publish copy/cam_copy");
     let mut player = Client::try_play(server.rtmp(), "copy", "cam_copy").unwrap();
-    assert!(player.receive(20).iter().any(|packet| packet.is_key()));
+    assert!(player.receive(20).iter().any(media::Packet::is_key));
     encoder.kill().unwrap();
     encoder.wait().unwrap();
     server.wait_log("exec_push of live/cam: ffmpeg has ended");

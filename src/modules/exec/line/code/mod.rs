@@ -1,16 +1,17 @@
 //! The words of a command that a shell or another interpreter runs as code: `bash -c "... $name ..."`.
 //!
 //! There a value that a client has chosen would be code, too. So such words are marked, and in them a value may have
-//! harmless characters only. Words behind the code are plain arguments. Only the programs in `interpreters.rs` are known.
-//! Where the options of one of them are not understood, all that follows is marked.
+//! harmless characters only. Words behind the code are plain arguments. Only the programs in `interpreters.rs` are known, by
+//! the names of `names.rs`. Where the options of one of them are not understood, all that follows is marked.
 
 mod interpreters;
 pub mod mark;
+mod names;
 mod options;
 
 use super::template::Template;
-use interpreters::{interpreter, is_wrapper};
 use mark::Mark;
+use names::{interpreter, is_wrapper};
 
 /// Marks the words of a command, of which the first one is the program. The interpreter is the program, or stands
 /// anywhere behind one that starts others: `env`, `timeout 5`, `docker exec web`.
