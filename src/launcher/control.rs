@@ -56,15 +56,26 @@ impl Control {
         }
     }
 
+    /// Takes what has come with the first order.
+    pub fn early_news(&mut self) -> Vec<News> {
+        self.taken()
+    }
+
     /// Takes what has come, as the channel is ready to be read.
     pub fn news(&mut self) -> Vec<News> {
         let is_open = self.receive();
+        let mut news = self.taken();
+        news.extend((!is_open).then_some(News::Closed));
+        news
+    }
+
+    fn taken(&mut self) -> Vec<News> {
         let orders = std::iter::from_fn(|| self.incoming.take());
         let ends = orders.filter_map(|order| match order {
             Order::End { time, signal } => Some(News::End { time, signal }),
             Order::Run(_) => None,
         });
-        ends.collect::<Vec<_>>().into_iter().chain((!is_open).then_some(News::Closed)).collect()
+        ends.collect()
     }
 
     /// Whether the server has gone.

@@ -56,12 +56,8 @@ pub struct Table {
 }
 
 impl Table {
-    /// Opens what the redirections name, in their order, of which `opens` is told. May wait for as long as a file makes it.
-    pub fn open(
-        places: Vec<OwnedFd>,
-        redirections: &[Redirection],
-        opens: impl Fn(&Path),
-    ) -> Result<Self, String> {
+    /// Opens what the redirections name, in their order. May wait for as long as a file makes it.
+    pub fn open(places: Vec<OwnedFd>, redirections: &[Redirection]) -> Result<Self, String> {
         let explain = |error: io::Error| format!("its descriptors cannot be opened: {error}");
         let mut table = Self { descriptors: [const { None }; NAMED], places };
         let own = [
@@ -73,12 +69,6 @@ impl Table {
             *place = Some(descriptor.map_err(explain)?);
         }
         for redirection in redirections {
-            if let RedirectionTarget::Read(path)
-            | RedirectionTarget::Write(path)
-            | RedirectionTarget::Append(path) = &redirection.to
-            {
-                opens(path);
-            }
             table.redirect(redirection)?;
         }
         table.put_in_places().map_err(explain)?;

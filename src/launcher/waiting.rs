@@ -83,6 +83,9 @@ impl<'c> Watch<'c> {
 
     /// Waits until the command has ended, a managed one with all that it has started.
     pub fn until_end(&mut self) -> CommandEnd {
+        // It may have been told to end before it was started.
+        let early = self.control.as_mut().map(|control| control.early_news());
+        early.into_iter().flatten().for_each(|news| self.hear(news));
         loop {
             if let Some(end) = self.family.reap() {
                 return end;
@@ -102,7 +105,9 @@ impl<'c> Watch<'c> {
                 if !drain.read() {
                     return;
                 }
-                poll_all([Some((drain.as_fd(), PollFlags::POLLIN))], None);
+                let pause = drain.pause();
+                let drain = pause.is_none().then(|| (drain.as_fd(), PollFlags::POLLIN));
+                poll_all([drain], pause);
                 continue;
             };
             let drain = (drain.as_fd(), PollFlags::empty());
@@ -126,10 +131,13 @@ impl<'c> Watch<'c> {
 
     /// Waits until something happens, and does what is asked for.
     fn wait(&mut self, now: Instant) {
-        let timeout = self.ending.as_ref().map(|ending| ending.next().saturating_duration_since(now));
+        let pause = self.drain.as_ref().filter(|_| self.control.is_none()).and_then(Drain::pause);
+        let ending = self.ending.as_ref().map(|ending| ending.next().saturating_duration_since(now));
+        let timeout = ending.into_iter().chain(pause).min();
         let readable = |descriptor| (descriptor, PollFlags::POLLIN);
         let control = self.control.as_ref().map(|control| readable(control.as_fd()));
-        let drain = self.drain.as_ref().filter(|_| control.is_none()).map(|drain| readable(drain.as_fd()));
+        let drain = self.drain.as_ref().filter(|_| control.is_none() && pause.is_none());
+        let drain = drain.map(|drain| readable(drain.as_fd()));
         let wakes = Some(readable(self.wait.wakes.as_fd()));
         let [is_woken, has_news, can_drain] = poll_all([wakes, control, drain], timeout);
         if is_woken {
@@ -143,16 +151,18 @@ impl<'c> Watch<'c> {
             self.end(TIME_WITHOUT_SERVER);
         }
         let news = if has_news { self.control.as_mut().map(|control| control.news()) } else { None };
-        for news in news.into_iter().flatten() {
-            match news {
-                News::End { time, signal } => {
-                    signal.into_iter().for_each(|number| self.family.change_signal(number));
-                    self.end(Duration::from_millis(time));
-                }
-                News::Closed => {
-                    self.control = None;
-                    self.end(TIME_WITHOUT_SERVER);
-                }
+        news.into_iter().flatten().for_each(|news| self.hear(news));
+    }
+
+    fn hear(&mut self, news: News) {
+        match news {
+            News::End { time, signal } => {
+                signal.into_iter().for_each(|number| self.family.change_signal(number));
+                self.end(Duration::from_millis(time));
+            }
+            News::Closed => {
+                self.control = None;
+                self.end(TIME_WITHOUT_SERVER);
             }
         }
     }

@@ -22,7 +22,7 @@ mod workers;
 pub use adopting::Background;
 pub use commands::family;
 pub use commands::launching::LAUNCHER_NAME;
-pub use commands::protocol::{Incoming, LaunchRequest, Order, event_line};
+pub use commands::protocol::{Incoming, LaunchRequest, OPEN_SECONDS, Order, event_line};
 pub use listener::{bind, probe, try_unix};
 pub use listeners::{ListenerChanges, Prepared};
 pub use log_writer::{Format, LogOutput, LogWriter};

@@ -32,7 +32,7 @@ const STOP_GRACE: Duration = Duration::from_secs(2);
 const FILES_GRACE: Duration = Duration::from_secs(5);
 const FILES_NOTICE: Duration = Duration::from_secs(1);
 /// The longest time for which it waits until managed commands have ended; after 3 s they are killed.
-const COMMANDS_GRACE: Duration = Duration::from_millis(3500);
+const COMMANDS_GRACE: Duration = Duration::from_secs(4);
 /// The longest time for which it starts commands that belong to its end. They need milliseconds.
 const STARTS_GRACE: Duration = Duration::from_secs(15);
 /// The time between two looks whether files have been written.

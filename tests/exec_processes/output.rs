@@ -55,7 +55,8 @@ fn a_command_is_said_to_run_before_its_first_line() {
 
 #[test]
 fn a_command_that_writes_much_does_not_wait_for_the_log() {
-    let mut server = running("exec_push", "head -c 40000000 /dev/zero | tr \"\\0\" x | fold; echo the end");
+    let mut server =
+        running("exec_push", "head -c 40000000 /dev/zero | tr \"\\0\" x | fold; echo; echo the end");
     let begun = Instant::now();
     let _client = Client::publish(server.rtmp(), "cam");
     server.wait_log(": the end");

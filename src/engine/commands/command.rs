@@ -1,7 +1,7 @@
 //! A command, and what its module hears of it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +60,18 @@ pub struct Redirection {
     pub descriptor: i32,
     /// Where it leads.
     pub to: RedirectionTarget,
+}
+
+impl Redirection {
+    /// The file that is opened for it.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.to {
+            RedirectionTarget::Read(path)
+            | RedirectionTarget::Write(path)
+            | RedirectionTarget::Append(path) => Some(path),
+            RedirectionTarget::Copy(_) => None,
+        }
+    }
 }
 
 /// Where a descriptor leads.

@@ -10,8 +10,8 @@ const MAX_FOUND: usize = 4096;
 /// The descendants of a process, without itself, parents first.
 pub fn descendants(process: Pid) -> Vec<Pid> {
     // Not every kernel lists children by their parents.
-    match children(process) {
-        Some(children) => below(children, |parent| self::children(parent).unwrap_or_default()),
+    match listed_children(process) {
+        Some(children) => below(children, |parent| listed_children(parent).unwrap_or_default()),
         None => {
             let all = with_parents();
             let children_of = |parent: Pid| -> Vec<Pid> {
@@ -20,6 +20,14 @@ pub fn descendants(process: Pid) -> Vec<Pid> {
             below(children_of(process), children_of)
         }
     }
+}
+
+/// The children of a process.
+pub fn children(process: Pid) -> Vec<Pid> {
+    listed_children(process).unwrap_or_else(|| {
+        let its = with_parents().into_iter().filter(|(_, parent)| *parent == process);
+        its.map(|(child, _)| child).collect()
+    })
 }
 
 /// These processes and all below them.
@@ -35,7 +43,7 @@ fn below(mut found: Vec<Pid>, children_of: impl Fn(Pid) -> Vec<Pid>) -> Vec<Pid>
 }
 
 /// The children of a process, of all its threads; none if the kernel has no such list.
-fn children(process: Pid) -> Option<Vec<Pid>> {
+fn listed_children(process: Pid) -> Option<Vec<Pid>> {
     let mut found = Vec::new();
     for thread in fs::read_dir(format!("/proc/{process}/task")).ok()?.flatten() {
         let list = fs::read_to_string(thread.path().join("children")).ok()?;

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use nix::unistd::Pid;
 
+use super::leftovers::Leftovers;
 use super::log_lines::LogLines;
 use super::running::Running;
 use crate::engine::{CommandEnds, CommandId};
@@ -28,6 +29,8 @@ pub struct Commands {
     pub paused: Vec<(CommandId, Instant)>,
     /// What they have written, on its way to the log.
     pub log: LogLines,
+    /// What killed launchers have left.
+    pub leftovers: Leftovers,
 }
 
 impl Commands {
@@ -39,14 +42,22 @@ impl Commands {
     /// When something is to be done next.
     pub fn next_deadline(&self) -> Option<Instant> {
         let kills = self.running.values().filter_map(|running| running.kill_at);
-        self.paused.iter().map(|(_, at)| *at).chain(kills).chain(self.log.due()).min()
+        self.paused
+            .iter()
+            .map(|(_, at)| *at)
+            .chain(kills)
+            .chain(self.log.due())
+            .chain(self.leftovers.due())
+            .min()
     }
 
     /// The number of commands for which a stop waits: managed ones, and all that have not been started.
     pub fn awaited(&self) -> usize {
         let is_managed =
             |running: &&Running| matches!(running.ends, CommandEnds::WithServer { .. }) && !running.has_ended;
-        self.starting.len() + self.running.values().filter(is_managed).count()
+        usize::from(self.leftovers.due().is_some())
+            + self.starting.len()
+            + self.running.values().filter(is_managed).count()
     }
 
     /// Reads the output of a command in its turn.
@@ -71,6 +82,7 @@ impl Commands {
     /// Goes on with what has waited for long enough.
     pub fn wake(&mut self, now: Instant) {
         self.log.write_due(now);
+        self.leftovers.kill(|process| self.launchers.contains_key(&process), now);
         let readable = &mut self.readable;
         self.paused.retain(|(id, at)| {
             let waits = *at > now;

@@ -41,6 +41,11 @@ impl Source {
         Self { label: label.into(), secrets, counted_as }
     }
 
+    /// A text as the log may have it.
+    pub fn show(&self, text: &str) -> String {
+        self.secrets.show(text)
+    }
+
     fn log(&self, period: u32, line: &str) {
         self.log_shown(period, &self.secrets.show(line));
     }

@@ -7,6 +7,7 @@
 
 pub mod family;
 pub mod launching;
+mod leftovers;
 mod lines;
 pub(in crate::net) mod list;
 mod log_lines;
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant};
 use mio::Token;
 use nix::errno::Errno;
 use nix::sys::prctl;
+use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 
 use self::output::Step;
@@ -83,13 +85,14 @@ impl Server {
     /// have ended before them.
     pub(super) fn reap(&mut self, now: Now) {
         while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            let process = match status {
-                WaitStatus::Exited(process, _) | WaitStatus::Signaled(process, ..) => process,
+            let (process, signal) = match status {
+                WaitStatus::Exited(process, _) => (process, None),
+                WaitStatus::Signaled(process, signal, _) => (process, Some(signal)),
                 WaitStatus::StillAlive => return,
                 _ => continue,
             };
             if let Some(id) = self.commands.launchers.remove(&process) {
-                self.launcher_ended(id, now);
+                self.launcher_ended(id, signal, now);
             }
         }
     }
@@ -144,6 +147,7 @@ impl Server {
         let Some(running) = self.commands.running.get_mut(&id) else { return };
         running.finish_output(&mut self.scratch, &mut self.commands.log, now.instant);
         let has_ended = std::mem::replace(&mut running.has_ended, true);
+        let end = running.shown_end(end);
         running.kill_at = None;
         let is_managed = matches!(running.ends, CommandEnds::WithServer { .. });
         // What an independent one has left may still write.
@@ -159,16 +163,14 @@ impl Server {
     }
 
     /// A launcher has ended. If it has not told how its command has ended, it was killed.
-    fn launcher_ended(&mut self, id: CommandId, now: Now) {
+    fn launcher_ended(&mut self, id: CommandId, signal: Option<Signal>, now: Now) {
         self.read_control(id, now);
         let Some(running) = self.commands.running.get_mut(&id) else { return };
         if matches!(running.ends, CommandEnds::WithServer { .. }) {
-            running.kill_session();
+            let (launcher, mark) = (running.launcher(), running.mark());
+            self.commands.leftovers.add(launcher, mark, now.instant);
         }
-        let end = match running.is_late {
-            true => CommandEnd::NotStarted("it has taken too long to start".to_owned()),
-            false => CommandEnd::Lost,
-        };
+        let end = running.lost_end(signal);
         self.finish_command(id, end, now);
     }
 

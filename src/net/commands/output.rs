@@ -81,10 +81,10 @@ pub struct Output {
 }
 
 impl Output {
-    pub fn new(pipe: PipeReader, source: Source, now: Instant) -> Self {
+    pub fn new(pipe: PipeReader, source: Rc<Source>, now: Instant) -> Self {
         Self {
             pipe,
-            source: Rc::new(source),
+            source,
             lines: Lines::default(),
             to_cut: Allowance::new(LINES, now),
             to_read: Allowance::new(READS, now),
@@ -101,12 +101,12 @@ impl Output {
     pub fn step(&mut self, scratch: &mut [u8], log: &mut LogLines, now: Instant) -> Step {
         self.to_cut.earn(now);
         self.to_read.earn(now);
-        if self.to_read.left == 0 {
+        if self.to_read.left < scratch.len() as u64 {
             return Step::Paused(now + PAUSE);
         }
         if self.is_flood() && self.to_cut.left >= RESUME {
             self.resume(log, now);
-        } else if !self.is_flood() && self.to_cut.left == 0 {
+        } else if !self.is_flood() && self.to_cut.left < MOST as u64 {
             // What has begun is no line without its end.
             self.lines = Lines::default();
             self.left_out = Some(Vec::new());
@@ -168,14 +168,14 @@ impl Output {
 mod tests {
     use std::io::Write;
 
-    use super::super::shown::Secrets;
     use super::*;
+    use crate::net::commands::shown::Secrets;
 
     #[test]
     fn a_flood_is_left_out_but_for_its_last_lines_and_slowed_only_when_it_is_a_great_one() {
         let (pipe, mut writer) = std::io::pipe().unwrap();
         let (now, mut scratch, mut log) = (Instant::now(), vec![0; 64 * 1024], LogLines::default());
-        let mut output = Output::new(pipe, Source::new("exec: a", Secrets::default()), now);
+        let mut output = Output::new(pipe, Rc::new(Source::new("exec: a", Secrets::default())), now);
         let mut write = |output: &mut Output, log: &mut LogLines, at| {
             writer.write_all(&[b'a'; MOST]).unwrap();
             output.step(&mut scratch, log, at)
@@ -184,7 +184,7 @@ mod tests {
             assert_eq!(write(&mut output, &mut log, now), Step::More);
             assert!(!output.is_flood());
         }
-        for _ in LINES.most as usize / MOST..READS.most as usize / MOST {
+        for _ in LINES.most as usize / MOST..=(READS.most as usize - 64 * 1024) / MOST {
             assert_eq!(write(&mut output, &mut log, now), Step::More);
             assert!(output.is_flood());
         }

@@ -9,6 +9,8 @@ use crate::engine::{CommandEvent, Redirection};
 
 /// The most bytes of an order to run a command. The control channel takes so many at once.
 pub(super) const MAX_ORDER: usize = 128 * 1024;
+/// The seconds for which a launcher waits for files to be opened.
+pub const OPEN_SECONDS: u32 = 10;
 /// The most bytes of any line.
 const MAX_LINE: usize = 2 * MAX_ORDER;
 

@@ -1,7 +1,6 @@
 //! A command as net knows it: its launcher, its control channel and its output.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
@@ -10,25 +9,23 @@ use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry};
-use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::family::{descendants, group_of, is_of_session};
 use super::launching::{Launched, launch};
+use super::leftovers::MARK;
 use super::log_lines::{LogLines, Source};
 use super::output::{Output, Step};
-use super::protocol::{Incoming, LaunchRequest, Order};
+use super::protocol::{Incoming, LaunchRequest, OPEN_SECONDS, Order};
 use super::shown::Secrets;
 use super::tokens::Tokens;
-use crate::engine::{Command, CommandEnds, CommandEvent, CommandId, Descriptors};
+use crate::engine::{Command, CommandEnd, CommandEnds, CommandEvent, CommandId, Descriptors, Redirection};
 
-/// The time beyond that of a command after which its launcher is killed, if the command has not even started: it waits
-/// for a file that cannot be opened, such as a FIFO that nobody reads.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The time beyond that of a command after which its launcher is killed: it waits for a file that cannot be opened, or
+/// somebody has stopped it.
+const PATIENCE: Duration = Duration::from_millis(500);
 /// The time in which a launcher has a command started, or has told why it has not: it waits no longer than 10 s itself.
 const START_TIME: Duration = Duration::from_secs(15);
-/// How often it is tried to kill what a killed launcher has left: it may be starting others.
-const KILLS: usize = 3;
 /// Bytes read of a control channel at once.
 const CHUNK: usize = 4096;
 
@@ -38,7 +35,10 @@ const MOST_SHOWN: usize = 1024;
 /// A command whose launcher has been started.
 pub struct Running {
     launcher: Pid,
-    label: Rc<str>,
+    source: Rc<Source>,
+    mark: String,
+    /// The files that its launcher opens.
+    files: String,
     pub ends: CommandEnds,
     control: Option<UnixStream>,
     incoming: Incoming,
@@ -61,11 +61,14 @@ impl Running {
         (registry, descriptors): (&Registry, Descriptors),
         now: Instant,
     ) -> Result<Self, String> {
-        let Command { label, words, environment, redirections, ends, .. } = command;
-        let label: Rc<str> = label.into();
+        let Command { label, words, mut environment, redirections, ends, .. } = command;
         let secrets = Secrets::of(&words, &environment);
         log::debug!("{label} is started: {}", start_of(&secrets.show(&words.join(" "))));
-        let source = Source::new(&label, secrets);
+        let source = Rc::new(Source::new(&label, secrets));
+        let mark = format!("{}-{}", Pid::this(), id.0);
+        environment.push((MARK.to_owned(), mark.clone()));
+        let files = redirections.iter().filter_map(Redirection::path).map(|path| path.display().to_string());
+        let files = files.collect::<Vec<_>>().join(" or ");
         let signal = match ends {
             CommandEnds::WithServer { signal } => Some(signal),
             CommandEnds::ByItself => None,
@@ -80,10 +83,12 @@ impl Running {
             register(control.as_raw_fd(), tokens.control)?;
             register(output.as_raw_fd(), tokens.output)
         })?;
-        let output = Output::new(output, source, now);
+        let output = Output::new(output, Rc::clone(&source), now);
         Ok(Self {
             launcher,
-            label,
+            source,
+            mark,
+            files,
             ends,
             control: Some(control),
             incoming: Incoming::default(),
@@ -111,12 +116,19 @@ impl Running {
         self.kill_at = Some(self.kill_at.map_or(kill_at, |at| at.min(kill_at)));
     }
 
-    /// Kills the launcher, unless the command runs: then it is the launcher that knows what is left of it.
+    /// Kills the launcher, which has neither started the command in time nor ended it. What it leaves is killed when it is
+    /// reaped.
     pub fn kill_launcher(&mut self) {
         self.kill_at = None;
-        if self.group.is_none() {
-            self.is_late = true;
-            let _ = kill(self.launcher, Signal::SIGKILL);
+        self.is_late = self.group.is_none();
+        let _ = kill(self.launcher, Signal::SIGKILL);
+    }
+
+    /// How the engine hears of an end: a reason may have secrets in the names of files.
+    pub fn shown_end(&self, end: CommandEnd) -> CommandEnd {
+        match end {
+            CommandEnd::NotStarted(why) => CommandEnd::NotStarted(self.source.show(&why)),
+            end => end,
         }
     }
 
@@ -180,21 +192,21 @@ impl Running {
         self.output.as_ref().is_some_and(Output::is_flood)
     }
 
-    /// Kills what a launcher has left that was killed: the groups of its session. It is found among the descendants of this
-    /// process, so its numbers belong to nothing else.
-    pub fn kill_session(&self) {
-        for _ in 0..KILLS {
-            let left =
-                descendants(Pid::this()).into_iter().filter(|found| is_of_session(*found, self.launcher));
-            let groups: BTreeSet<Pid> = left.filter_map(group_of).collect();
-            if groups.is_empty() {
-                return;
+    /// The end of a command whose launcher has ended by this signal without a word.
+    pub fn lost_end(&self, signal: Option<Signal>) -> CommandEnd {
+        let files = &self.files;
+        match signal {
+            Some(Signal::SIGALRM) if self.group.is_none() => {
+                CommandEnd::NotStarted(format!("it has waited {OPEN_SECONDS} s for the other end of {files}"))
             }
-            log::debug!("{}: its launcher was killed, so {} groups are killed", self.label, groups.len());
-            for group in groups {
-                let _ = killpg(group, Signal::SIGKILL);
-            }
+            _ if self.is_late => CommandEnd::NotStarted("it has taken too long to start".to_owned()),
+            _ => CommandEnd::Lost,
         }
+    }
+
+    /// What marks the processes of its command.
+    pub fn mark(&self) -> &str {
+        &self.mark
     }
 }
 
