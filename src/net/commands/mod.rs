@@ -66,12 +66,14 @@ impl Server {
         if !self.commands.has_work() {
             return;
         }
+        // One in a turn: a start takes a millisecond or two, and media comes between two of them.
+        if let Some(id) = self.commands.starting.pop_front() {
+            self.start_command(id, now);
+        }
         let mut clock = Instant::now();
         let end = end.max(clock + SHARE);
-        for _ in 0..self.commands.starting.len() + self.commands.readable.len() {
-            if let Some(id) = self.commands.starting.pop_front() {
-                self.start_command(id, now);
-            } else if let Some(id) = self.commands.readable.pop_front() {
+        for _ in 0..self.commands.readable.len() {
+            if let Some(id) = self.commands.readable.pop_front() {
                 self.read_output(id, clock);
             }
             clock = Instant::now();
