@@ -1,9 +1,11 @@
 //! What commands write, as the log has it: in which order, and how much of it.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::common::player::Client;
-use crate::common::{Server, wait};
+use crate::common::{Folder, Server, millstream, wait};
 
 /// A server that runs this shell command for each publisher.
 fn running(directive: &str, script: &str) -> Server {
@@ -37,6 +39,21 @@ fn the_last_lines_of_a_command_that_fails_are_in_the_log() {
     let places = texts.map(|text| place(&log, text));
     assert!(places.is_sorted(), "{log}");
     server.stop();
+}
+
+#[test]
+fn a_log_of_warnings_has_the_last_line_of_a_command_that_fails() {
+    let folder = Folder::new();
+    let text = "pid off; error_log stderr warn; rtmp { access_log off; server { listen 127.0.0.1:0;
+        exec_static sh -c 'echo banner; echo the reason; exit 1'; application live { live on; } } }";
+    let file = folder.write("c.conf", text);
+    let mut server = millstream().arg("-c").arg(file).stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(server.stderr.take().unwrap()).lines();
+    let lines: Vec<_> = lines.map(Result::unwrap).take(2).collect();
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert!(lines[0].ends_with("[warn] exec_static: sh: the reason"), "{lines:?}");
+    assert!(lines[1].contains("[warn] exec_static: sh has ended after"), "{lines:?}");
 }
 
 #[test]

@@ -50,6 +50,11 @@ impl Source {
         self.log_shown(period, &self.secrets.show(line));
     }
 
+    /// Logs a line as a warning.
+    pub fn warn(&self, line: &str) {
+        log::warn!("{}: {}", self.label, self.secrets.show(line));
+    }
+
     /// Each period is a place in the source of its own, so the log's limit leaves out no line.
     fn log_shown(&self, period: u32, text: &str) {
         log::logger().log(

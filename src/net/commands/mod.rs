@@ -150,6 +150,7 @@ impl Server {
         running.finish_output(&mut self.scratch, &mut self.commands.log, now.instant);
         let has_ended = std::mem::replace(&mut running.has_ended, true);
         let end = running.shown_end(end);
+        running.warn_of(&end);
         running.kill_at = None;
         let is_managed = matches!(running.ends, CommandEnds::WithServer { .. });
         // What an independent one has left may still write.

@@ -7,6 +7,8 @@ use std::io::{ErrorKind, PipeReader, Read};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use log::Level;
+
 use super::lines::Lines;
 use super::log_lines::{LogLines, Source};
 
@@ -71,25 +73,34 @@ impl Allowance {
 
 /// The output of one command.
 pub struct Output {
-    pipe: PipeReader,
+    /// Until nobody can write any more.
+    pipe: Option<PipeReader>,
     source: Rc<Source>,
     lines: Lines,
     to_cut: Allowance,
     to_read: Allowance,
     /// While bytes are left out, the last of them.
     left_out: Option<Vec<u8>>,
+    /// The last line.
+    last_line: String,
 }
 
 impl Output {
     pub fn new(pipe: PipeReader, source: Rc<Source>, now: Instant) -> Self {
         Self {
-            pipe,
+            pipe: Some(pipe),
             source,
             lines: Lines::default(),
             to_cut: Allowance::new(LINES, now),
             to_read: Allowance::new(READS, now),
             left_out: None,
+            last_line: String::new(),
         }
+    }
+
+    /// Whether there may be anything left to read.
+    pub fn is_open(&self) -> bool {
+        self.pipe.is_some()
     }
 
     /// Whether more comes than the log takes.
@@ -115,13 +126,20 @@ impl Output {
     }
 
     /// Reads what is left in the pipe when the command has ended, and logs a last line that has no end.
-    pub fn finish(&mut self, scratch: &mut [u8], log: &mut LogLines, now: Instant) -> Step {
+    pub fn finish(&mut self, scratch: &mut [u8], log: &mut LogLines, now: Instant) {
         let mut reads = (0..LAST_READS).map(|_| self.read(scratch, log, now));
-        let step = reads.find(|step| *step != Step::More).unwrap_or(Step::More);
+        let _ = reads.find(|step| *step != Step::More);
         self.resume(log, now);
-        self.lines.finish(|line| log.add(&self.source, line, now));
+        self.lines.finish(|line| log_line((&self.source, &mut self.last_line), line, log, now));
         log.finish(&self.source);
-        step
+    }
+
+    /// Logs its last line as a warning, for a log that has no other lines of it: mostly it says why the command has
+    /// failed.
+    pub fn warn(&self) {
+        if log::max_level() < Level::Info && !self.last_line.is_empty() {
+            self.source.warn(&self.last_line);
+        }
     }
 
     /// Cuts into lines again, beginning with the last ones that were left out.
@@ -129,15 +147,19 @@ impl Output {
         if let Some(tail) = self.left_out.take() {
             let begin = tail.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
             let whole = begin.and_then(|begin| tail.get(begin..)).unwrap_or_default();
-            self.lines.add(whole, |line| log.add(&self.source, line, now));
+            self.lines.add(whole, |line| log_line((&self.source, &mut self.last_line), line, log, now));
         }
     }
 
     fn read(&mut self, scratch: &mut [u8], log: &mut LogLines, now: Instant) -> Step {
         let most = if self.is_flood() { scratch.len() } else { scratch.len().min(MOST) };
         let scratch = scratch.get_mut(..most).unwrap_or_default();
-        match self.pipe.read(scratch) {
-            Ok(0) => Step::Closed,
+        let Some(pipe) = &mut self.pipe else { return Step::Closed };
+        match pipe.read(scratch) {
+            Ok(0) => {
+                self.pipe = None;
+                Step::Closed
+            }
             Ok(count) => {
                 self.to_read.spend(count);
                 self.take(scratch.get(..count).unwrap_or_default(), log, now);
@@ -145,7 +167,10 @@ impl Output {
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => Step::More,
             Err(error) if error.kind() == ErrorKind::WouldBlock => Step::Empty,
-            Err(_) => Step::Closed,
+            Err(_) => {
+                self.pipe = None;
+                Step::Closed
+            }
         }
     }
 
@@ -153,7 +178,7 @@ impl Output {
         match &mut self.left_out {
             None => {
                 self.to_cut.spend(bytes.len());
-                self.lines.add(bytes, |line| log.add(&self.source, line, now));
+                self.lines.add(bytes, |line| log_line((&self.source, &mut self.last_line), line, log, now));
             }
             Some(tail) => {
                 tail.extend_from_slice(bytes.get(bytes.len().saturating_sub(TAIL)..).unwrap_or_default());
@@ -162,6 +187,13 @@ impl Output {
             }
         }
     }
+}
+
+/// Logs a line, and keeps it as the last one.
+fn log_line((source, last): (&Rc<Source>, &mut String), line: &str, log: &mut LogLines, now: Instant) {
+    log.add(source, line, now);
+    last.clear();
+    last.push_str(line);
 }
 
 #[cfg(test)]

@@ -42,11 +42,13 @@ pub struct Running {
     pub ends: CommandEnds,
     control: Option<UnixStream>,
     incoming: Incoming,
-    output: Option<Output>,
+    output: Output,
     /// The group of the command, once it is known.
     group: Option<Pid>,
     /// When its launcher is killed, unless the command runs.
     pub kill_at: Option<Instant>,
+    /// It has been told to end.
+    is_told: bool,
     /// Its launcher was killed, as it took too long.
     pub is_late: bool,
     /// The engine has been told of its end.
@@ -92,9 +94,10 @@ impl Running {
             ends,
             control: Some(control),
             incoming: Incoming::default(),
-            output: Some(output),
+            output,
             group: None,
             kill_at: Some(now + START_TIME),
+            is_told: false,
             is_late: false,
             has_ended: false,
         })
@@ -112,6 +115,7 @@ impl Running {
             // A launcher that has gone is noticed elsewhere.
             let _ = control.write_all(&line);
         }
+        self.is_told = true;
         let kill_at = now + time + PATIENCE;
         self.kill_at = Some(self.kill_at.map_or(kill_at, |at| at.min(kill_at)));
     }
@@ -161,8 +165,7 @@ impl Running {
 
     /// Reads its output once.
     pub fn read_output(&mut self, scratch: &mut [u8], log: &mut LogLines, now: Instant) -> Step {
-        let Some(output) = &mut self.output else { return Step::Closed };
-        let step = output.step(scratch, log, now);
+        let step = self.output.step(scratch, log, now);
         if step == Step::Closed {
             self.finish_output(scratch, log, now);
         }
@@ -171,15 +174,24 @@ impl Running {
 
     /// Reads what is left of its output, as it has ended. What it has left in the background may write on.
     pub fn finish_output(&mut self, scratch: &mut [u8], log: &mut LogLines, now: Instant) {
-        let is_over = |output: &mut Output| output.finish(scratch, log, now) == Step::Closed;
-        if self.output.as_mut().is_some_and(is_over) {
-            self.output = None;
+        self.output.finish(scratch, log, now);
+    }
+
+    /// Warns of what it has written last, if it has failed.
+    pub fn warn_of(&self, end: &CommandEnd) {
+        let has_failed = match end {
+            CommandEnd::Exit(status) => *status != 0,
+            CommandEnd::Signal(_) => true,
+            CommandEnd::NotStarted(_) | CommandEnd::Lost => false,
+        };
+        if has_failed && !self.is_told {
+            self.output.warn();
         }
     }
 
     /// Whether there may be anything left to read.
     pub fn has_output(&self) -> bool {
-        self.output.is_some()
+        self.output.is_open()
     }
 
     /// Whether its output may be logged: not before its start is.
@@ -189,7 +201,7 @@ impl Running {
 
     /// Whether it writes more than the log takes.
     pub fn floods(&self) -> bool {
-        self.output.as_ref().is_some_and(Output::is_flood)
+        self.output.is_flood()
     }
 
     /// The end of a command whose launcher has ended by this signal without a word.

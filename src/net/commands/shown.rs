@@ -22,6 +22,8 @@ const ARGUMENTS: &str = "_ARGS";
 const CLIENT_URLS: &[&str] = &["MILLSTREAM_TCURL", "MILLSTREAM_PAGEURL", "MILLSTREAM_SWFURL"];
 /// The variable with the name of the stream, which the log shows.
 const STREAM: &str = "MILLSTREAM_NAME";
+/// The field of HTTP with credentials, as programs take it among their arguments: `-H "Authorization: Bearer abc"`.
+const AUTHORIZATION: &str = "authorization:";
 /// What no URL has inside, as programs write URLs into their lines; `|` is between the outputs of ffmpeg's tee.
 const ENDS_OF_URL: &[char] = &['\'', '"', '`', '<', '>', '|', '\\', '^', '{', '}'];
 
@@ -52,6 +54,7 @@ impl Secrets {
                 Part::Value => keep(secret, MIN_VALUE),
             });
         }
+        words.iter().flat_map(|word| credentials(word)).for_each(|word| keep(word, MIN_SECRET));
         for (name, value) in environment {
             if name.ends_with(ARGUMENTS) {
                 values_of(value).for_each(|value| keep(value, MIN_VALUE));
@@ -74,6 +77,13 @@ impl Secrets {
         }
         text
     }
+}
+
+/// What stands behind the name of the field of HTTP by which a client shows who it is.
+fn credentials(word: &str) -> impl Iterator<Item = &str> {
+    let begin = word.to_ascii_lowercase().find(AUTHORIZATION).map(|begin| begin + AUTHORIZATION.len());
+    let words = begin.and_then(|begin| word.get(begin..)).unwrap_or_default().split_whitespace();
+    words.filter(|word| !word.eq_ignore_ascii_case("bearer"))
 }
 
 /// A part of a URL that may be a secret.
@@ -241,8 +251,13 @@ mod tests {
 
     #[test]
     fn secrets_of_the_words_are_shown_nowhere() {
-        let words =
-            ["ffmpeg", "-i", "rtmp://localhost/live/camera", "rtmp://h/app/secret-key?token=other-secret"];
+        let words = [
+            "ffmpeg",
+            "-i",
+            "rtmp://localhost/live/camera",
+            "rtmp://h/app/secret-key?token=other-secret",
+            "Authorization: Bearer fifth-secret",
+        ];
         let environment = [
             ("MILLSTREAM_NAME", "camera"),
             ("MILLSTREAM_ARGS", "user=somebody&third-secret"),
@@ -256,6 +271,7 @@ mod tests {
             ("camera: other-secret, tok", "camera: ***, tok"),
             ("user=somebody&third-secret", "user=***&***"),
             ("pin=secret-pin fourth-secret", "pin=*** ***"),
+            ("curl -H Authorization: Bearer fifth-secret x", "curl -H Authorization: Bearer *** x"),
         ] {
             assert_eq!(secrets.show(line), shown);
         }
