@@ -56,6 +56,51 @@ fn ffmpeg_sends_a_stream_to_another_application_as_long_as_it_is_published() {
 }
 
 #[test]
+fn a_blank_in_a_name_leads_ffmpeg_to_no_other_stream() {
+    let port = crate::common::free_port();
+    let mut server = Server::start(&format!(
+        "rtmp {{ server {{ listen 127.0.0.1:{port};
+            application live {{
+                live on;
+                exec_push ffmpeg -loglevel error -i rtmp://127.0.0.1:{port}/$app/$name?$args -c copy
+                    -flvflags no_duration_filesize -f flv rtmp://127.0.0.1:{port}/copy/$name;
+            }}
+            application copy {{ live on; }}
+        }} }}"
+    ));
+    let mut encoder = encoder(&server, "live/cam%20playpath=other", 60);
+    server.wait_log("publish copy/cam%20playpath=other");
+    let mut player = Client::try_play(server.rtmp(), "copy", "cam playpath=other").unwrap();
+    assert!(player.receive(20).iter().any(media::Packet::is_key));
+    encoder.kill().unwrap();
+    encoder.wait().unwrap();
+    server.stop();
+}
+
+#[test]
+fn commands_with_the_same_program_are_told_from_each_other_by_their_lines() {
+    let mut server = Server::start(
+        "rtmp { server { listen 127.0.0.1:0; application live { live on;
+             exec_push sleep 1001;
+             exec_push sleep 1002;
+             exec_push cat /dev/zero >/dev/null;
+             exec_publish sleep 0; } } }",
+    );
+    let _publisher = Client::publish(server.rtmp(), "cam");
+    server.wait_log("exec_push of live/cam: cat runs (process ");
+    server.wait_log("exec_publish of live/cam: sleep runs (process ");
+    let mut lines = Vec::new();
+    server.wait_lines("exec_push of live/cam: sleep (line ", 2);
+    for line in server.lines("exec_push of live/cam: sleep (line ") {
+        let (_, behind) = line.split_once("(line ").unwrap();
+        lines.push(behind.split_once(") runs (process ").unwrap().0.parse::<u32>().unwrap());
+    }
+    lines.sort_unstable();
+    assert_eq!(lines[1], lines[0] + 1, "{lines:?}");
+    server.stop();
+}
+
+#[test]
 fn what_a_command_writes_is_in_the_log_with_its_stream() {
     let mut server = Server::live(
         r#"exec_publish sh -c "echo \"$MILLSTREAM_NAME at $MILLSTREAM_ADDR\"; echo wrong >&2; exit 3";"#,
@@ -132,11 +177,11 @@ fn a_reload_ends_and_starts_commands_and_leaves_the_others_alone() {
         "exec_push sleep 1002; exec_push sleep 1003;",
     ));
     let mut publisher = Client::publish(server.rtmp(), "cam");
-    server.wait_lines("exec_push of live/cam: sleep runs", 2);
+    server.wait_lines("exec_push of live/cam: sleep (line ", 2);
     let before = processes(&server);
     let next = configuration("exec_static sleep 1004;", "exec_push sleep 1003; exec_push sleep 1005;");
     server.reload(&format!("pid off;\n{next}"), 1);
-    server.wait_lines("exec_push of live/cam: sleep runs", 3);
+    server.wait_lines(") runs (process ", 3);
     server.wait_lines("exec_static: sleep runs", 2);
     wait("those of the lines that are gone have ended", || processes(&server).len() == 3);
     let after = processes(&server);
@@ -155,7 +200,7 @@ fn a_reload_ends_and_starts_commands_and_leaves_the_others_alone() {
 
 /// The commands of a server that sleep: for how long, and their processes.
 fn processes(server: &Server) -> Vec<(String, u32)> {
-    let started = server.lines("sleep runs (process ");
+    let started = server.lines(" runs (process ");
     let mut found: Vec<_> = started
         .iter()
         .filter_map(|line| {

@@ -38,8 +38,18 @@ fn programs_that_are_not_there_and_variables_that_do_not_exist_are_warned_of() {
         ("exec_push /opt/$name;", "warning: $name in the program of \"exec_push\" is taken as it is"),
         (
             "exec_push sh -c \"echo $args\";",
-            "differs from nginx: where $args has a blank or another character that means something to sh, the command is not \
+            "warning: where $args has a blank or another character that means something to sh, the command is not \
              run; write \"$MILLSTREAM_ARGS\" in its place",
+        ),
+        (
+            "exec_publish bash -c \"echo $addr $flashver $name >> /tmp/x\";",
+            "warning: where $flashver or $name has a blank or another character that means something to bash ($flashver nearly \
+             always has some), the command is not run; write \"$MILLSTREAM_FLASHVER\" and \"$MILLSTREAM_NAME\" in their place",
+        ),
+        ("exec_publish echo x$path;", "warning: $path is empty: only \"exec_record_done\" has it"),
+        (
+            "exec_play_done echo -${recorder};",
+            "warning: $recorder is empty: only \"exec_record_done\" has it",
         ),
         (
             "exec_push python3 -c \"print('$args')\";",
@@ -101,6 +111,7 @@ fn lines_that_are_right_are_not_warned_of() {
         "exec_publish find /tmp -name x -exec echo {} \";\";",
         "exec_options on; exec_push ffmpeg -i rtmp://localhost/live/$name rtmp://localhost/live/x name=cam;",
         "exec_pull ffmpeg -i rtsp://192.0.2.1/$name -f flv rtmp://localhost/$app/$name;",
+        "exec_publish sh -c \"echo $addr\";",
     ] {
         let said = of_application(directives);
         assert!(!said.contains("warning") && !said.contains("differs"), "{directives}: {said}");

@@ -74,10 +74,10 @@ const GROUPS: &[Group] = &[
 
     // The road map: first the rest of nginx-rtmp and nginx-http-flv.
     Group { contexts: RTMP, treatment: Treatment::Planned(
-        "run \"ffmpeg -i rtmp://localhost/live/NAME -c copy -f flv URL\" beside the server"
+        "have ffmpeg do it: \"exec_push ffmpeg -i rtmp://localhost/$app/$name -c copy -f flv URL;\""
     ), names: &["push", "push_reconnect", "relay_buffer", "session_relay"] },
     Group { contexts: RTMP, treatment: Treatment::Planned(
-        "run \"ffmpeg -i URL -c copy -f flv rtmp://localhost/live/NAME\" beside the server"
+        "have ffmpeg do it: \"exec_static ffmpeg -i URL -c copy -f flv rtmp://localhost/APP/NAME;\", or exec_pull for as long as somebody plays it"
     ), names: &["pull", "pull_reconnect"] },
     Group { contexts: RTMP, treatment: Treatment::Planned(LEAVE_OUT), names: &["notify_relay_redirect"] },
     Group { contexts: RTMP, treatment: Treatment::Differs(

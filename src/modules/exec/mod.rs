@@ -10,6 +10,7 @@ mod environment;
 mod executor;
 mod line;
 mod managed;
+mod places;
 mod probe;
 mod settings;
 mod signal;
@@ -21,8 +22,8 @@ use std::any::Any;
 
 use crate::conf::{self, Directive, Faults};
 use crate::engine::{
-    AppId, CommandEvent, Config, Ctx, Endpoint, Gate, Module, Notice, Probe, Request, SessionId, StreamId,
-    Verdict,
+    AppId, Application, CommandEvent, Config, Ctx, Endpoint, Gate, Module, Notice, Probe, Request, SessionId,
+    StreamId, Verdict,
 };
 
 use directives::DIRECTIVES;
@@ -46,9 +47,11 @@ impl Module for Exec {
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
         let mut faults = Faults::default();
+        let places = settings::places(config);
         let apps = config.applications.iter();
-        self.executor.apps = apps.map(|app| (app.id, Settings::read(app, &mut faults))).collect();
-        self.executor.shared = Shared::read(config, &mut faults);
+        let read = |app: &Application<'_>, faults: &mut Faults| Settings::read(app, &places, faults);
+        self.executor.apps = apps.map(|app| (app.id, read(app, &mut faults))).collect();
+        self.executor.shared = Shared::read(config, &places, &mut faults);
         faults.into_result(())
     }
 

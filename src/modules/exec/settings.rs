@@ -1,6 +1,6 @@
 //! The module's settings: the commands of each application, and what all commands have.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use crate::conf::{Error, Faults, Node, Scope};
@@ -8,6 +8,7 @@ use crate::engine::{Application, Config};
 
 use super::environment::Environment;
 use super::line::{Kind, Line, Managing, Options};
+use super::places::Places;
 
 /// The directives of commands.
 pub const COMMANDS: [&str; 9] = [
@@ -34,15 +35,15 @@ pub struct Settings {
 
 impl Settings {
     /// Reads the settings of an application.
-    pub fn read(app: &Application<'_>, faults: &mut Faults) -> Self {
+    pub fn read(app: &Application<'_>, places: &Places, faults: &mut Faults) -> Self {
         let recorders = app.scope.blocks("recorder").map(|recorder| {
             let name = recorder.node().args.first().cloned().unwrap_or_default();
-            let mut lines = lines(&recorder, faults);
+            let mut lines = lines(&recorder, places, faults);
             lines.retain(|line| line.kind == Kind::RecordDone);
             (name, lines)
         });
         let recorders = recorders.collect();
-        Self { lines: lines(&app.scope, faults), recorders }
+        Self { lines: lines(&app.scope, places, faults), recorders }
     }
 
     /// The lines of a kind for a stream.
@@ -82,7 +83,7 @@ impl Default for Shared {
 
 impl Shared {
     /// Reads what is not of one application.
-    pub fn read(config: &Config<'_>, faults: &mut Faults) -> Self {
+    pub fn read(config: &Config<'_>, places: &Places, faults: &mut Faults) -> Self {
         let Some(scope) = config.rtmp_servers.first() else { return Self::default() };
         let (mut statics, mut seen) = (Vec::new(), Vec::new());
         let apps = config.applications.iter().map(|app| &app.scope);
@@ -93,7 +94,8 @@ impl Shared {
                     continue;
                 }
                 seen.push(node);
-                statics.extend(faults.keep(read(scope, node, options)).map(Rc::new));
+                let line = faults.keep(read(scope, node, options));
+                statics.extend(line.map(|line| Rc::new(places.with_place(node, line))));
             }
         }
         Self {
@@ -105,9 +107,13 @@ impl Shared {
 }
 
 /// The lines of a block and of those around it, which come behind, without those of `exec_static`.
-fn lines(scope: &Scope<'_>, faults: &mut Faults) -> Vec<Rc<Line>> {
+fn lines(scope: &Scope<'_>, places: &Places, faults: &mut Faults) -> Vec<Rc<Line>> {
     let written = written(scope).into_iter().filter(|(node, _)| node.name != "exec_static");
-    written.filter_map(|(node, options)| faults.keep(read(scope, node, options)).map(Rc::new)).collect()
+    let lines = written.filter_map(|(node, options)| {
+        let line = faults.keep(read(scope, node, options))?;
+        Some(Rc::new(places.with_place(node, line)))
+    });
+    lines.collect()
 }
 
 /// The directives of commands in a block and in those around it, and `exec_options` where each stands: it counts for what
@@ -127,6 +133,23 @@ pub fn written<'t>(scope: &Scope<'t>) -> Vec<(&'t Node, Options)> {
         }
     }
     found
+}
+
+/// Finds the lines that the log has to tell from each other.
+pub fn places(config: &Config<'_>) -> Places {
+    let apps = config.applications.iter().map(|app| &app.scope);
+    let recorders: Vec<_> = apps.clone().flat_map(|app| app.blocks("recorder")).collect();
+    let (mut places, mut seen) = (Places::default(), HashSet::new());
+    for scope in config.rtmp_servers.iter().chain(apps).chain(&recorders) {
+        for (node, options) in written(scope) {
+            if seen.insert(std::ptr::from_ref(node))
+                && let Ok(line) = read(scope, node, options)
+            {
+                places.add(node, &line);
+            }
+        }
+    }
+    places
 }
 
 /// Reads a line.

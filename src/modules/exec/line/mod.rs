@@ -100,6 +100,8 @@ pub enum Options {
 pub struct Line {
     pub kind: Kind,
     pub managing: Managing,
+    /// Where it stands, if its directive and program alone do not tell it from others.
+    place: Option<String>,
     directive: String,
     /// Its words as they are written.
     written: Vec<String>,
@@ -192,6 +194,7 @@ impl Line {
         Ok(Self {
             kind,
             managing,
+            place: None,
             directive: directive.to_owned(),
             written: written.to_vec(),
             names: names.map(str::to_owned).collect(),
@@ -238,12 +241,23 @@ impl Line {
         marked.flat_map(|(word, mark)| word.variables().map(move |variable| (variable, mark)))
     }
 
-    /// What lines of the log about it begin with: `#12 exec_push of live/cam: ffmpeg`.
+    /// The line, with the place that the log says of it.
+    pub fn at(self, place: Option<String>) -> Self {
+        Self { place, ..self }
+    }
+
+    /// Its directive, and the name of its program.
+    pub fn name(&self) -> (&str, &str) {
+        (&self.directive, self.program.rsplit('/').next().unwrap_or_default())
+    }
+
+    /// What lines of the log about it begin with: `#12 exec_push of live/cam: ffmpeg`, or `ffmpeg (line 17)`.
     pub fn label(&self, session: Option<u32>, stream: Option<&str>) -> String {
         let session = session.map(|number| format!("#{number} ")).unwrap_or_default();
         let stream = stream.map(|stream| format!(" of {stream}")).unwrap_or_default();
-        let program = self.program.rsplit('/').next().unwrap_or_default();
-        format!("{session}{}{stream}: {program}", self.directive)
+        let place = self.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
+        let (directive, program) = self.name();
+        format!("{session}{directive}{stream}: {program}{place}")
     }
 
     /// The words of a line that has no variables, or with these values.
@@ -292,7 +306,7 @@ impl fmt::Display for Objection {
                 "${} has characters that {} would take for code or an option; {}",
                 variable.name(),
                 mark.interpreter,
-                mark.advice.about(*variable)
+                mark.advice.about(&[*variable])
             ),
             Self::Path(variable) => {
                 write!(f, "${} in a redirection has characters that no name of a stream has", variable.name())

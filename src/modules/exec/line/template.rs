@@ -93,13 +93,29 @@ impl Template {
         Self(vec![Piece::Text(word.to_owned())])
     }
 
-    /// The word with these values.
+    /// The word with these values. In a URL blanks become `%20`: what stands behind a blank is a list of options for
+    /// ffmpeg, and a client would choose them.
     pub fn fill(&self, values: &Values) -> String {
-        let pieces = self.0.iter().map(|piece| match piece {
-            Piece::Text(text) => text,
-            Piece::Variable(variable) => values.get(*variable),
-        });
-        pieces.collect()
+        let (mut word, mut is_url) = (String::new(), false);
+        for piece in &self.0 {
+            match piece {
+                Piece::Text(text) => {
+                    word.push_str(text);
+                    is_url |= text.contains("://");
+                }
+                Piece::Variable(variable) => {
+                    let value = values.get(*variable);
+                    // A path is taken as it is, also behind "file://".
+                    if is_url && !variable.is_of_recordings() {
+                        word.push_str(&without_blanks(value));
+                    } else {
+                        word.push_str(value);
+                    }
+                    is_url |= *variable == Variable::TcUrl;
+                }
+            }
+        }
+        word
     }
 
     /// The variables in it.
@@ -128,9 +144,25 @@ impl Template {
     }
 }
 
+/// A value with its blanks as a URL has them.
+fn without_blanks(value: &str) -> String {
+    let mut shown = String::new();
+    for character in value.chars() {
+        if character.is_whitespace() {
+            let mut bytes = [0; 4];
+            let bytes = character.encode_utf8(&mut bytes).bytes();
+            shown.extend(bytes.map(|byte| format!("%{byte:02X}")));
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::modules::exec::variables::Recorded;
     use crate::modules::exec::variables::tests::values;
 
     fn filled(word: &str) -> String {
@@ -159,6 +191,24 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(filled(word), expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_blank_in_a_url_is_escaped_and_elsewhere_it_stays() {
+        let recorded = Some(Recorded { path: "/my rec/my cam.flv".to_owned(), recorder: String::new() });
+        let values = Values { recorded, ..values("my cam", "a=1 playpath=x\t\u{3000}") };
+        for (word, expected) in [
+            ("rtmp://localhost/$app/$name", "rtmp://localhost/live/my%20cam"),
+            ("[f=flv]rtmp://localhost/${name}_low", "[f=flv]rtmp://localhost/my%20cam_low"),
+            ("rtmp://localhost/x?$args", "rtmp://localhost/x?a=1%20playpath=x%09%E3%80%80"),
+            ("$tcurl/$name", "rtmp://192.0.2.1:1935/live/my%20cam"),
+            ("$name", "my cam"),
+            ("/tmp/$name.jpg", "/tmp/my cam.jpg"),
+            ("$name-rtmp://localhost/$name", "my cam-rtmp://localhost/my%20cam"),
+            ("file://$path", "file:///my rec/my cam.flv"),
+        ] {
+            assert_eq!(Template::read(word, &Variable::ALL).fill(&values), expected, "{word}");
         }
     }
 

@@ -20,7 +20,7 @@ fn a_value_is_one_argument_whatever_is_in_it() {
     let line =
         line("exec_push", "ffmpeg -i rtmp://localhost/$app/$name?$args -y $path > /tmp/x 2>&1").unwrap();
     let filled = line.fill(&values("my cam", ">/tmp/evil x")).unwrap();
-    let words = ["ffmpeg", "-i", "rtmp://localhost/live/my cam?>/tmp/evil x", "-y", ""];
+    let words = ["ffmpeg", "-i", "rtmp://localhost/live/my%20cam?>/tmp/evil%20x", "-y", ""];
     assert_eq!(filled.words, words, "exec_push has no $path");
     let to = |to| FilledRedirection { descriptor: 1, to };
     let copy = FilledRedirection { descriptor: 2, to: RedirectionTarget::Copy(1) };
@@ -122,5 +122,7 @@ fn a_line_without_a_program_or_with_half_a_redirection_is_a_fault() {
 fn the_label_says_what_runs_and_for_which_stream() {
     let line = line("exec_push", "/usr/bin/ffmpeg -y").unwrap();
     assert_eq!(line.label(Some(12), Some("live/cam")), "#12 exec_push of live/cam: ffmpeg");
-    assert_eq!(self::line("exec_static", "x").unwrap().label(None, None), "exec_static: x");
+    let of_static = self::line("exec_static", "x").unwrap();
+    assert_eq!(of_static.label(None, None), "exec_static: x");
+    assert_eq!(of_static.at(Some("line 17".to_owned())).label(None, None), "exec_static: x (line 17)");
 }

@@ -9,16 +9,21 @@ use std::fs;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-use crate::conf::{FindingKind, Node};
+use crate::conf::Node;
 use crate::engine::{Config, Probe};
 
 use self::circles::check_circles;
 use self::variables::{check_environment, check_options, check_variables, known_variables};
 use self::words::check_signs;
 use super::environment::Environment;
+use super::line::code::mark::Mark;
 use super::line::redirection::Redirection;
 use super::line::{Kind, Line};
 use super::settings::{read, written};
+use super::variables::Variable;
+
+/// The signs in addresses.
+const ADDRESS_SIGNS: [char; 2] = ['.', ':'];
 
 /// Checks the commands of a configuration, each once.
 pub fn check(config: &Config<'_>, probe: &mut Probe) {
@@ -78,15 +83,30 @@ fn check_program(node: &Node, line: &Line, environment: &Environment, probe: &mu
     }
 }
 
-/// Tells what becomes of values in code.
+/// Warns of values in code, which stop the command if they have more than a few characters.
 fn check_code(node: &Node, line: &Line, probe: &mut Probe) {
-    let Some((variable, mark)) = line.variables_in_code().next() else { return };
-    let (name, interpreter) = (variable.name(), &mark.interpreter);
-    let advice = mark.advice.about(variable);
+    // Of an address each character is harmless to a shell.
+    let may_stop = |(variable, mark): &(Variable, &Mark)| {
+        *variable != Variable::Addr || !ADDRESS_SIGNS.iter().all(|sign| mark.harmless.contains(*sign))
+    };
+    let found: Vec<_> = line.variables_in_code().filter(may_stop).collect();
+    let Some((_, mark)) = found.first() else { return };
+    let mut variables: Vec<Variable> = Vec::new();
+    for (variable, other) in &found {
+        if other.interpreter == mark.interpreter && !variables.contains(variable) {
+            variables.push(*variable);
+        }
+    }
+    let names: Vec<_> = variables.iter().map(|variable| format!("${}", variable.name())).collect();
+    let always =
+        if variables.contains(&Variable::FlashVer) { " ($flashver nearly always has some)" } else { "" };
     let message = format!(
-        "where ${name} has a blank or another character that means something to {interpreter}, the command is not run; {advice}"
+        "where {} has a blank or another character that means something to {}{always}, the command is not run; {}",
+        names.join(" or "),
+        mark.interpreter,
+        mark.advice.about(&variables)
     );
-    probe.tell(node, FindingKind::Differs, message);
+    probe.warn(node, message);
 }
 
 /// Warns of files that cannot be written, or for whose other end a command would wait.

@@ -23,10 +23,14 @@ pub fn check_variables(node: &Node, kind: Kind, probe: &mut Probe) {
     for part in words.flat_map(|word| parts(word)) {
         let Part::Name(name) = part else { continue };
         let known = Variable::named(&name);
-        if known.is_some_and(|known| variables.contains(&known)) || told.contains(&name) {
+        if told.contains(&name) {
             continue;
         }
-        probe.warn(node, left_out(directive, &name, known, variables));
+        match known.filter(|known| variables.contains(known)) {
+            Some(known) if kind == Kind::RecordDone || !known.is_of_recordings() => continue,
+            Some(_) => probe.warn(node, format!("${name} is empty: only \"exec_record_done\" has it")),
+            None => probe.warn(node, left_out(directive, &name, known, variables)),
+        }
         told.push(name);
     }
 }

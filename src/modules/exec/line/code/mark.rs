@@ -35,13 +35,19 @@ pub enum Advice {
 }
 
 impl Advice {
-    /// The advice for a variable, as the end of a sentence.
-    pub fn about(self, variable: Variable) -> String {
-        let name = variable.in_environment();
+    /// The advice for variables, as the end of a sentence.
+    pub fn about(self, variables: &[Variable]) -> String {
+        let sign = if self == Self::Quote { "\"$" } else { "" };
+        let end = if self == Self::Quote { "\"" } else { "" };
+        let names: Vec<_> =
+            variables.iter().map(|variable| format!("{sign}{}{end}", variable.in_environment())).collect();
+        let names = names.join(" and ");
         match self {
-            Self::Quote => format!("write \"${name}\" in its place"),
-            Self::Environment => format!("have the code read {name} from its environment"),
-            Self::Script => format!("start a script that reads {name} from its environment"),
+            Self::Quote => {
+                format!("write {names} in {} place", if variables.len() > 1 { "their" } else { "its" })
+            }
+            Self::Environment => format!("have the code read {names} from its environment"),
+            Self::Script => format!("start a script that reads {names} from its environment"),
         }
     }
 }
