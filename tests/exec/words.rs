@@ -13,7 +13,7 @@ fn said(text: &str) -> String {
 /// The same for directives of an application, in a file for nginx.
 fn of_application(directives: &str) -> String {
     said(&format!(
-        "events {{ }} rtmp {{ server {{ listen 1935; application live {{ live on; access_log off; {directives} }} }} }}"
+        "events {{ }} rtmp {{ access_log off; server {{ listen 1935; application live {{ live on; {directives} }} application x {{ live on; }} }} }}"
     ))
 }
 
@@ -45,6 +45,10 @@ fn programs_that_are_not_there_and_variables_that_do_not_exist_are_warned_of() {
             "exec_publish bash -c \"echo $addr $flashver $name >> /tmp/x\";",
             "warning: where $flashver or $name has a blank or another character that means something to bash ($flashver nearly \
              always has some), the command is not run; write \"$MILLSTREAM_FLASHVER\" and \"$MILLSTREAM_NAME\" in their place",
+        ),
+        (
+            "exec_push ffmpeg -i rtmp://localhost/$app/$name -f flv rtmp://127.0.0.1/nosuch/$name;",
+            "warning: there is no application \"nosuch\", to which \"rtmp://127.0.0.1/nosuch\" leads",
         ),
         ("exec_publish echo x$path;", "warning: $path is empty: only \"exec_record_done\" has it"),
         (
@@ -112,6 +116,7 @@ fn lines_that_are_right_are_not_warned_of() {
         "exec_options on; exec_push ffmpeg -i rtmp://localhost/live/$name rtmp://localhost/live/x name=cam;",
         "exec_pull ffmpeg -i rtsp://192.0.2.1/$name -f flv rtmp://localhost/$app/$name;",
         "exec_publish sh -c \"echo $addr\";",
+        "exec_push ffmpeg -i rtmp://localhost:1935/x -f flv rtmp://localhost:1936/elsewhere/$name;",
     ] {
         let said = of_application(directives);
         assert!(!said.contains("warning") && !said.contains("differs"), "{directives}: {said}");
@@ -143,4 +148,25 @@ fn a_fifo_is_warned_of_as_its_other_end_is_waited_for() {
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).expect("a FIFO can be made");
     let said = of_application(&format!("exec_push cat <{};", fifo.display()));
     assert!(said.contains("fifo: is a FIFO: the command waits until its other end is open"), "{said}");
+}
+
+#[test]
+fn a_url_without_a_port_is_warned_of_if_the_server_has_another_one() {
+    let said_with = |listen: &str, url: &str| {
+        said(&format!(
+            "rtmp {{ access_log off; server {{ listen {listen}; application live {{ live on; exec_push cat {url}; }} }} }}"
+        ))
+    };
+    let expected = "no RTMP server listens at port 1935: write \"rtmp://localhost:1940/...\"";
+    assert!(said_with("1940", "rtmp://localhost/live/$name").contains(expected));
+    for url in [
+        "rtmp://localhost:1940/live",
+        "rtmp://[::1]:1940/live",
+        "rtmp://192.0.2.1/live/x",
+        "rtmp://localhost:1/x",
+    ] {
+        let said = said_with("1940", url);
+        assert!(!said.contains("listens at") && !said.contains("no application"), "{url}: {said}");
+    }
+    assert!(!said_with("127.0.0.1:0", "rtmp://localhost/live").contains("listens at"));
 }

@@ -1,7 +1,8 @@
 //! Warnings about commands that most likely do not do what is meant: programs that are not there, variables that have no
-//! value, values in code, what only a shell understands, commands that start themselves.
+//! value, values in code, what only a shell understands, commands that start themselves, URLs that lead to nothing.
 
 mod circles;
+mod urls;
 mod variables;
 mod words;
 
@@ -13,6 +14,7 @@ use crate::conf::Node;
 use crate::engine::{Config, Probe};
 
 use self::circles::check_circles;
+use self::urls::check_urls;
 use self::variables::{check_environment, check_options, check_variables, known_variables};
 use self::words::check_signs;
 use super::environment::Environment;
@@ -49,6 +51,7 @@ pub fn check(config: &Config<'_>, probe: &mut Probe) {
             check_signs(node, &line, probe);
             check_code(node, &line, probe);
             check_files(node, &line, probe);
+            check_urls(node, config, probe);
         }
     }
     check_circles(config, probe);
