@@ -83,6 +83,21 @@ fn every_configuration_in_the_documents_is_accepted() {
     assert!(count > 20, "only {count} configurations were found");
 }
 
+/// ffmpeg would warn of that at the end of each stream, and the log is to show what is wrong.
+#[test]
+fn commands_that_publish_do_not_have_ffmpeg_write_a_length() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for file in
+        ["docs/exec.md", "docs/recipes.md", "conf/examples/ladder.conf", "conf/examples/transcode.conf"]
+    {
+        let text = fs::read_to_string(root.join(file)).unwrap();
+        let mut parts: Vec<_> = text.split("-f flv rtmp").collect();
+        parts.pop();
+        assert!(!parts.is_empty(), "{file}");
+        assert!(parts.iter().all(|part| part.ends_with("-flvflags no_duration_filesize ")), "{file}");
+    }
+}
+
 /// The anchors of a document's headings, as they are made on the usual sites.
 fn anchors(text: &str) -> Vec<String> {
     let headings = text.lines().filter(|line| line.starts_with('#'));

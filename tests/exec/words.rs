@@ -17,9 +17,18 @@ fn of_application(directives: &str) -> String {
     ))
 }
 
+/// Directives are accepted, and this is said of them.
+fn assert_said(cases: &[(&str, &str)]) {
+    for (directives, expected) in cases {
+        let said = of_application(directives);
+        assert!(said.contains(expected), "{directives}: {said}");
+        assert!(said.contains("test is successful") || said.contains("test successful"), "{said}");
+    }
+}
+
 #[test]
 fn programs_that_are_not_there_and_variables_that_do_not_exist_are_warned_of() {
-    for (directives, expected) in [
+    assert_said(&[
         ("exec_push nosuch;", "warning: nosuch is not there, or must not be run (PATH is /"),
         ("exec_push /nosuch/x;", "warning: /nosuch/x: No such file or directory"),
         ("exec_push /etc/passwd;", "warning: /etc/passwd: this user may not run it"),
@@ -36,6 +45,12 @@ fn programs_that_are_not_there_and_variables_that_do_not_exist_are_warned_of() {
         ("exec_push awk \"{print $1}\";", "warning: a \"$\" without a name behind it is left out"),
         ("exec_static echo $name;", "warning: $name is taken as it is: \"exec_static\" has no variables"),
         ("exec_push /opt/$name;", "warning: $name in the program of \"exec_push\" is taken as it is"),
+    ]);
+}
+
+#[test]
+fn values_in_code_circles_and_signs_of_a_shell_are_warned_of() {
+    assert_said(&[
         (
             "exec_push sh -c \"echo $args\";",
             "warning: where $args has a blank or another character that means something to sh, the command is not \
@@ -96,11 +111,7 @@ fn programs_that_are_not_there_and_variables_that_do_not_exist_are_warned_of() {
         ("exec_push echo a && echo b;", "no shell is involved, so \"&&\" is an argument of echo"),
         ("exec_push echo a &>/tmp/x;", "no shell is involved, so \"&>\" is an argument of echo"),
         ("exec_push echo >/nosuch/f;", "warning: /nosuch: there is no such folder"),
-    ] {
-        let said = of_application(directives);
-        assert!(said.contains(expected), "{directives}: {said}");
-        assert!(said.contains("test is successful") || said.contains("test successful"), "{said}");
-    }
+    ]);
 }
 
 #[test]
