@@ -167,7 +167,7 @@ impl Line {
     ) -> Result<Self, String> {
         let (names, words): (Vec<_>, Vec<_>) =
             written.iter().partition(|word| options == Options::On && word.starts_with(NAME_OPTION));
-        let names = names.into_iter().filter_map(|word| word.strip_prefix(NAME_OPTION));
+        let names = names.iter().filter_map(|word| word.strip_prefix(NAME_OPTION));
         let mut words = words.into_iter();
         let program = words.next().filter(|program| !program.is_empty()).ok_or("the program is missing")?;
         if Operator::find(program)?.is_some() {
@@ -178,10 +178,9 @@ impl Line {
             match Operator::find(word)? {
                 None => arguments.push(kind.template(word)),
                 Some(operator) => {
-                    let to = if operator.rest.is_empty() {
-                        words.next().map(String::as_str)
-                    } else {
-                        Some(operator.rest)
+                    let to = match operator.rest {
+                        "" => words.next().map(String::as_str),
+                        rest => Some(rest),
                     };
                     let to =
                         to.filter(|to| !to.is_empty()).ok_or_else(|| format!("\"{word}\" names no file"))?;
