@@ -176,8 +176,8 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "rtmp { server { application a {\npush rtmp://a; } } }",
-        "2: \"push\" is not there yet: run \"ffmpeg -i rtmp://localhost/live/NAME -c copy -f flv URL\" beside the \
-         server; docs/nginx-rtmp.md has more",
+        "2: \"push\" is not there yet: have ffmpeg do it: \"exec_push ffmpeg -i rtmp://localhost/$app/$name -c copy \
+         -f flv URL;\"; docs/nginx-rtmp.md has more",
     ),
     (
         "error_log stderr\nloud;",

@@ -73,7 +73,8 @@ fn the_example_encodes_a_stream_anew_and_has_files_made_of_it() {
     publisher.wait().unwrap();
     let movie =
         until("an MP4 file", MADE, || folder.list("rec").into_iter().find(|name| name.ends_with(".mp4")));
-    until("the commands have ended", MADE, || (server.lines("ffmpeg has ended").len() == 3).then_some(()));
+    let ended = || server.lines(" has ended").iter().filter(|line| line.contains(": ffmpeg")).count();
+    until("the commands have ended", MADE, || (ended() == 3).then_some(()));
     ffmpeg::decode(folder.join("rec").join(&movie).to_str().unwrap());
     assert!(movie.starts_with("cam-") && !movie.contains(".flv"), "{movie}");
     let notices = || fs::read_to_string(folder.join("notices")).unwrap_or_default();

@@ -13,6 +13,8 @@ const TELL_AFTER: Duration = Duration::from_secs(1);
 pub struct Losses {
     pub lines: u64,
     pub complained_at: Option<Instant>,
+    /// Lines are written again, and it is too early to report those that were lost.
+    is_owed: bool,
 }
 
 impl Losses {
@@ -21,16 +23,28 @@ impl Losses {
         self.lines += lines;
         if self.is_over(COMPLAIN_EVERY, now) {
             log::error!("access log {log}: {why}; {} lines lost", self.lines);
-            *self = Self { lines: 0, complained_at: Some(now) };
+            *self = Self { complained_at: Some(now), ..Self::default() };
         }
     }
 
-    /// Reports lines that have been lost since the last report, now that others are not.
+    /// Reports lines that have been lost since the last report, now that others are not; if it is too early,
+    /// [`Losses::tell_owed`] does.
     pub fn tell(&mut self, log: impl fmt::Display, now: Instant) {
-        if self.lines > 0 && self.is_over(TELL_AFTER, now) {
+        self.is_owed = self.lines > 0;
+        self.tell_owed(log, now);
+    }
+
+    /// Reports lines for which it was too early.
+    pub fn tell_owed(&mut self, log: impl fmt::Display, now: Instant) {
+        if self.is_owed && self.is_over(TELL_AFTER, now) {
             log::error!("access log {log}: {} more lines lost", self.lines);
-            *self = Self { lines: 0, complained_at: Some(now) };
+            *self = Self { complained_at: Some(now), ..Self::default() };
         }
+    }
+
+    /// Whether [`Losses::tell_owed`] has something to report.
+    pub fn is_owed(&self) -> bool {
+        self.is_owed
     }
 
     fn is_over(&self, period: Duration, now: Instant) -> bool {
