@@ -47,6 +47,7 @@ pub use calls::destination::{Destination, TlsSettings};
 pub use commands::command::{
     Command, CommandEnd, CommandEnds, CommandEvent, CommandId, Redirection, RedirectionTarget,
 };
+pub use commands::machine::is_this_machine;
 pub use config::by_id::ByApp;
 pub use config::control::ControlSocket;
 pub use config::error_log::{ErrorLog, LogTarget};

@@ -6,6 +6,7 @@
 //! net.
 
 pub(in crate::engine) mod command;
+pub(in crate::engine) mod machine;
 pub(in crate::engine) mod running;
 
 use std::time::Duration;

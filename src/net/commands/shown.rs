@@ -2,11 +2,11 @@
 //! its direction.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 use crate::auth::mask;
+use crate::engine::is_this_machine;
 
 /// Stands for what is not shown.
 const MASK: &str = "***";
@@ -201,16 +201,8 @@ fn values_of(query: &str) -> impl Iterator<Item = &str> {
 /// Whether the last part of a URL's path may be a key: the name of a stream at another server.
 fn has_key(scheme: &str, host: &str) -> bool {
     let scheme = scheme.to_ascii_lowercase();
-    (scheme.starts_with("rtmp") || scheme == "srt") && !is_this_machine(host)
-}
-
-fn is_this_machine(host: &str) -> bool {
-    let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, _)) => address,
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    let is_own = |address: IpAddr| address.is_loopback() || address.is_unspecified();
-    name.is_empty() || name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(is_own)
+    let is_here = host.is_empty() || host.starts_with(':') || is_this_machine(host);
+    (scheme.starts_with("rtmp") || scheme == "srt") && !is_here
 }
 
 #[cfg(test)]

@@ -1,9 +1,7 @@
 //! The URLs in a command that lead to this machine over RTMP, and warnings about those that lead to nothing.
 
-use std::net::{IpAddr, Ipv6Addr};
-
 use crate::conf::Node;
-use crate::engine::{Config, Probe, Protocol};
+use crate::engine::{Config, Probe, Protocol, is_this_machine};
 
 /// What URLs of streams begin with.
 const SCHEMES: &[&str] = &["rtmp://", "rtmps://"];
@@ -31,26 +29,9 @@ pub fn local_urls(words: &[String]) -> Vec<LocalUrl<'_>> {
         let (begin, scheme) = SCHEMES.iter().find_map(|scheme| Some((word.find(scheme)?, *scheme)))?;
         let (host, path) = word.get(begin + scheme.len()..)?.split_once('/')?;
         let app = path.split(['/', '?']).next().unwrap_or_default();
-        is_here(host).then_some(LocalUrl { scheme, host, app, is_input: *before == "-i" })
+        is_this_machine(host).then_some(LocalUrl { scheme, host, app, is_input: *before == "-i" })
     });
     urls.collect()
-}
-
-/// Whether a host, perhaps with a port, is this machine.
-fn is_here(host: &str) -> bool {
-    match name(host).parse() {
-        Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_unspecified(),
-        Ok(IpAddr::V6(address)) => address == Ipv6Addr::LOCALHOST || address == Ipv6Addr::UNSPECIFIED,
-        Err(_) => name(host) == "localhost",
-    }
-}
-
-/// A host without its port and brackets.
-fn name(host: &str) -> &str {
-    match host.strip_prefix('[') {
-        Some(inside) => inside.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    }
 }
 
 /// Warns of a URL that leads to no application, or has no port though it needs one. Another port may be that of another
