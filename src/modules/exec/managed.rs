@@ -7,7 +7,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::engine::{CommandEnd, CommandEnds, Ctx};
+use crate::engine::{CommandEnd, CommandEnds, Ctx, quantities};
 
 use super::executor::{Executor, MODULE};
 use super::line::Line;
@@ -164,10 +164,11 @@ fn tell_of_end(label: &str, (end, ran): (&CommandEnd, Duration), next: &str) {
     }
 }
 
-/// A time in words: whole seconds, or milliseconds if it is less than one.
+/// A time in words: short ones exactly, as pauses are configured.
 fn shown(time: Duration) -> String {
     match time.as_millis() {
-        short if short < 1000 => format!("{short} ms"),
-        _ => format!("{} s", time.as_secs()),
+        short @ 0..1000 => format!("{short} ms"),
+        short @ 1000..10_000 => format!("{} s", short / 1000),
+        _ => quantities::duration(time),
     }
 }
