@@ -211,7 +211,9 @@ fn starts(address: SocketAddr, folder: &Path) -> Vec<String> {
             kill(Pid::from_raw(process.cast_signed()), Signal::SIGKILL).unwrap();
         }
     }
-    found.sort();
+    // Behind the highest number of a process the lowest come again.
+    let highest = found.iter().map(|(parent, ..)| *parent).max().unwrap_or_default();
+    found.sort_by_key(|(parent, ..)| (highest - parent > 10_000, *parent));
     found.into_iter().map(|(_, _, word)| word).collect()
 }
 
