@@ -211,9 +211,12 @@ fn starts(address: SocketAddr, folder: &Path) -> Vec<String> {
             kill(Pid::from_raw(process.cast_signed()), Signal::SIGKILL).unwrap();
         }
     }
+    // nginx is the parent of all of them; here each has a launcher, which is started in its turn.
+    let parents = found.iter().map(|(parent, ..)| *parent).max().unwrap_or_default();
+    let processes = found.iter().map(|(_, process, _)| *process).max().unwrap_or_default();
     // Behind the highest number of a process the lowest come again.
-    let highest = found.iter().map(|(parent, ..)| *parent).max().unwrap_or_default();
-    found.sort_by_key(|(parent, ..)| (highest - parent > 10_000, *parent));
+    let turn = |highest: u32, number: u32| (highest - number > 10_000, number);
+    found.sort_by_key(|(parent, process, _)| (turn(parents, *parent), turn(processes, *process)));
     found.into_iter().map(|(_, _, word)| word).collect()
 }
 
