@@ -12,7 +12,8 @@ export const AMPLE = 1; // seconds ahead; with less, a player that falls behind 
 const SLOWEST = 0.75; // of the speed that a player with that much ahead may fall to: its machine is busy
 export const SLOW_RATE = 2; // pictures a second; fewer come seldom
 const DECODED_AHEAD = 4; // pictures that Chromium wants before it begins
-const LAST = 6; // seconds in which it must go on, where the encoder is stopped and started meanwhile
+const LAST = 9; // seconds in which it must go on, where the encoder is stopped and started meanwhile
+const WAIT = 4; // of them that it may wait: it has nothing in reserve then, and asks for a fragment up to 3 s after its end
 const START_MS = 30000;
 const FLAGS = [
   "--no-sandbox",
@@ -191,7 +192,7 @@ function judge(seen, rate) {
   return note;
 }
 
-/** It has shown the last seconds, whatever it waited for before. */
+/** It has gone on in the last seconds, whatever it waited for before. */
 function judgeEnd(seen) {
   const last = seen.looks.slice(-LAST - 1);
   const shown = last.at(-1).media - last[0].media;
@@ -199,7 +200,7 @@ function judgeEnd(seen) {
   const note = `${seen.media.toFixed(2)} s in ${seen.wall.toFixed(2)} s, ${shown.toFixed(2)} s of the last ${LAST}; ` +
     (seen.stalls.join(", ") || "no stall");
   const isFault = (stall) => /^(error|ended|pause)/.test(stall);
-  if (seen.error || seen.stalls.some(isFault) || shown < LAST * SLOWEST || frozen > 1) {
+  if (seen.error || seen.stalls.some(isFault) || shown < LAST - WAIT || frozen > WAIT) {
     throw new Error(`it does not go on by itself (${note}; error ${seen.error}; the video stood still for ${frozen} s)`);
   }
   return note;
