@@ -457,8 +457,12 @@ fn an_access_log_of_nginx_is_the_same_message() {
     let ours = format!("pid off; {}", configuration(0, &folder));
     let server = Server::start_in(folder, &ours);
     let ours = request(server.http());
-    let without_seconds = |message: &str| [&message[..19], &message[21..]].concat();
-    assert_eq!(without_seconds(&ours), without_seconds(&theirs));
+    // "Nov 30 12:27:14": of the time of the day, the digits may differ.
+    let without_time = |message: &str| {
+        let time = message[10..19].replace(|c: char| c.is_ascii_digit(), "0");
+        [&message[..4], &time, &message[19..]].concat()
+    };
+    assert_eq!(without_time(&ours), without_time(&theirs));
     assert!(ours.starts_with("<17>") && ours.ends_with(" web: GET 404 \"a\\x22b\""), "{ours}");
 }
 
