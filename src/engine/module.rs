@@ -187,8 +187,8 @@ pub trait Module: Any {
         None
     }
 
-    /// The server begins to drain, or stops ([`Ctx::is_stopping`]), perhaps after it has drained. What waits for a timer to be written is given to the writer now, and what comes after
-    /// this at once.
+    /// The server begins to drain, or stops ([`Ctx::is_stopping`]), perhaps after it has drained. What waits for a timer to
+    /// be written is given to the writer now, and what comes after this at once.
     fn on_stop(&mut self, _cx: &mut Ctx) {}
 
     /// A timer set by this module with [`Ctx::set_module_timer`] has expired.

@@ -1,8 +1,8 @@
 //! Exec: programs that the configuration has the server run, when streams begin and end or as long as they last.
 //!
 //! `line/` is a command as a line of the configuration has it, with its variables, its redirections, and the words that a
-//! shell would run: that only computes. `executor.rs` has the commands that run and wait; `managed.rs`
-//! starts again and ends those that belong to something; `starts.rs` counts starts; `clients.rs` says when. The processes are net's.
+//! shell would run: that only computes. `executor.rs` has the commands that run and wait; `managed.rs` starts again and
+//! ends those that belong to something; `starts.rs` counts starts; `clients.rs` says when. The processes are net's.
 
 mod clients;
 mod directives;

@@ -85,21 +85,13 @@ impl Shared {
     /// Reads what is not of one application.
     pub fn read(config: &Config<'_>, places: &Places, faults: &mut Faults) -> Self {
         let Some(scope) = config.rtmp_servers.first() else { return Self::default() };
-        let (mut statics, mut seen) = (Vec::new(), Vec::new());
-        let apps = config.applications.iter().map(|app| &app.scope);
-        for scope in config.rtmp_servers.iter().chain(apps) {
-            for (node, options) in written(scope).into_iter().filter(|(node, _)| node.name == "exec_static") {
-                // An outer line is seen from each block in it.
-                if seen.iter().any(|other| std::ptr::eq(*other, node)) {
-                    continue;
-                }
-                seen.push(node);
-                let line = faults.keep(read(scope, node, options));
-                statics.extend(line.map(|line| Rc::new(places.with_place(node, line))));
-            }
-        }
+        let statics = all_written(config).into_iter().filter(|(_, node, _)| node.name == "exec_static");
+        let statics = statics.filter_map(|(scope, node, options)| {
+            let line = faults.keep(read(&scope, node, options))?;
+            Some(Rc::new(places.with_place(node, line)))
+        });
         Self {
-            statics,
+            statics: statics.collect(),
             most: usize::try_from(scope.number("exec_max")).unwrap_or(usize::MAX),
             environment: Environment::read(scope),
         }
@@ -135,18 +127,28 @@ pub fn written<'t>(scope: &Scope<'t>) -> Vec<(&'t Node, Options)> {
     found
 }
 
-/// Finds the lines that the log has to tell from each other.
-pub fn places(config: &Config<'_>) -> Places {
+/// The same of all blocks, each directive once, with a block in which it counts.
+pub fn all_written<'t>(config: &Config<'t>) -> Vec<(Scope<'t>, &'t Node, Options)> {
     let apps = config.applications.iter().map(|app| &app.scope);
     let recorders: Vec<_> = apps.clone().flat_map(|app| app.blocks("recorder")).collect();
-    let (mut places, mut seen) = (Places::default(), HashSet::new());
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
     for scope in config.rtmp_servers.iter().chain(apps).chain(&recorders) {
         for (node, options) in written(scope) {
-            if seen.insert(std::ptr::from_ref(node))
-                && let Ok(line) = read(scope, node, options)
-            {
-                places.add(node, &line);
+            // An outer one is seen from each block in it.
+            if seen.insert(std::ptr::from_ref(node)) {
+                found.push((scope.clone(), node, options));
             }
+        }
+    }
+    found
+}
+
+/// Finds the lines that the log has to tell from each other.
+pub fn places(config: &Config<'_>) -> Places {
+    let mut places = Places::default();
+    for (scope, node, options) in all_written(config) {
+        if let Ok(line) = read(&scope, node, options) {
+            places.add(node, &line);
         }
     }
     places

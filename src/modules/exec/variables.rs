@@ -86,8 +86,8 @@ impl Variable {
         self == Self::App || self == Self::Recorder || self.is_of_recordings()
     }
 
-    /// Whether a client says what it likes, so that it may begin with a dash.
-    pub fn is_anything(self) -> bool {
+    /// Whether its value is any text that a client likes to send, so that it may begin with a dash.
+    pub fn is_free_text(self) -> bool {
         matches!(self, Self::Args | Self::FlashVer | Self::SwfUrl | Self::TcUrl | Self::PageUrl)
     }
 

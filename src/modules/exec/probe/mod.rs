@@ -21,7 +21,7 @@ use super::environment::Environment;
 use super::line::code::mark::Mark;
 use super::line::redirection::Redirection;
 use super::line::{Kind, Line};
-use super::settings::{read, written};
+use super::settings::{all_written, read};
 use super::variables::Variable;
 
 /// The signs in addresses.
@@ -31,28 +31,19 @@ const ADDRESS_SIGNS: [char; 2] = ['.', ':'];
 pub fn check(config: &Config<'_>, probe: &mut Probe) {
     let Some(first) = config.rtmp_servers.first() else { return };
     let environment = Environment::read(first);
-    let mut seen: Vec<&Node> = Vec::new();
-    let apps = config.applications.iter().map(|app| &app.scope);
-    let recorders: Vec<_> = apps.clone().flat_map(|app| app.blocks("recorder")).collect();
-    for scope in config.rtmp_servers.iter().chain(apps).chain(&recorders) {
-        for (node, options) in written(scope) {
-            if seen.iter().any(|other| std::ptr::eq(*other, node)) {
-                continue;
-            }
-            seen.push(node);
-            // What is wrong with a line is told elsewhere.
-            let (Some(kind), Ok(line)) = (Kind::of(&node.name), read(scope, node, options)) else {
-                continue;
-            };
-            check_program(node, &line, &environment, probe);
-            check_variables(node, kind, probe);
-            check_options(node, &line, probe);
-            check_environment(node, (kind, &line), &environment, probe);
-            check_signs(node, &line, probe);
-            check_code(node, &line, probe);
-            check_files(node, &line, probe);
-            check_urls(node, config, probe);
-        }
+    for (scope, node, options) in all_written(config) {
+        // What is wrong with a line is told elsewhere.
+        let (Some(kind), Ok(line)) = (Kind::of(&node.name), read(&scope, node, options)) else {
+            continue;
+        };
+        check_program(node, &line, &environment, probe);
+        check_variables(node, kind, probe);
+        check_options(node, &line, probe);
+        check_environment(node, (kind, &line), &environment, probe);
+        check_signs(node, &line, probe);
+        check_code(node, &line, probe);
+        check_files(node, &line, probe);
+        check_urls(node, config, probe);
     }
     check_circles(config, probe);
 }

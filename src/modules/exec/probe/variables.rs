@@ -62,7 +62,8 @@ pub fn known_variables(word: &str) -> impl Iterator<Item = String> {
 /// Warns of a word that begins with what a client may say: the program may take it for an option.
 pub fn check_options(node: &Node, line: &Line, probe: &mut Probe) {
     let mut plain = line.arguments().filter(|(word, mark)| mark.is_none() && word.shape().starts_with('\0'));
-    let first = plain.find_map(|(word, _)| word.variables().next().filter(|variable| variable.is_anything()));
+    let first =
+        plain.find_map(|(word, _)| word.variables().next().filter(|variable| variable.is_free_text()));
     if let Some(variable) = first {
         let (name, environment) = (variable.name(), variable.in_environment());
         let message = format!(
