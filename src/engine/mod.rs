@@ -33,6 +33,7 @@ mod statistics;
 mod stream;
 pub mod time_zone;
 mod timers;
+mod tls;
 mod viewing;
 mod work;
 
@@ -43,7 +44,7 @@ pub use crate::rtmp::Control;
 pub use crate::rtmp::command::{After, Level, PublishType};
 pub use crate::rtmp::shared_object::{Change, Encoding, RawValue, SharedObject};
 pub use calls::call::{Call, CallError, CallKind, CallsFull};
-pub use calls::destination::{Destination, TlsSettings};
+pub use calls::destination::{ClientTls, Destination};
 pub use commands::command::{
     Command, CommandEnd, CommandEnds, CommandEvent, CommandId, Redirection, RedirectionTarget,
 };
@@ -60,6 +61,7 @@ pub use config::listener::{Listener, Protocol};
 pub use config::network::Network;
 pub use config::probe::{Account, Probe, is_readable_by_all};
 pub use config::real_address::TrustedProxies;
+pub use config::tls::{ClientVerification, ServerTls, SessionCache, TlsVersions, VerificationMode};
 pub use config::{Application, Config};
 pub use ctx::{AppFacts, Ctx};
 pub use http::answer::{
@@ -97,6 +99,7 @@ pub use session::Session;
 pub use session::client::Client;
 pub use session::out_queue::{Allowance, FilePart, FileSource, OutQueue, Outgoing};
 pub use session::player::{Player, PlayerQueue, TrackState};
+pub use session::proxy_header::Header;
 pub use session::roles::{Roles, SessionRole};
 pub use session::sending::MAX_QUEUED_BYTES;
 pub use sink::{Finish, Outlet, Sink};
@@ -117,6 +120,7 @@ pub use stream::traffic::StreamTraffic;
 pub use stream::warnings::{Warning, Warnings};
 pub use stream::{Stream, StreamFacts, Streams};
 pub use timers::TimerId;
+pub use tls::facts::{ClientCertificate, TlsFacts, Verification};
 pub use viewing::Viewing;
 pub use viewing::admission::Admission;
 pub use viewing::files::{HlsFile, HlsFileKind, HlsFiles};
@@ -154,6 +158,7 @@ pub fn sections(modules: &[Box<dyn Module>]) -> Vec<(&'static str, &'static [Dir
         ("memory", limits::budgets::DIRECTIVES),
         ("connections", limits::connections::DIRECTIVES),
         ("addresses", config::real_address::DIRECTIVES),
+        ("tls", config::tls::directives::DIRECTIVES),
         ("streams", config::policy::DIRECTIVES),
     ];
     let all = own.into_iter().chain(modules.iter().map(|module| (module.name(), module.directives())));
@@ -299,18 +304,21 @@ impl Engine {
         self.cx.now = now;
         let local = local.into();
         let Some(listener) = self.cx.listeners.get(listener) else { return Err(&[]) };
-        let (listener, is_control, AddressService { service, proxy_protocol }) =
+        let (listener, is_control, AddressService { service, proxy_protocol, is_encrypted }) =
             (listener.id, listener.is_control, listener.served_at(&local));
         let header = proxy_protocol.then(|| AwaitedHeader::new(self.cx.trusts(service, peer)));
         let counted = Some(peer).filter(|_| !header.as_ref().is_some_and(AwaitedHeader::is_trusted));
         if !is_control {
-            self.cx.admit(service, peer, counted)?;
+            // Nothing can be said to a client before the handshake.
+            let admitted = self.cx.admit(service, peer, counted);
+            admitted.map_err(|refusal| if is_encrypted { &[][..] } else { refusal })?;
             self.cx.totals.count_connection(service.protocol());
         }
         let id = self.cx.open_session((listener, service), peer, local);
         if let Some(session) = self.cx.sessions.get_mut(id) {
             session.awaited_header = header.map(Box::new);
             session.is_control = is_control;
+            session.is_encrypted = is_encrypted;
         }
         log::debug!("{id} accepted from {peer}");
         Ok(id)

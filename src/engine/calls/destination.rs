@@ -12,12 +12,12 @@ pub struct Destination {
     /// The TCP port.
     pub port: u16,
     /// The settings of TLS, if the connection is encrypted.
-    pub tls: Option<Arc<TlsSettings>>,
+    pub tls: Option<Arc<ClientTls>>,
 }
 
 /// The settings of TLS of a client. The files are read by net when they are needed first.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct TlsSettings {
+pub struct ClientTls {
     /// Whether the server must have a certificate for its host that one of the trusted ones has signed.
     pub verify: bool,
     /// The file of trusted certificates (PEM) in place of those of the system.

@@ -11,7 +11,7 @@ use crate::engine::config::listen_on::ListenOn;
 use crate::engine::ids::{ListenerId, ServerId};
 
 /// The protocol of a listener.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Protocol {
     /// RTMP.
     Rtmp,
@@ -43,6 +43,8 @@ pub(in crate::engine) struct AddressService {
     pub service: Service,
     /// Whether each begins with a PROXY header.
     pub proxy_protocol: bool,
+    /// Whether each is encrypted.
+    pub is_encrypted: bool,
 }
 
 /// An address to listen on, as two configurations may have it.
@@ -87,6 +89,16 @@ impl Listener {
         self.protocol == one.protocol
             && one.address.ip().is_some_and(|ip| !ip.is_unspecified())
             && has_all_of(&self.address, &one.address)
+    }
+
+    /// Whether a connection to this address of the machine may be one of it: with port 0, the port is not known here.
+    pub(in crate::engine) fn may_have(&self, local: &ListenOn) -> bool {
+        self.address.is_chosen_later() || self.accepts(local)
+    }
+
+    /// How the connections to each of its addresses are served.
+    pub(in crate::engine) fn services(&self) -> impl Iterator<Item = AddressService> {
+        std::iter::once(self.served).chain(self.own_services.iter().map(|(_, served)| *served))
     }
 
     /// Whether it gets the connections to this address of the machine.

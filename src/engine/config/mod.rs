@@ -17,6 +17,7 @@ pub(in crate::engine) mod policy;
 pub(in crate::engine) mod probe;
 pub(in crate::engine) mod real_address;
 pub(in crate::engine) mod server;
+pub(in crate::engine) mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
@@ -32,6 +33,7 @@ use crate::engine::config::listener::{AddressService, ListenAddress, Listener, P
 use crate::engine::config::policy::Policy;
 use crate::engine::config::real_address::TrustedProxies;
 use crate::engine::config::server::{RtmpServer, ServerSettings};
+use crate::engine::config::tls::PlacedTls;
 use crate::engine::http::hosts::{self, HostName, Hosts};
 use crate::engine::http::locations::{self, Location};
 use crate::engine::http::playlists::Site;
@@ -112,6 +114,7 @@ enum Owner {
 struct WebServer {
     names: Vec<HostName>,
     trusted: TrustedProxies,
+    tls: Option<PlacedTls>,
 }
 
 impl<'t> Config<'t> {
@@ -215,10 +218,12 @@ impl<'t> Config<'t> {
         }
         let stream_from_app = faults.keep_or_default(self.stream_from_app(server, scope));
         let settings = Rc::new(ServerSettings::new(server, scope));
+        let tls = faults.keep_or_default(PlacedTls::read(scope, Protocol::Rtmp));
         let server_facts = RtmpServer {
             settings,
             addresses: listened_on,
             trusted: TrustedProxies::read(scope),
+            tls,
             stream_from_app,
             ends_at: None,
         };
@@ -227,7 +232,12 @@ impl<'t> Config<'t> {
 
     fn add_http_server(&mut self, scope: &Scope<'t>, faults: &mut Faults) {
         let server = self.web.len();
-        self.web.push(WebServer { names: hosts::read_names(scope), trusted: TrustedProxies::read(scope) });
+        let tls = faults.keep_or_default(PlacedTls::read(scope, Protocol::Http));
+        self.web.push(WebServer {
+            names: hosts::read_names(scope),
+            trusted: TrustedProxies::read(scope),
+            tls,
+        });
         self.add_listeners(Owner::Http(server), &addresses(HTTP_PORT, scope, faults), faults);
         let (first, before) = (self.ids.first_location(), self.locations.len());
         self.locations.extend(locations::read((first, before), server, scope, faults));
@@ -281,6 +291,11 @@ impl<'t> Config<'t> {
                 (Protocol::Http, Service::Http(hosts))
             }
         };
+        if shared.is_some() && says("ssl") {
+            // An address is encrypted if any `listen` of it says so.
+            let same = self.listeners.iter_mut().filter(|listener| listener.address == *address);
+            same.for_each(|listener| listener.served.is_encrypted = true);
+        }
         if shared.is_none() {
             let nth = self.count_of(address, protocol);
             self.listeners.push(Listener {
@@ -294,7 +309,11 @@ impl<'t> Config<'t> {
                 },
                 origin: if is_of_control(node) { Place::whole(ControlSocket::NAME) } else { Place::of(node) },
                 is_control: is_of_control(node),
-                served: AddressService { service, proxy_protocol: says("proxy_protocol") },
+                served: AddressService {
+                    service,
+                    proxy_protocol: says("proxy_protocol"),
+                    is_encrypted: says("ssl"),
+                },
                 nth,
                 own_services: Vec::new(),
             });
@@ -343,6 +362,7 @@ impl<'t> Config<'t> {
         if let (Some(hosts), Some(web)) = (self.hosts.get_mut(position), self.web.get(server)) {
             hosts.add(server, &web.names, is_default)?;
             hosts.trust(web.trusted.clone());
+            hosts.encrypt(server, web.tls.clone());
         }
         Ok(position)
     }

@@ -13,7 +13,7 @@ use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::unistd::{AccessFlags, faccessat};
 
 use crate::conf::{Error, Faults, Finding, FindingKind, Node, Place, Scope};
-use crate::engine::calls::destination::TlsSettings;
+use crate::engine::calls::destination::ClientTls;
 use crate::engine::config::Config;
 use crate::engine::config::network::Network;
 use crate::engine::config::real_address::SET_REAL_IP_FROM;
@@ -49,7 +49,7 @@ pub struct Probe {
     /// Errors at which the start would fail.
     pub faults: Faults,
     /// Settings of TLS whose files are to be read, each with the node that has them.
-    pub tls: Vec<(Place, Arc<TlsSettings>)>,
+    pub tls: Vec<(Place, Arc<ClientTls>)>,
 }
 
 impl Probe {

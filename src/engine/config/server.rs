@@ -10,6 +10,7 @@ use crate::conf::Scope;
 use crate::conf::value::or_never;
 use crate::engine::config::listener::ListenAddress;
 use crate::engine::config::real_address::TrustedProxies;
+use crate::engine::config::tls::PlacedTls;
 use crate::engine::ids::{AppId, ServerId};
 use crate::engine::session::out_queue::QueueLimits;
 use crate::rtmp::chunk::{Chunking, Extended, ExtendedHabit};
@@ -22,6 +23,8 @@ pub(in crate::engine) struct RtmpServer {
     pub addresses: Vec<ListenAddress>,
     /// The proxies that may tell the address of a client.
     pub trusted: TrustedProxies,
+    /// The settings of its encrypted connections.
+    pub tls: Option<PlacedTls>,
     /// The application of `stream_from_app`.
     pub stream_from_app: Option<AppId>,
     /// When the sessions end that are not connected to an application, as the server is gone since a reload.

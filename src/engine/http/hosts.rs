@@ -3,11 +3,13 @@
 //! Names are read and compared here; which of them stand in a configuration is `engine/config`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use regex_lite::Regex;
 
 use crate::conf::{Node, Scope};
 use crate::engine::config::real_address::TrustedProxies;
+use crate::engine::config::tls::{PlacedTls, ServerTls};
 use crate::engine::peer::Peer;
 
 /// A name of a server, as `server_name` writes it.
@@ -41,6 +43,8 @@ pub struct Hosts {
     matching: Vec<(Regex, usize)>,
     /// The proxies that each server trusts.
     trusted: Vec<TrustedProxies>,
+    /// The settings of TLS of each server that has any.
+    tls: Vec<(usize, PlacedTls)>,
 }
 
 impl Hosts {
@@ -75,6 +79,23 @@ impl Hosts {
         if !proxies.is_empty() && !self.trusted.contains(&proxies) {
             self.trusted.push(proxies);
         }
+    }
+
+    /// Takes the settings of a server for encrypted connections.
+    pub fn encrypt(&mut self, server: usize, tls: Option<PlacedTls>) {
+        self.tls.extend(tls.map(|tls| (server, tls)));
+    }
+
+    /// The settings with which a handshake is made that names this host: those of its server, or, as in nginx, of the
+    /// default server if that one has no certificate.
+    pub fn tls(&self, host: &str) -> Option<&Arc<ServerTls>> {
+        let of = |server: Option<usize>| self.tls.iter().find(|(own, _)| Some(*own) == server);
+        of(self.find(host)).or_else(|| of(self.default)).map(|(_, tls)| &tls.settings)
+    }
+
+    /// The settings of all servers.
+    pub fn all_tls(&self) -> impl Iterator<Item = &PlacedTls> {
+        self.tls.iter().map(|(_, tls)| tls)
     }
 
     /// Whether one of the servers trusts a proxy.

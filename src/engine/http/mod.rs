@@ -272,7 +272,7 @@ impl Ctx {
     fn receive(&mut self, id: SessionId, request: Request, received_at: Instant) -> Option<HttpRequest> {
         let now = self.now;
         let session = self.sessions.get_mut(id)?;
-        let (peer, is_told) = (session.peer, session.is_told);
+        let (peer, is_told, tls) = (session.peer, session.is_told, session.tls.clone());
         let state = session.http_mut()?;
         state.requests += 1;
         self.totals.http_requests += 1;
@@ -285,6 +285,7 @@ impl Ctx {
             peer: self.locations.client(location, (peer, is_told), &request.headers),
             connection_peer: peer,
             is_told,
+            tls,
             local,
             number,
             received_at: Now { instant: received_at, wall: now.wall.checked_sub(since).unwrap_or(now.wall) },

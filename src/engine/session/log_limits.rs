@@ -22,6 +22,7 @@ pub(in crate::engine) const MAX_METHOD: usize = 16;
 pub(in crate::engine) struct LogLimits {
     pub(in crate::engine) wrong_port: LineLimit,
     pub(in crate::engine) proxy_header: LineLimit,
+    pub(in crate::engine) handshake: LineLimit,
     pub(in crate::engine) not_found: PathLimit,
 }
 

@@ -38,6 +38,7 @@ use crate::engine::session::client::Client;
 use crate::engine::session::out_queue::OutQueue;
 use crate::engine::session::proxy_header::AwaitedHeader;
 use crate::engine::session::roles::Roles;
+use crate::engine::tls::facts::TlsFacts;
 use crate::http;
 use crate::rtmp::ServerSession;
 use crate::rtmp::capabilities::Capabilities;
@@ -183,6 +184,10 @@ pub struct Session {
     pub(in crate::engine) awaited_header: Option<Box<AwaitedHeader>>,
     /// Whether it has come by the control socket; then it counts for no limit.
     pub(in crate::engine) is_control: bool,
+    /// Whether the connection is encrypted, also before its handshake is complete.
+    pub(in crate::engine) is_encrypted: bool,
+    /// What its handshake has told.
+    pub tls: Option<Rc<TlsFacts>>,
     /// When the connection was accepted.
     pub opened: Instant,
     /// When bytes were last received.
@@ -240,6 +245,8 @@ impl Session {
             is_told: false,
             awaited_header: None,
             is_control: false,
+            is_encrypted: false,
+            tls: None,
             opened: now,
             last_input: now,
             last_output: now,

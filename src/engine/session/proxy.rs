@@ -72,10 +72,10 @@ impl Ctx {
     /// Ends a session whose address has too many connections. The header stays awaited, as nothing has been counted.
     fn refuse_after_header(&mut self, id: SessionId, excess: Excess) {
         let Some(session) = self.sessions.get(id) else { return };
-        let (peer, is_http) = (session.peer, session.rtmp().is_none());
+        let (peer, is_told) = (session.peer, session.rtmp().is_none() && !session.is_encrypted);
         self.note_excess(peer, excess);
         let reason = "too many connections from its address";
-        if is_http {
+        if is_told {
             self.send_bytes(id, NO_ROOM);
             self.finish(id, reason);
         } else {

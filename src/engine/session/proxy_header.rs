@@ -79,6 +79,17 @@ impl HeaderReader {
     }
 }
 
+/// How far the PROXY header of a connection has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Header {
+    /// More of it has to come; all input has been taken.
+    Awaited,
+    /// There is none, or it has been taken from the input.
+    Done,
+    /// The connection is refused, and its session closes.
+    Refused,
+}
+
 /// A PROXY header that has not come yet.
 #[derive(Debug)]
 pub struct AwaitedHeader {

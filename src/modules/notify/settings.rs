@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::conf::{Error, Faults, Node, Scope, value};
-use crate::engine::{Application, Destination, Guards, TlsSettings};
+use crate::engine::{Application, ClientTls, Destination, Guards};
 use crate::http::Url;
 use crate::http::client::Method;
 
@@ -234,7 +234,7 @@ pub fn asks(scope: &Scope<'_>) -> Guards {
 fn callback(
     scope: &Scope<'_>,
     (kind, format): (CallbackKind, Format),
-    tls: Option<&Arc<TlsSettings>>,
+    tls: Option<&Arc<ClientTls>>,
 ) -> Option<Rc<Callback>> {
     let Link::To(url) = scope.find(kind.name()).filter(|_| format.has(kind))?.custom() else { return None };
     let tls = tls.filter(|_| url.is_secure).cloned();
@@ -243,7 +243,7 @@ fn callback(
 }
 
 /// The settings of TLS of a block.
-pub fn tls_settings(scope: &Scope<'_>) -> Result<Arc<TlsSettings>, Error> {
+pub fn tls_settings(scope: &Scope<'_>) -> Result<Arc<ClientTls>, Error> {
     let file = |name| Some(PathBuf::from(scope.text(name))).filter(|path| !path.as_os_str().is_empty());
     let certificate = match (file(CERTIFICATE), file(CERTIFICATE_KEY)) {
         (Some(certificate), Some(key)) => Some((certificate, key)),
@@ -252,7 +252,7 @@ pub fn tls_settings(scope: &Scope<'_>) -> Result<Arc<TlsSettings>, Error> {
         (None, Some(_)) => return Err(lack(scope, CERTIFICATE_KEY, CERTIFICATE)),
     };
     let trusted = file(TRUSTED);
-    Ok(Arc::new(TlsSettings { verify: scope.flag("ssl_verify"), trusted, certificate }))
+    Ok(Arc::new(ClientTls { verify: scope.flag("ssl_verify"), trusted, certificate }))
 }
 
 fn lack(scope: &Scope<'_>, one: &str, other: &str) -> Error {

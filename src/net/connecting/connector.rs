@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::resolver::Resolver;
-use crate::engine::{Destination, SessionId, TlsSettings};
+use crate::engine::{ClientTls, Destination, SessionId};
 use crate::net::backlog::Shortage;
 use crate::net::tls::client::TlsClient;
 use crate::net::tls::clients::TlsClients;
@@ -74,7 +74,7 @@ impl Connector {
     }
 
     /// The sessions that wait for the files of these settings.
-    pub fn waiting_for_client(&self, settings: &TlsSettings) -> Vec<SessionId> {
+    pub fn waiting_for_client(&self, settings: &ClientTls) -> Vec<SessionId> {
         let is_theirs = |own: &Attempt| own.destination.tls.as_deref() == Some(settings);
         self.which(|attempt| attempt.stage == Stage::Preparing && is_theirs(attempt))
     }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::engine::TlsSettings;
+use crate::engine::ClientTls;
 use crate::net::tls::client::TlsClient;
 
 /// The result of a call that may block, made by a thread.
@@ -12,5 +12,5 @@ pub enum Finding {
     /// The addresses of a name, without ports, or why there are none.
     Addresses(String, Result<Vec<SocketAddr>, String>),
     /// What clients with these settings need for TLS, or what is wrong with its files.
-    Client(Arc<TlsSettings>, Result<TlsClient, String>),
+    Client(Arc<ClientTls>, Result<TlsClient, String>),
 }

@@ -10,14 +10,14 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use super::reasons::describe;
 use super::verifier::{AnyCertificate, TrustedCertificates};
-use crate::engine::TlsSettings;
+use crate::engine::ClientTls;
 
 const TRUSTED: &str = "ssl_trusted_certificate";
 const CERTIFICATE: &str = "netcall_ssl_certificate";
 const KEY: &str = "netcall_ssl_certificate_key";
 
 /// Checks the files of some settings, as a start would read them; the error names the directive and the file.
-pub fn check_tls(settings: &TlsSettings) -> Result<(), String> {
+pub fn check_tls(settings: &ClientTls) -> Result<(), String> {
     TlsClient::load(settings).map(|_| ())
 }
 
@@ -27,7 +27,7 @@ pub struct TlsClient(pub(super) Arc<ClientConfig>);
 
 impl TlsClient {
     /// Reads the files. The error names the directive and the file.
-    pub fn load(settings: &TlsSettings) -> Result<Self, String> {
+    pub fn load(settings: &ClientTls) -> Result<Self, String> {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
@@ -55,7 +55,7 @@ impl TlsClient {
     }
 }
 
-fn trusted(settings: &TlsSettings, provider: &Arc<CryptoProvider>) -> Result<TrustedCertificates, String> {
+fn trusted(settings: &ClientTls, provider: &Arc<CryptoProvider>) -> Result<TrustedCertificates, String> {
     let Some(path) = &settings.trusted else {
         return TrustedCertificates::new(roots_of_system()?, &[], provider);
     };

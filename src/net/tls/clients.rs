@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::client::TlsClient;
-use crate::engine::TlsSettings;
+use crate::engine::ClientTls;
 
 /// The time after a failure in which the files are not read again.
 const FAILURE_KEPT: Duration = Duration::from_secs(5);
@@ -28,7 +28,7 @@ pub enum Readiness {
 /// The table.
 #[derive(Debug, Default)]
 pub struct TlsClients {
-    clients: HashMap<Arc<TlsSettings>, Entry>,
+    clients: HashMap<Arc<ClientTls>, Entry>,
     /// Counts the questions.
     clock: u64,
 }
@@ -43,7 +43,7 @@ struct Entry {
 
 impl TlsClients {
     /// What a client with these settings needs.
-    pub fn find(&mut self, settings: &Arc<TlsSettings>, now: Instant) -> Readiness {
+    pub fn find(&mut self, settings: &Arc<ClientTls>, now: Instant) -> Readiness {
         self.clock += 1;
         let used = self.clock;
         let Some(entry) = self.clients.get_mut(settings) else {
@@ -64,7 +64,7 @@ impl TlsClients {
     }
 
     /// Takes what has been read.
-    pub fn finish(&mut self, settings: &Arc<TlsSettings>, result: Result<TlsClient, String>, now: Instant) {
+    pub fn finish(&mut self, settings: &Arc<ClientTls>, result: Result<TlsClient, String>, now: Instant) {
         if let Some(entry) = self.clients.get_mut(settings) {
             let until = result.is_err().then(|| now + FAILURE_KEPT);
             entry.result = Some((result, until));
@@ -90,8 +90,8 @@ impl TlsClients {
 mod tests {
     use super::*;
 
-    fn settings(trusted: &str) -> Arc<TlsSettings> {
-        Arc::new(TlsSettings { verify: false, trusted: Some(trusted.into()), certificate: None })
+    fn settings(trusted: &str) -> Arc<ClientTls> {
+        Arc::new(ClientTls { verify: false, trusted: Some(trusted.into()), certificate: None })
     }
 
     #[test]

@@ -18,7 +18,7 @@ use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 use super::client::TlsClient;
 use super::stream::{RECORD, TlsStream};
-use crate::engine::{Destination, TlsSettings};
+use crate::engine::{ClientTls, Destination};
 use crate::net::connecting::tests::result_of;
 use crate::test_folder::Folder;
 
@@ -47,13 +47,13 @@ impl Certificates {
         Self { folder, authority, localhost }
     }
 
-    fn trusting(&self) -> TlsSettings {
+    fn trusting(&self) -> ClientTls {
         trusting(&self.authority.certificate)
     }
 }
 
-fn trusting(file: &Path) -> TlsSettings {
-    TlsSettings { verify: true, trusted: Some(file.to_owned()), certificate: None }
+fn trusting(file: &Path) -> ClientTls {
+    ClientTls { verify: true, trusted: Some(file.to_owned()), certificate: None }
 }
 
 /// Makes a certificate: one that has signed itself, unless the options say otherwise.
@@ -153,7 +153,7 @@ fn read_all(stream: &mut TlsStream) -> io::Result<Vec<u8>> {
     }
 }
 
-fn encrypted(host: &str, port: u16, settings: TlsSettings) -> Destination {
+fn encrypted(host: &str, port: u16, settings: ClientTls) -> Destination {
     Destination { host: host.to_owned(), port, tls: Some(Arc::new(settings)) }
 }
 
@@ -161,7 +161,7 @@ fn encrypted(host: &str, port: u16, settings: TlsSettings) -> Destination {
 fn a_call_over_tls_is_answered() {
     let made = Certificates::new();
     let config = server_config(&made.localhost, None);
-    let no_one_verified = TlsSettings { verify: false, trusted: None, certificate: None };
+    let no_one_verified = ClientTls { verify: false, trusted: None, certificate: None };
     for (host, settings) in
         [("localhost", made.trusting()), ("127.0.0.1", made.trusting()), ("127.0.0.1", no_one_verified)]
     {
@@ -193,7 +193,7 @@ fn a_server_that_is_not_trusted_and_files_that_cannot_be_used_are_named() {
         result("localhost", trusting(&empty)),
         format!("ssl_trusted_certificate {}: no certificate in it", empty.display())
     );
-    let own = |certificate: &Path, key: &Path| TlsSettings {
+    let own = |certificate: &Path, key: &Path| ClientTls {
         certificate: Some((certificate.to_owned(), key.to_owned())),
         ..made.trusting()
     };
@@ -220,7 +220,7 @@ fn a_server_without_tls_is_told_apart() {
         let _ = tcp.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
         let _ = tcp.read(&mut [0; 1000]);
     });
-    let settings = TlsSettings { verify: false, trusted: None, certificate: None };
+    let settings = ClientTls { verify: false, trusted: None, certificate: None };
     assert_eq!(result_of(encrypted("127.0.0.1", port, settings)), "it does not speak TLS");
 }
 
@@ -281,7 +281,7 @@ fn a_client_shows_its_certificate_to_a_server_that_wants_one() {
     let made = Certificates::new();
     let own = signed(&made.folder, &made.authority, "client", "DNS:client.example");
     let config = server_config(&made.localhost, Some(&made.authority.certificate));
-    let with = TlsSettings { certificate: Some((own.certificate, own.key)), ..made.trusting() };
+    let with = ClientTls { certificate: Some((own.certificate, own.key)), ..made.trusting() };
     assert_eq!(result_of(encrypted("localhost", serve(Arc::clone(&config), answer), with)), "200 hello");
     let why = result_of(encrypted("localhost", serve(config, answer), made.trusting()));
     assert!(why.starts_with("it refuses the certificate of this server, or wants one ("), "{why}");

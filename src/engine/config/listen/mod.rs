@@ -9,16 +9,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use crate::conf::MORE;
 use crate::engine::config::listen::options::SocketOptions;
 use crate::engine::config::listen_on::ListenOn;
 
 /// The syntax of `listen` for RTMP.
 pub(in crate::engine) const RTMP_SYNTAX: &str =
-    "address:port|address|port|unix:path [proxy_protocol] [ipv6only=on|off] [reuseport] ...";
+    "address:port|address|port|unix:path [ssl] [proxy_protocol] [ipv6only=on|off] [reuseport] ...";
 /// The syntax of `listen` for HTTP.
-pub(in crate::engine) const HTTP_SYNTAX: &str =
-    "address:port|address|port|unix:path [default_server] [proxy_protocol] [ipv6only=on|off] [reuseport] ...";
+pub(in crate::engine) const HTTP_SYNTAX: &str = "address:port|address|port|unix:path [default_server] [ssl] [proxy_protocol] [ipv6only=on|off] [reuseport] ...";
 
 /// The longest path of a Unix socket, bytes: `sun_path` has 108 with a zero at its end.
 const MAX_SOCKET_PATH: usize = 107;
@@ -27,6 +25,8 @@ const MAX_SOCKET_PATH: usize = 107;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::engine) struct Listen {
     pub options: SocketOptions,
+    /// `ssl`.
+    pub is_encrypted: bool,
     place: ListenPlace,
 }
 
@@ -52,6 +52,7 @@ impl Listen {
         let Some((address, words)) = args.split_first() else { return Err("an address or a port".into()) };
         let mut options = SocketOptions::default();
         words.iter().try_for_each(|word| read_option(word, &mut options))?;
+        let is_encrypted = words.iter().any(|word| word == "ssl");
         let place = if let Some(path) = address.strip_prefix("unix:") {
             check_socket_path(path)?;
             ListenPlace::Unix(Path::new(path).into())
@@ -59,7 +60,7 @@ impl Listen {
             let (host, port) = split_address(address)?;
             ListenPlace::Host(Host { name: host.to_owned(), port, found: Arc::default() })
         };
-        Ok(Self { options, place })
+        Ok(Self { options, is_encrypted, place })
     }
 
     /// The port; none of a Unix socket.
@@ -110,10 +111,7 @@ fn look_up(host: &str) -> Result<Vec<SocketAddr>, String> {
 
 fn read_option(option: &str, options: &mut SocketOptions) -> Result<(), String> {
     match option {
-        "ssl" | "http2" => {
-            let instead = "put a TLS proxy in front that speaks the PROXY protocol, such as stunnel or nginx with \"stream\"";
-            Err(format!("\"{option}\" is not there yet: {instead}; {MORE}"))
-        }
+        "ssl" => Ok(()),
         // These are read where the servers of an address are known.
         "proxy_protocol" | "default_server" | "default" => Ok(()),
         _ if options.take(option)? => Ok(()),

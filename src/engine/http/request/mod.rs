@@ -13,6 +13,7 @@ use crate::engine::http::lookup::Findings;
 use crate::engine::ids::{LocationId, SessionId};
 use crate::engine::now::Now;
 use crate::engine::peer::Peer;
+use crate::engine::tls::facts::TlsFacts;
 use crate::engine::viewing::admission::Admission;
 use crate::http;
 
@@ -27,6 +28,8 @@ pub struct HttpRequest {
     pub connection_peer: Peer,
     /// Whether a PROXY header has told it.
     pub(in crate::engine) is_told: bool,
+    /// What is known of the connection, if it is encrypted.
+    pub tls: Option<Rc<TlsFacts>>,
     /// The server's address of the connection.
     pub local: ListenOn,
     /// The number of the request on its connection, from 1.
@@ -79,6 +82,7 @@ mod tests {
                 peer: SocketAddr::from(([192, 0, 2, 1], 1000)).into(),
                 connection_peer: SocketAddr::from(([192, 0, 2, 1], 1000)).into(),
                 is_told: false,
+                tls: None,
                 local: SocketAddr::from(([127, 0, 0, 1], 80)).into(),
                 number: 1,
                 received_at,

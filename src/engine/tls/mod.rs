@@ -1,0 +1,120 @@
+//! Encrypted connections, as net asks about them: which addresses are encrypted, with which settings a handshake
+//! is made, and what has come of it.
+//!
+//! Net makes the handshakes; the session exists since its connection was accepted, and its first step has begun. What the
+//! configuration says is `config/tls`.
+
+pub(in crate::engine) mod facts;
+
+use std::sync::Arc;
+
+use crate::conf::Place;
+use crate::engine::Engine;
+use crate::engine::config::listen_on::ListenOn;
+use crate::engine::config::listener::{AddressService, Listener, Service};
+use crate::engine::config::tls::ServerTls;
+use crate::engine::ctx::Ctx;
+use crate::engine::ids::SessionId;
+use crate::engine::now::Now;
+use crate::engine::session::proxy_header::Header;
+use crate::engine::session::{ProtocolState, STEP_DEADLINE};
+use crate::engine::tls::facts::TlsFacts;
+
+impl Engine {
+    /// Whether connections to an address of the machine at the listener at this position are encrypted.
+    pub fn is_encrypted(&self, listener: usize, local: &ListenOn) -> bool {
+        self.cx.served_at(listener, local).is_some_and(|served| served.is_encrypted)
+    }
+
+    /// The settings with which a handshake is made that names a server, or none; in lower case, without a dot at its
+    /// end. None if the handshake is to be refused (unrecognized_name), since there is no certificate for it.
+    pub fn server_tls(
+        &self,
+        listener: usize,
+        local: &ListenOn,
+        server_name: Option<&str>,
+    ) -> Option<Arc<ServerTls>> {
+        let settings = match self.cx.served_at(listener, local)?.service {
+            Service::Rtmp(server) => &self.cx.servers.get(server)?.tls.as_ref()?.settings,
+            Service::Http(hosts) => self.cx.hosts.get(hosts)?.tls(server_name.unwrap_or_default())?,
+        };
+        (!settings.rejects && !settings.certificates.is_empty()).then(|| Arc::clone(settings))
+    }
+
+    /// All settings with which handshakes are made, each with its place in the configuration.
+    pub fn all_server_tls(&self) -> Vec<(Place, Arc<ServerTls>)> {
+        let mut found: Vec<(Place, Arc<ServerTls>)> = Vec::new();
+        for service in self.cx.listeners.iter().flat_map(Listener::services) {
+            if !service.is_encrypted {
+                continue;
+            }
+            let placed: Vec<_> = match service.service {
+                Service::Rtmp(server) => {
+                    self.cx.servers.get(server).and_then(|server| server.tls.as_ref()).into_iter().collect()
+                }
+                Service::Http(hosts) => {
+                    self.cx.hosts.get(hosts).map(|hosts| hosts.all_tls().collect()).unwrap_or_default()
+                }
+            };
+            for tls in placed.into_iter().filter(|tls| !tls.settings.certificates.is_empty()) {
+                if !found.iter().any(|(_, other)| *other == tls.settings) {
+                    found.push((tls.place.clone(), Arc::clone(&tls.settings)));
+                }
+            }
+        }
+        found
+    }
+
+    /// The handshake of a session is complete.
+    pub fn secured(&mut self, id: SessionId, facts: TlsFacts, now: Now) {
+        self.cx.now = now;
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        log::debug!("{id} {} {}", facts.version, facts.suite);
+        session.tls = Some(facts.into());
+        // What has to come first inside has its own time.
+        match &mut session.protocol {
+            ProtocolState::Rtmp(state) => state.idle_since = now.instant,
+            ProtocolState::Http(state) => state.waits_since = now.instant,
+            ProtocolState::HttpClient(_) => {}
+        }
+        self.cx.wake_no_later_than(id, now.instant + STEP_DEADLINE);
+    }
+
+    /// The handshake of a session has failed, or will not be made. (A client that only leaves is
+    /// [`lost`](Engine::lost).)
+    pub fn handshake_failed(&mut self, id: SessionId, why: &str, now: Now) {
+        self.cx.now = now;
+        let Some(session) = self.cx.sessions.get(id) else { return };
+        let peer = session.peer.host();
+        if let Some(others) = self.cx.log_limits.handshake.admit(now.instant) {
+            log::info!("{id} {peer}: no TLS: {why}{others}");
+        }
+        self.cx.close(id, &format!("no TLS: {why}"));
+    }
+
+    /// Takes the PROXY header that a session awaits from the front of its input, before TLS begins behind it.
+    pub fn proxy_header(&mut self, id: SessionId, input: &mut &[u8], now: Now) -> Header {
+        self.cx.now = now;
+        let before = input.len();
+        let is_done = self.take_proxy_header(id, input);
+        let taken = (before - input.len()) as u64;
+        let Some(session) = self.cx.sessions.get_mut(id) else { return Header::Refused };
+        session.bytes_in += taken;
+        self.cx.totals.bytes_in.add(taken);
+        match (is_done, session.is_ending()) {
+            (_, true) => Header::Refused,
+            (true, false) => Header::Done,
+            (false, false) => Header::Awaited,
+        }
+    }
+}
+
+impl Ctx {
+    /// How connections to an address of the machine are served, at the listener at this position, or at another one
+    /// if a reload has changed the positions.
+    fn served_at(&self, listener: usize, local: &ListenOn) -> Option<AddressService> {
+        let accepted = self.listeners.get(listener).filter(|listener| listener.may_have(local));
+        let found = accepted.or_else(|| self.listeners.iter().find(|other| other.accepts(local)));
+        found.map(|listener| listener.served_at(local))
+    }
+}
