@@ -8,9 +8,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::common::backend::certificates::Certificates;
 use crate::common::backend::python::PythonBackend;
 use crate::common::backend::{Answer, Backend, Request};
+use crate::common::tls::certificates::Certificates;
 use crate::common::wait;
 
 /// What comes from a backend until it closes, or until so much has come, or nothing more within a moment.

@@ -4,8 +4,8 @@ use std::net::TcpListener;
 use std::time::Instant;
 
 use super::*;
-use crate::common::backend::certificates::Certificates;
 use crate::common::backend::python::PythonBackend;
+use crate::common::tls::certificates::Certificates;
 use crate::common::{SOON, millstream, run, stderr};
 
 /// A server whose publishes a backend decides at this URL, with these directives for TLS.

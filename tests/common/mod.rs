@@ -20,6 +20,7 @@ pub mod nginx;
 pub mod player;
 pub mod raw;
 pub mod record;
+pub mod tls;
 pub mod ts;
 
 use std::fs;

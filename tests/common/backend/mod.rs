@@ -2,10 +2,9 @@
 //! wrong.
 //!
 //! [`Backend`] runs in threads of the test. [`python::PythonBackend`] is a server that nobody here wrote, in Python,
-//! also with TLS by the certificates of [`certificates::Certificates`].
+//! also with TLS by the certificates of [`super::tls::certificates`].
 
 mod answer;
-pub mod certificates;
 pub mod python;
 mod request;
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::super::tls::certificates::Certificates;
 use super::super::{Folder, SOON, until};
 use super::Request;
-use super::certificates::Certificates;
 
 /// The program.
 const PROGRAM: &str = include_str!("server.py");

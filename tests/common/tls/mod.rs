@@ -1,0 +1,3 @@
+//! What tests of TLS share, of the server's own and of that to backends.
+
+pub mod certificates;
