@@ -2,12 +2,12 @@
 //! anything is wrong, nothing changes.
 
 use std::mem;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use millstream::engine::files::log_file::{NewLogs, OpenLogs};
 use millstream::engine::{Account, Probe, time_zone};
-use millstream::net::{self, Background};
+use millstream::net::{self, Background, LoadedTls};
 
 use crate::loaded::{Failure, Loaded, source_name};
 use crate::logging::{ErrorLogs, OpenedLogs};
@@ -34,6 +34,7 @@ struct Draft {
     loaded: Loaded,
     logs: OpenedLogs,
     access_logs: NewLogs,
+    tls: LoadedTls,
     memory: Option<u64>,
 }
 
@@ -66,10 +67,13 @@ impl<'a> Reloader<'a> {
         }
         log::info!("reloading {}", source_name(self.line));
         server.engine().reload_begins();
-        let (line, logs, open) = (self.line.clone(), self.logs.clone(), server.engine().open_logs());
-        let control = self.control.clone();
-        self.reading =
-            Some(server.run_in_background(move || read(&line, &logs, (Arc::new(open), control.as_deref()))));
+        let (line, logs) = (self.line.clone(), self.logs.clone());
+        let running = Running {
+            open_logs: Arc::new(server.engine().open_logs()),
+            control: self.control.clone(),
+            tls: server.loaded_tls(),
+        };
+        self.reading = Some(server.run_in_background(move || read(&line, &logs, &running)));
     }
 
     /// Has the server adopt the configuration that has been read.
@@ -107,7 +111,7 @@ impl<'a> Reloader<'a> {
         if !server.is_serving() {
             return Err(Failure::Other("the server is about to end".to_owned()));
         }
-        let Draft { loaded, logs, access_logs, memory } = draft;
+        let Draft { loaded, logs, access_logs, tls, memory } = draft;
         let mut next = loaded.next_engine(server.engine())?;
         if let Some(memory) = memory {
             next.set_memory(memory);
@@ -116,7 +120,7 @@ impl<'a> Reloader<'a> {
         next.take_new_logs(access_logs);
         self.warn_of_fixed(&loaded);
         self.adopt_logs(logs);
-        let listeners = server.adopt(next, prepared);
+        let listeners = server.adopt(next, prepared, tls);
         let before = mem::replace(&mut self.applications, loaded.applications());
         Ok(describe(listeners, &before, &self.applications))
     }
@@ -143,16 +147,19 @@ impl<'a> Reloader<'a> {
     }
 }
 
-/// Reads and tries the configuration; this may wait for disks and for the resolver. `open` are the logs that the running
-/// server has open, which it need not be allowed to open again, and `control` is the path of its control socket.
-fn read(
-    line: &CommandLine,
-    logs: &ErrorLogs,
-    (open, control): (Arc<OpenLogs>, Option<&Path>),
-) -> Result<Draft, Failure> {
+/// What a reload needs of the running server, which need not be allowed to open it again.
+struct Running {
+    open_logs: Arc<OpenLogs>,
+    /// The path of the control socket.
+    control: Option<PathBuf>,
+    tls: LoadedTls,
+}
+
+/// Reads and tries the configuration; this may wait for disks and for the resolver.
+fn read(line: &CommandLine, logs: &ErrorLogs, running: &Running) -> Result<Draft, Failure> {
     time_zone::read();
     let mut loaded = Loaded::new(line)?;
-    if let Some(path) = control {
+    if let Some(path) = &running.control {
         loaded.serve_control(path)?;
     }
     let engine = loaded.engine()?;
@@ -164,19 +171,22 @@ fn read(
         );
         return Err(Failure::Other(why));
     }
-    let mut found = Probe::new(Account::Own).with_open_logs(Arc::clone(&open));
+    let mut found = Probe::new(Account::Own).with_open_logs(Arc::clone(&running.open_logs));
     engine.probe(&loaded.root(), &mut found);
     let outputs = loaded.error_logs(line);
     probe::tls(&mut found);
     probe::daemon(&loaded.root(), &outputs, &mut found);
     loaded.log_findings(found.findings);
     found.faults.into_result(())?;
-    let access_logs = engine.open_new_logs(&open)?;
+    let access_logs = engine.open_new_logs(&running.open_logs)?;
+    let (tls, warnings) =
+        LoadedTls::read(&engine.all_server_tls(), Some(&running.tls)).map_err(Failure::Other)?;
+    warnings.iter().for_each(|warning| log::warn!("{warning}"));
     drop(engine);
     let logs = logs.open(&outputs).map_err(Failure::Other)?;
     logs.warnings.iter().for_each(|warning| log::warn!("{warning}"));
     logs.start().map_err(Failure::Other)?;
-    Ok(Draft { loaded, logs, access_logs, memory: machine::memory() })
+    Ok(Draft { loaded, logs, access_logs, tls, memory: machine::memory() })
 }
 
 /// What has changed in short; empty if it is nothing of these.

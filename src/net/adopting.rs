@@ -4,8 +4,10 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::connecting::finding::Finding;
 use super::listeners::{ListenerChanges, Prepared};
 use super::server::{Server, now};
+use super::tls::servers::LoadedTls;
 use crate::engine::Engine;
 
 impl Server {
@@ -20,17 +22,31 @@ impl Server {
         self.listeners.prepare(next.listeners(), self.poll.registry())
     }
 
-    /// Takes the settings and the listeners of a configuration. Connections that have waited at a listener which stays
+    /// Takes the settings, the listeners and the certificates of a configuration. Connections that have waited at a listener which stays
     /// are accepted under the new configuration.
-    pub fn adopt(&mut self, next: Engine, prepared: Prepared) -> ListenerChanges {
+    pub fn adopt(&mut self, next: Engine, prepared: Prepared, tls: LoadedTls) -> ListenerChanges {
         let now = now();
         let changes = self.listeners.adopt(prepared, next.listeners());
         self.engine.adopt(next, now);
         self.connector.clients.clear();
+        self.tls_servers.adopt(tls, now.instant);
         self.backlog.replace(self.listeners.slots());
         // What has been queued for clients; the next poll may wait for long.
         self.flush(now);
         changes
+    }
+
+    /// What servers need for TLS, as it is in use.
+    pub fn loaded_tls(&self) -> LoadedTls {
+        self.tls_servers.loaded()
+    }
+
+    /// Has threads look whether certificates have been renewed, where handshakes have found that it is time to.
+    pub(super) fn look_at_certificates(&mut self) {
+        for look in self.tls_servers.take_due() {
+            let settings = look.settings();
+            self.workers.find(move || Ok(look.take()), move |result| Finding::Server(settings, result));
+        }
     }
 
     /// Has the modules open their logs again.

@@ -28,3 +28,4 @@ pub use listeners::{ListenerChanges, Prepared};
 pub use log_writer::{Format, LogOutput, LogWriter};
 pub use server::{Server, Wish, now};
 pub use tls::client::check_tls;
+pub use tls::servers::LoadedTls;

@@ -20,6 +20,7 @@ use super::connecting::connector::Connector;
 use super::listeners::{FIRST_FREE_TOKEN, Listeners};
 use super::read_ahead::ReadAhead;
 use super::socket::Socket;
+use super::tls::servers::{LoadedTls, TlsServers};
 use super::workers::{Finished, Workers};
 
 /// The one buffer that all sessions are read into.
@@ -106,6 +107,7 @@ pub struct Server {
     pub(super) cached_parts: CachedParts,
     /// Sessions that are being connected.
     pub(super) connector: Connector,
+    pub(super) tls_servers: TlsServers,
     pub(super) commands: Commands,
     /// What signals have asked for, each once.
     wishes: VecDeque<Wish>,
@@ -121,9 +123,12 @@ pub fn now() -> Now {
 }
 
 impl Server {
-    /// Opens the listeners of the engine, and takes the signals.
+    /// Reads the files of TLS, opens the listeners of the engine, and takes the signals.
     pub fn new(mut engine: Engine) -> io::Result<Self> {
         engine.limit_descriptors(descriptors());
+        let mut tls_servers = TlsServers::default();
+        let (loaded, _) = LoadedTls::read(&engine.all_server_tls(), None).map_err(io::Error::other)?;
+        tls_servers.adopt(loaded, Instant::now());
         let poll = Poll::new()?;
         let mut listeners = Listeners::default();
         let prepared = listeners.prepare(engine.listeners(), poll.registry())?;
@@ -139,6 +144,7 @@ impl Server {
             read_ahead: ReadAhead::default(),
             cached_parts: CachedParts::default(),
             connector: Connector::default(),
+            tls_servers,
             commands: Commands::default(),
             signals,
             listeners,
@@ -172,6 +178,7 @@ impl Server {
             }
             // Also those of a start or a reload.
             self.workers.add(self.engine.take_jobs());
+            self.look_at_certificates();
             let timeout = self.timeout();
             let asked = Instant::now();
             match self.poll.poll(&mut events, timeout) {

@@ -51,6 +51,8 @@ impl Server {
                     self.find_client(id, now);
                 }
             }
+            Finding::Server(_, Ok(seen)) => self.tls_servers.finish(seen, now.instant),
+            Finding::Server(settings, Err(_)) => self.tls_servers.fail(&settings, now.instant),
         }
     }
 

@@ -1,13 +1,12 @@
 //! What a client needs for TLS: trusted certificates, and one of its own if it has one.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
+use super::certificates::files::{certificates, fault, private_key};
 use super::reasons::describe;
 use super::verifier::{AnyCertificate, TrustedCertificates};
 use crate::engine::ClientTls;
@@ -41,8 +40,8 @@ impl TlsClient {
         let config = match &settings.certificate {
             None => builder.with_no_client_auth(),
             Some((certificate, key)) => builder
-                .with_client_auth_cert(certificates(CERTIFICATE, certificate)?, private_key(key)?)
-                .map_err(|error| format!("{CERTIFICATE} {}: {}", certificate.display(), describe(&error)))?,
+                .with_client_auth_cert(certificates(CERTIFICATE, certificate)?, private_key(KEY, key)?)
+                .map_err(|error| fault(CERTIFICATE, certificate, &describe(&error)))?,
         };
         Ok(Self(Arc::new(config)))
     }
@@ -62,9 +61,7 @@ fn trusted(settings: &ClientTls, provider: &Arc<CryptoProvider>) -> Result<Trust
     let certificates = certificates(TRUSTED, path)?;
     let mut roots = RootCertStore::empty();
     for certificate in &certificates {
-        roots
-            .add(certificate.clone())
-            .map_err(|error| format!("{TRUSTED} {}: {}", path.display(), describe(&error)))?;
+        roots.add(certificate.clone()).map_err(|error| fault(TRUSTED, path, &describe(&error)))?;
     }
     TrustedCertificates::new(roots, &certificates, provider)
 }
@@ -79,30 +76,4 @@ fn roots_of_system() -> Result<RootCertStore, String> {
         return Err(format!("the system has no trusted certificates{why}: name a file with {TRUSTED}"));
     }
     Ok(roots)
-}
-
-fn certificates(directive: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let read = || CertificateDer::pem_file_iter(path)?.collect::<Result<Vec<_>, _>>();
-    match read() {
-        Ok(certificates) if certificates.is_empty() => Err(missing(directive, path, "no certificate in it")),
-        Ok(certificates) => Ok(certificates),
-        Err(error) => Err(unread(directive, path, &error, "no certificate in it")),
-    }
-}
-
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
-    PrivateKeyDer::from_pem_file(path)
-        .map_err(|error| unread(KEY, path, &error, "no key in it, or one with a password"))
-}
-
-fn unread(directive: &str, path: &Path, error: &pem::Error, without: &str) -> String {
-    match error {
-        pem::Error::NoItemsFound => missing(directive, path, without),
-        pem::Error::Io(error) => missing(directive, path, &error.to_string()),
-        error => missing(directive, path, &format!("is no PEM file: {error}")),
-    }
-}
-
-fn missing(directive: &str, path: &Path, why: &str) -> String {
-    format!("{directive} {}: {why}", path.display())
 }

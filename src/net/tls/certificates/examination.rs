@@ -1,0 +1,1 @@
+//! What `-t` says about the files of a server of TLS.
