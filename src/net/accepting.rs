@@ -10,9 +10,10 @@ use mio::{Interest, Token};
 
 use super::backlog::{Shortage, descriptors};
 use super::server::{FIRST_SESSION, Server};
-use super::socket::{Socket, Traffic};
+use super::socket::{Phase, Socket, Traffic};
 use super::stream::Stream;
-use crate::engine::{Now, Protocol, SessionId};
+use super::tls::accepting::Hello;
+use crate::engine::{ListenOn, Now, Protocol, SessionId};
 
 /// Connections accepted from one listener in a turn.
 const ACCEPTS: usize = 64;
@@ -53,8 +54,12 @@ impl Server {
             }
             match open.socket.accept() {
                 Ok((stream, _)) if !self.engine.descriptors().may_connect(stream.as_raw_fd()) => {
+                    // A client that awaits TLS would not understand the refusal.
+                    let is_plain = open
+                        .local_end(&stream)
+                        .is_ok_and(|local| !self.engine.is_encrypted(position, &local));
                     let refusal = self.engine.refuse_connection(position);
-                    self.hang_up(stream, refusal);
+                    self.hang_up(stream, if is_plain { refusal } else { &[] });
                     return self.pause_accepting(
                         slot,
                         Shortage::OwnDescriptors,
@@ -64,9 +69,11 @@ impl Server {
                 }
                 Ok((stream, peer)) => {
                     let Ok(local) = open.local_end(&stream) else { continue };
-                    match self.engine.accept(position, (peer, local), now) {
+                    let is_encrypted = self.engine.is_encrypted(position, &local);
+                    match self.engine.accept(position, (peer, local.clone()), now) {
+                        Ok(id) if is_encrypted => self.await_hello(id, stream, (position, local), now),
                         Ok(id) => self.keep_accepted(id, stream, protocol, now),
-                        Err(refusal) => self.hang_up(stream, refusal),
+                        Err(refusal) => self.hang_up(stream, if is_encrypted { &[] } else { refusal }),
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
@@ -85,6 +92,19 @@ impl Server {
     /// Keeps the socket of an accepted connection.
     fn keep_accepted(&mut self, id: SessionId, stream: Stream, protocol: Protocol, now: Now) {
         let socket = Socket::new(id, stream, Traffic::of(protocol));
+        if let Err(error) = self.keep_socket(socket, Interest::READABLE) {
+            self.engine.disconnected(id, &error.to_string(), now);
+        }
+    }
+
+    /// Keeps the socket of an accepted connection that is to be encrypted; `listener` is the position of the listener, with
+    /// the server's address of the connection.
+    fn await_hello(&mut self, id: SessionId, stream: Stream, listener: (usize, ListenOn), now: Now) {
+        let protocol = self.listeners.iter().find(|open| open.position == listener.0);
+        let traffic = Traffic::of(protocol.map_or(Protocol::Http, |open| open.listener.protocol));
+        let Stream::Tcp(tcp) = stream else { return };
+        let mut socket = Socket::new(id, Stream::Hello(Box::new(Hello::new(tcp, listener))), traffic);
+        socket.phase = Phase::Accepting;
         if let Err(error) = self.keep_socket(socket, Interest::READABLE) {
             self.engine.disconnected(id, &error.to_string(), now);
         }

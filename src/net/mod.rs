@@ -8,6 +8,7 @@ mod backlog;
 mod cached_parts;
 mod commands;
 mod connecting;
+mod handshakes;
 mod listener;
 mod listeners;
 mod log_writer;

@@ -17,6 +17,7 @@ use super::cached_parts::CachedParts;
 use super::commands::list::Commands;
 use super::commands::tokens::is_output;
 use super::connecting::connector::Connector;
+use super::handshakes::Handshakes;
 use super::listeners::{FIRST_FREE_TOKEN, Listeners};
 use super::read_ahead::ReadAhead;
 use super::socket::Socket;
@@ -107,6 +108,8 @@ pub struct Server {
     pub(super) cached_parts: CachedParts,
     /// Sessions that are being connected.
     pub(super) connector: Connector,
+    /// Clients whose hellos are to be answered. While there are some, polling does not wait.
+    pub(super) handshakes: Handshakes,
     pub(super) tls_servers: TlsServers,
     pub(super) commands: Commands,
     /// What signals have asked for, each once.
@@ -144,6 +147,7 @@ impl Server {
             read_ahead: ReadAhead::default(),
             cached_parts: CachedParts::default(),
             connector: Connector::default(),
+            handshakes: Handshakes::default(),
             tls_servers,
             commands: Commands::default(),
             signals,
@@ -226,6 +230,7 @@ impl Server {
         self.expire_attempts(now);
         self.expire_timers(end, now);
         self.flush(now);
+        self.answer_hellos(now);
         self.serve(Queue::Slow, (SLOW_SHARE, end), now);
         self.flush(now);
         self.serve_commands(end, now);
@@ -305,6 +310,7 @@ impl Server {
     /// The longest time that polling may wait.
     fn timeout(&mut self) -> Option<Duration> {
         if !self.agenda.is_empty()
+            || !self.handshakes.is_empty()
             || self.backlog.is_ready()
             || self.engine.has_work()
             || self.commands.has_work()

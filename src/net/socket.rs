@@ -78,6 +78,10 @@ pub enum Phase {
     Connecting,
     /// It is connected, and both sides agree on keys (TLS).
     Handshaking,
+    /// A client has connected to an encrypted port, and has to send something of the handshake.
+    Accepting,
+    /// The hello of such a client waits for its turn to be answered.
+    Answering,
     /// It serves its session.
     Open,
 }

@@ -1,6 +1,6 @@
-//! The stream of a connection: TCP, a Unix socket, or TLS over TCP.
+//! The stream of a connection: TCP, a Unix socket, or TLS over TCP, which begins with the hello of a client.
 
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
@@ -8,12 +8,15 @@ use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
 
+use super::tls::accepting::Hello;
 use super::tls::stream::TlsStream;
 
 #[derive(Debug)]
 pub enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+    /// What will be encrypted when the hello of the client has come: until then nothing is read or written here.
+    Hello(Box<Hello>),
     Tls(Box<TlsStream>),
 }
 
@@ -23,6 +26,7 @@ impl Stream {
         match self {
             Self::Tcp(stream) => Some(stream),
             Self::Unix(_) => None,
+            Self::Hello(hello) => Some(&hello.tcp),
             Self::Tls(stream) => Some(stream.tcp()),
         }
     }
@@ -32,6 +36,7 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
             Self::Unix(stream) => stream.shutdown(Shutdown::Write),
+            Self::Hello(hello) => hello.tcp.shutdown(Shutdown::Write),
             Self::Tls(stream) => stream.shut_down_write(),
         }
     }
@@ -40,7 +45,7 @@ impl Stream {
     /// that no event announces.
     #[inline]
     pub fn is_encrypted(&self) -> bool {
-        matches!(self, Self::Tls(_))
+        matches!(self, Self::Tls(_) | Self::Hello(_))
     }
 
     /// Sends what has been encrypted and could not be sent; `WouldBlock` if some is left.
@@ -48,7 +53,7 @@ impl Stream {
     pub fn send_unsent(&mut self) -> io::Result<()> {
         match self {
             Self::Tls(stream) => stream.send_unsent(),
-            Self::Tcp(_) | Self::Unix(_) => Ok(()),
+            Self::Tcp(_) | Self::Unix(_) | Self::Hello(_) => Ok(()),
         }
     }
 }
@@ -59,6 +64,7 @@ impl Read for Stream {
         match self {
             Self::Tcp(stream) => stream.read(buffer),
             Self::Unix(stream) => stream.read(buffer),
+            Self::Hello(_) => Err(ErrorKind::NotConnected.into()),
             Self::Tls(stream) => stream.read(buffer),
         }
     }
@@ -70,6 +76,7 @@ impl Write for Stream {
         match self {
             Self::Tcp(stream) => stream.write(bytes),
             Self::Unix(stream) => stream.write(bytes),
+            Self::Hello(_) => Err(ErrorKind::NotConnected.into()),
             Self::Tls(stream) => stream.write(bytes),
         }
     }
@@ -79,6 +86,7 @@ impl Write for Stream {
         match self {
             Self::Tcp(stream) => stream.write_vectored(slices),
             Self::Unix(stream) => stream.write_vectored(slices),
+            Self::Hello(_) => Err(ErrorKind::NotConnected.into()),
             Self::Tls(stream) => stream.write_vectored(slices),
         }
     }
@@ -93,6 +101,7 @@ impl AsFd for Stream {
         match self {
             Self::Tcp(stream) => stream.as_fd(),
             Self::Unix(stream) => stream.as_fd(),
+            Self::Hello(hello) => hello.tcp.as_fd(),
             Self::Tls(stream) => stream.tcp().as_fd(),
         }
     }
@@ -109,6 +118,7 @@ impl Source for Stream {
         match self {
             Self::Tcp(stream) => stream.register(registry, token, interests),
             Self::Unix(stream) => stream.register(registry, token, interests),
+            Self::Hello(hello) => hello.tcp.register(registry, token, interests),
             Self::Tls(stream) => stream.tcp_mut().register(registry, token, interests),
         }
     }
@@ -117,6 +127,7 @@ impl Source for Stream {
         match self {
             Self::Tcp(stream) => stream.reregister(registry, token, interests),
             Self::Unix(stream) => stream.reregister(registry, token, interests),
+            Self::Hello(hello) => hello.tcp.reregister(registry, token, interests),
             Self::Tls(stream) => stream.tcp_mut().reregister(registry, token, interests),
         }
     }
@@ -125,6 +136,7 @@ impl Source for Stream {
         match self {
             Self::Tcp(stream) => stream.deregister(registry),
             Self::Unix(stream) => stream.deregister(registry),
+            Self::Hello(hello) => hello.tcp.deregister(registry),
             Self::Tls(stream) => stream.tcp_mut().deregister(registry),
         }
     }

@@ -68,8 +68,15 @@ impl Server {
         let (readable, traffic) = (socket.readable, socket.traffic);
         self.engine.note_wait(clock.saturating_duration_since(since), now.instant);
         let Some(socket) = self.socket(id) else { return true };
-        if socket.phase != Phase::Open {
-            self.contain(id, |server| server.continue_connecting(id, now));
+        let phase = socket.phase;
+        if phase != Phase::Open {
+            match phase {
+                Phase::Connecting | Phase::Handshaking => {
+                    self.contain(id, |server| server.continue_connecting(id, now));
+                }
+                Phase::Accepting => self.contain(id, |server| server.continue_handshake(id, now)),
+                Phase::Answering | Phase::Open => {}
+            }
             *clock = Instant::now();
             return true;
         }
@@ -186,7 +193,7 @@ impl Server {
     }
 
     /// Does something for a session. A panic ends it.
-    fn contain(&mut self, id: SessionId, work: impl FnOnce(&mut Self)) {
+    pub(super) fn contain(&mut self, id: SessionId, work: impl FnOnce(&mut Self)) {
         if self.engine.panics().contain(|| work(self)).is_none() {
             self.engine.panicked(id);
         }
@@ -195,7 +202,7 @@ impl Server {
     /// Writes a session until its queue is empty, the kernel has no room or its bytes are used up.
     fn write_some(&mut self, id: SessionId, now: Now) {
         let Some(Some(socket)) = self.sockets.get_mut(id.index as usize) else { return };
-        if socket.id != id || socket.blocked {
+        if socket.id != id || socket.blocked || socket.phase != Phase::Open {
             return;
         }
         let mut left = WRITE_BUDGET;

@@ -219,7 +219,12 @@ impl Engine {
     }
 
     /// Queues an answer. Returns whether the connection is kept.
-    fn send_reply(&mut self, mut request: HttpRequest, mut reply: HttpReply, persistent: bool) -> bool {
+    pub(in crate::engine) fn send_reply(
+        &mut self,
+        mut request: HttpRequest,
+        mut reply: HttpReply,
+        persistent: bool,
+    ) -> bool {
         let id = request.session;
         for module in &mut self.modules {
             module.on_http_reply(&mut self.cx, &request, &mut reply.head);
@@ -269,7 +274,12 @@ impl Ctx {
     }
 
     /// A request with all that is known of it, at its server and without a location.
-    fn receive(&mut self, id: SessionId, request: Request, received_at: Instant) -> Option<HttpRequest> {
+    pub(in crate::engine) fn receive(
+        &mut self,
+        id: SessionId,
+        request: Request,
+        received_at: Instant,
+    ) -> Option<HttpRequest> {
         let now = self.now;
         let session = self.sessions.get_mut(id)?;
         let (peer, is_told, tls) = (session.peer, session.is_told, session.tls.clone());

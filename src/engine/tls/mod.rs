@@ -5,6 +5,7 @@
 //! configuration says is `config/tls`.
 
 pub(in crate::engine) mod facts;
+mod plain;
 
 use std::sync::Arc;
 

@@ -87,7 +87,7 @@ impl Server {
         }
         let is_done = match &mut socket.stream {
             Stream::Tls(stream) => stream.shake_hands(),
-            Stream::Tcp(_) | Stream::Unix(_) => Ok(true),
+            Stream::Tcp(_) | Stream::Unix(_) | Stream::Hello(_) => Ok(true),
         };
         match is_done {
             Ok(true) => self.finish_connecting(id, now),

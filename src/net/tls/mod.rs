@@ -6,6 +6,7 @@
 //! `verifier.rs` says which certificates a client trusts; `names.rs` has OpenSSL's names; `reasons.rs` says what is wrong,
 //! in words for the log.
 
+pub mod accepting;
 mod certificates;
 pub mod client;
 pub mod clients;

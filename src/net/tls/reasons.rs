@@ -1,6 +1,6 @@
 //! Errors of TLS in words for the log, about the other end ("its certificate has expired").
 
-use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
+use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
 
 /// Says what is wrong; what is rare, in the words of rustls.
 pub fn describe(error: &Error) -> String {
@@ -14,6 +14,57 @@ pub fn describe(error: &Error) -> String {
         Error::InconsistentKeys(_) => "the key is that of another certificate".to_owned(),
         error => format!("TLS: {error}"),
     }
+}
+
+/// The same of a client of this server.
+pub fn describe_client(error: &Error) -> String {
+    match error {
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "its certificate is signed by nobody who is trusted (ssl_client_certificate)".to_owned()
+        }
+        Error::InvalidCertificate(error) => describe_certificate(error),
+        Error::NoCertificatesPresented => "it shows no certificate (ssl_verify_client)".to_owned(),
+        Error::AlertReceived(alert) if is_about_certificate(*alert) => {
+            format!("it refuses the certificate of this server ({alert:?})")
+        }
+        Error::AlertReceived(alert) => format!("it ends the handshake ({alert:?})"),
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => "it does not speak TLS".to_owned(),
+        Error::InvalidMessage(why) => format!("it sends what is no TLS ({why:?})"),
+        Error::PeerIncompatible(why) => describe_difference(why),
+        Error::PeerMisbehaved(why) => format!("it breaks the rules of TLS ({why:?})"),
+        Error::PeerSentOversizedRecord => "it sends a record that is too long".to_owned(),
+        Error::DecryptError => "it sends a record that cannot be decrypted".to_owned(),
+        error => format!("TLS: {error}"),
+    }
+}
+
+fn describe_difference(why: &PeerIncompatible) -> String {
+    let what = match why {
+        PeerIncompatible::Tls12NotOffered
+        | PeerIncompatible::Tls12NotOfferedOrEnabled
+        | PeerIncompatible::Tls13RequiredForQuic
+        | PeerIncompatible::SupportedVersionsExtensionRequired => "version (ssl_protocols)",
+        PeerIncompatible::NoCipherSuitesInCommon => "suite (ssl_ciphers)",
+        PeerIncompatible::NoKxGroupsInCommon | PeerIncompatible::NamedGroupsExtensionRequired => {
+            "curve (ssl_ecdh_curve)"
+        }
+        PeerIncompatible::NoCertificateRequestSignatureSchemesInCommon
+        | PeerIncompatible::NoSignatureSchemesInCommon => "kind of signature",
+        why => return format!("it has too little of TLS in common with this server ({why:?})"),
+    };
+    format!("it has no {what} in common with this server")
+}
+
+fn is_about_certificate(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+    )
 }
 
 fn describe_certificate(error: &CertificateError) -> String {
@@ -47,13 +98,7 @@ fn describe_certificate(error: &CertificateError) -> String {
 
 fn describe_alert(alert: AlertDescription) -> String {
     match alert {
-        AlertDescription::CertificateRequired
-        | AlertDescription::BadCertificate
-        | AlertDescription::UnsupportedCertificate
-        | AlertDescription::CertificateRevoked
-        | AlertDescription::CertificateExpired
-        | AlertDescription::CertificateUnknown
-        | AlertDescription::UnknownCA => {
+        alert if alert == AlertDescription::CertificateRequired || is_about_certificate(alert) => {
             format!(
                 "it refuses the certificate of this server, or wants one ({alert:?}; netcall_ssl_certificate)"
             )

@@ -7,10 +7,13 @@ use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::Shutdown;
 
 use mio::net::TcpStream;
-use rustls::{ClientConnection, Connection};
+use rustls::{ClientConnection, Connection, HandshakeKind, ServerConnection};
 
+use super::accepting::facts::facts_of;
+use super::accepting::{alert_in, explain};
 use super::client::TlsClient;
-use super::reasons::describe;
+use super::reasons::{describe, describe_client};
+use crate::engine::TlsFacts;
 
 /// The plain text of the longest record (RFC 8446, section 5.1).
 pub const RECORD: usize = 16 * 1024;
@@ -28,19 +31,26 @@ pub struct TlsStream {
     is_ending: bool,
     /// Encrypted bytes that have come since the last data.
     without_data: usize,
+    /// The hello of a client, as long as its handshake may fail: for the log.
+    hello: Vec<u8>,
 }
 
 impl TlsStream {
     /// The client's side of a connection to a host, which need not stand yet.
     pub fn client(tcp: TcpStream, client: &TlsClient, host: &str) -> Result<Self, String> {
-        let connection = client.connection(host)?;
-        Ok(Self::new(tcp, connection))
+        let connection: ClientConnection = client.connection(host)?;
+        Ok(Self::new(tcp, connection, Vec::new()))
     }
 
-    fn new(tcp: TcpStream, connection: ClientConnection) -> Self {
-        let mut tls = Connection::from(connection);
+    /// The server's side of a connection whose hello is answered, but not sent yet.
+    pub(super) fn server(tcp: TcpStream, connection: ServerConnection, hello: Vec<u8>) -> Self {
+        Self::new(tcp, connection, hello)
+    }
+
+    fn new(tcp: TcpStream, connection: impl Into<Connection>, hello: Vec<u8>) -> Self {
+        let mut tls: Connection = connection.into();
         tls.set_buffer_limit(Some(RECORD));
-        Self { tcp, tls, is_ending: false, without_data: 0 }
+        Self { tcp, tls, is_ending: false, without_data: 0, hello }
     }
 
     /// The socket, for its options.
@@ -58,14 +68,29 @@ impl TlsStream {
         loop {
             self.send_what_fits()?;
             if !self.tls.is_handshaking() {
+                self.hello = Vec::new();
                 return Ok(true);
             }
             match self.take_records() {
-                Ok(0) => return Err(io::Error::other("the connection was closed during the TLS handshake")),
+                Ok(0) => return Err(self.closed_early()),
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// Whether a client has been asked for another hello, since the key of its first one was for no curve of ours.
+    pub fn awaits_second_hello(&self) -> bool {
+        self.tls.is_handshaking()
+            && self.tls.handshake_kind() == Some(HandshakeKind::FullWithHelloRetryRequest)
+    }
+
+    /// What the handshake with a client has agreed on.
+    pub fn facts(&self) -> Option<TlsFacts> {
+        match &self.tls {
+            Connection::Server(connection) => Some(facts_of(connection)),
+            Connection::Client(_) => None,
         }
     }
 
@@ -106,9 +131,7 @@ impl TlsStream {
             }
         };
         if let Err(error) = self.tls.process_new_packets() {
-            // The peer may be told why; if not, its error stays.
-            let _ = self.send_what_fits();
-            return Err(io::Error::new(ErrorKind::InvalidData, describe(&error)));
+            return Err(io::Error::new(ErrorKind::InvalidData, self.explain(&error)));
         }
         // Answers of the protocol itself.
         self.send_what_fits()?;
@@ -120,6 +143,26 @@ impl TlsStream {
             ));
         }
         Ok(count)
+    }
+
+    /// Tells the peer why its records are refused; returns what the log says.
+    fn explain(&mut self, error: &rustls::Error) -> String {
+        let mut last = Vec::new();
+        // The connection is closed in any case.
+        let _ = self.tls.write_tls(&mut last).and_then(|_| self.tcp.write(&last));
+        match &self.tls {
+            Connection::Client(_) => describe(error),
+            Connection::Server(_) if self.hello.is_empty() => describe_client(error),
+            Connection::Server(_) => explain(&describe_client(error), &self.hello, alert_in(&last)),
+        }
+    }
+
+    fn closed_early(&self) -> io::Error {
+        let why = "the connection was closed during the TLS handshake";
+        match &self.tls {
+            Connection::Client(_) => io::Error::other(why),
+            Connection::Server(_) => io::Error::other(explain(why, &self.hello, None)),
+        }
     }
 
     /// Sends what has just been encrypted, as far as there is room, and hands on that it has been taken.

@@ -1,0 +1,194 @@
+//! Handshakes with clients that have connected to an encrypted port.
+//!
+//! A hello is read as it comes. Answering it takes a signature, which is more work than anything else that one packet
+//! can ask for; so hellos wait in a queue, and a turn answers [`ANSWERS`] of them. Whatever a client sends before its
+//! handshake is complete, the engine sees none of it but a PROXY header, and nothing goes out but TLS, except the answer
+//! to HTTP that is not encrypted.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read};
+
+use super::server::Server;
+use super::socket::{Phase, Socket};
+use super::stream::Stream;
+use super::tls::accepting::{Hello, MAX_HELLO, Spoken};
+use super::tls::stream::TlsStream;
+use crate::engine::{Header, Now, SessionId};
+
+/// Hellos that a turn answers. A signature with an RSA key of 2048 bits takes 0.7 ms, one of 4096 bits 5 ms.
+const ANSWERS: usize = 2;
+
+/// Sessions whose hellos wait to be answered, each once.
+#[derive(Debug, Default)]
+pub(super) struct Handshakes(VecDeque<SessionId>);
+
+impl Handshakes {
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Server {
+    /// Goes on with the handshake of a session whose socket has had an event.
+    pub(super) fn continue_handshake(&mut self, id: SessionId, now: Now) {
+        let Some(socket) = self.socket(id) else { return };
+        match &mut socket.stream {
+            Stream::Hello(_) => self.read_hello(id, now),
+            // Its second hello is signed, too.
+            Stream::Tls(stream) if stream.awaits_second_hello() => self.await_answer(id),
+            Stream::Tls(_) => self.shake_hands(id, now),
+            Stream::Tcp(_) | Stream::Unix(_) => {}
+        }
+    }
+
+    /// Answers the hellos whose turn it is.
+    pub(super) fn answer_hellos(&mut self, now: Now) {
+        let mut left = ANSWERS;
+        while left > 0
+            && let Some(id) = self.handshakes.0.pop_front()
+        {
+            if let Some(socket) = self.socket(id) {
+                socket.phase = Phase::Accepting;
+                left -= 1;
+                self.contain(id, |server| server.answer_hello(id, now));
+            }
+        }
+    }
+
+    /// Reads until the hello is whole, and has it wait for its turn.
+    fn read_hello(&mut self, id: SessionId, now: Now) {
+        loop {
+            let Some(Some(socket)) = self.sockets.get_mut(id.index as usize) else { return };
+            let Stream::Hello(hello) = &mut socket.stream else { return };
+            let Some(buffer) = self.scratch.get_mut(..MAX_HELLO) else { return };
+            let count = match hello.tcp.read(buffer) {
+                Ok(0) => return self.engine.lost(id, now),
+                Ok(count) => count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return socket.readable = false,
+                Err(_) => return self.engine.lost(id, now),
+            };
+            let mut input = self.scratch.get(..count).unwrap_or_default();
+            if hello.awaits_header {
+                match self.engine.proxy_header(id, &mut input, now) {
+                    Header::Awaited => continue,
+                    Header::Refused => return,
+                    Header::Done => hello.awaits_header = false,
+                }
+            }
+            if input.is_empty() {
+                continue;
+            }
+            match hello.take(input) {
+                Spoken::Part => {}
+                Spoken::Hello => return self.await_answer(id),
+                Spoken::Unusable(why) => return self.engine.handshake_failed(id, &why, now),
+                Spoken::Plain(first) => return self.refuse_plain(id, first, now),
+            }
+        }
+    }
+
+    fn await_answer(&mut self, id: SessionId) {
+        if let Some(socket) = self.socket(id) {
+            socket.phase = Phase::Answering;
+            self.handshakes.0.push_back(id);
+        }
+    }
+
+    /// Answers a hello: from then on the connection is encrypted.
+    fn answer_hello(&mut self, id: SessionId, now: Now) {
+        let Some(mut socket) = self.take_socket(id) else { return };
+        let outcome = match socket.stream {
+            Stream::Hello(hello) => match self.encrypt(*hello, now) {
+                Ok(stream) => {
+                    socket.stream = Stream::Tls(Box::new(stream));
+                    Ok(())
+                }
+                Err((tcp, why)) => {
+                    socket.stream = Stream::Tcp(tcp);
+                    Err(why)
+                }
+            },
+            other => {
+                socket.stream = other;
+                Ok(())
+            }
+        };
+        self.put_socket(socket);
+        match outcome {
+            Ok(()) => self.shake_hands(id, now),
+            Err(why) => self.engine.handshake_failed(id, &why, now),
+        }
+    }
+
+    /// The encrypted connection that a hello begins, with the certificate of the server that it names.
+    fn encrypt(&mut self, mut hello: Hello, now: Now) -> Result<TlsStream, (mio::net::TcpStream, String)> {
+        let name = hello.server_name();
+        let (listener, local) = &hello.listener;
+        let Some(settings) = self.engine.server_tls(*listener, local, name.as_deref()) else {
+            let why = hello.refuse_name();
+            return Err((hello.tcp, why));
+        };
+        match self.tls_servers.find(&settings, now.instant) {
+            Some(server) => hello.answer(&server),
+            None => Err((hello.tcp, "its certificate has not been read".to_owned())),
+        }
+    }
+
+    fn shake_hands(&mut self, id: SessionId, now: Now) {
+        let Some(socket) = self.socket(id) else { return };
+        let Stream::Tls(stream) = &mut socket.stream else { return };
+        match stream.shake_hands() {
+            Ok(false) => socket.readable = false,
+            Ok(true) => self.finish_handshake(id, now),
+            Err(error) if has_left(&error) => self.engine.lost(id, now),
+            Err(error) => self.engine.handshake_failed(id, &error.to_string(), now),
+        }
+    }
+
+    /// Hands a session to the engine whose connection is encrypted.
+    fn finish_handshake(&mut self, id: SessionId, now: Now) {
+        let Some(socket) = self.socket(id) else { return };
+        let Stream::Tls(stream) = &mut socket.stream else { return };
+        let facts = stream.facts();
+        socket.open();
+        socket.write_when_served = true;
+        let hung_up = socket.hung_up;
+        if let Some(facts) = facts {
+            self.engine.secured(id, facts, now);
+        }
+        if hung_up {
+            self.engine.hung_up(id, now);
+        }
+        self.continue_later(id);
+    }
+
+    /// Ends a connection that does not begin with TLS. A browser that does is told so, without TLS.
+    fn refuse_plain(&mut self, id: SessionId, first: u8, now: Now) {
+        let Some(mut socket) = self.take_socket(id) else { return };
+        if let Stream::Hello(hello) = socket.stream {
+            socket.stream = Stream::Tcp(hello.tcp);
+        }
+        socket.open();
+        self.put_socket(socket);
+        self.engine.refuse_plain(id, first, now);
+        self.write(id, now);
+    }
+
+    /// Takes a session's socket out of its place, for a change of its stream.
+    fn take_socket(&mut self, id: SessionId) -> Option<Socket> {
+        self.sockets.get_mut(id.index as usize)?.take_if(|socket| socket.id == id)
+    }
+
+    fn put_socket(&mut self, socket: Socket) {
+        if let Some(place) = self.sockets.get_mut(socket.id.index as usize) {
+            *place = Some(socket);
+        }
+    }
+}
+
+/// Whether a client has left rather than failed.
+fn has_left(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof)
+}

@@ -1,0 +1,163 @@
+//! What a hello offers, for the log line of a handshake that has failed. Nothing is decided by it.
+
+use std::fmt::{self, Display, Formatter};
+
+use crate::net::tls::names::{suite_name, version_name};
+
+/// Suites that a line names.
+const MAX_SUITES: usize = 12;
+/// Characters of a server name that a line has.
+const MAX_NAME: usize = 80;
+
+const HANDSHAKE: u8 = 22;
+const CLIENT_HELLO: u8 = 1;
+const SERVER_NAME: u16 = 0;
+const ALPN: u16 = 16;
+const SUPPORTED_VERSIONS: u16 = 43;
+
+/// What a client offers.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Offer {
+    versions: Vec<u16>,
+    suites: Vec<u16>,
+    server_name: Option<String>,
+    protocols: Vec<String>,
+}
+
+impl Offer {
+    /// Reads a hello with the records that it is in, as far as it is there and well-formed.
+    pub fn read(records: &[u8]) -> Self {
+        let mut offer = Self::default();
+        let message = joined(records);
+        // Type and length of the message.
+        if message.first() == Some(&CLIENT_HELLO) {
+            let _ = offer.fill(Input(message.get(4..).unwrap_or_default()));
+        }
+        offer
+    }
+
+    /// The body of a hello (RFC 8446, section 4.1.2).
+    fn fill(&mut self, mut body: Input<'_>) -> Option<()> {
+        self.versions.push(body.u16()?);
+        body.take(32)?;
+        body.part8()?;
+        let mut suites = body.part16()?;
+        while let Some(suite) = suites.u16() {
+            self.suites.extend(Some(suite).filter(|suite| !is_grease(*suite)));
+        }
+        body.part8()?;
+        let mut extensions = body.part16()?;
+        loop {
+            let kind = extensions.u16()?;
+            self.note_extension(kind, extensions.part16()?);
+        }
+    }
+
+    fn note_extension(&mut self, kind: u16, mut content: Input<'_>) {
+        match kind {
+            SERVER_NAME => {
+                let name = content.part16().and_then(|mut names| {
+                    names.take(1)?;
+                    names.part16()
+                });
+                self.server_name = name.map(|name| text(name.0));
+            }
+            ALPN => {
+                let Some(mut names) = content.part16() else { return };
+                while let Some(name) = names.part8() {
+                    self.protocols.push(text(name.0));
+                }
+            }
+            SUPPORTED_VERSIONS => {
+                let Some(mut versions) = content.part8() else { return };
+                self.versions.clear();
+                while let Some(version) = versions.u16() {
+                    self.versions.extend(Some(version).filter(|version| !is_grease(*version)));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// "it offers TLSv1.3 TLSv1.2, TLS13_AES_128_GCM_SHA256 ..., for live.example".
+impl Display for Offer {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.versions.is_empty() {
+            return f.write_str("its hello cannot be read");
+        }
+        f.write_str("it offers")?;
+        self.versions.iter().try_for_each(|version| write!(f, " {}", version_name(*version)))?;
+        f.write_str(",")?;
+        for suite in self.suites.iter().take(MAX_SUITES) {
+            write!(f, " {}", suite_name(*suite))?;
+        }
+        if let Some(more @ 1..) = self.suites.len().checked_sub(MAX_SUITES) {
+            write!(f, " and {more} more suites")?;
+        }
+        if let Some(name) = &self.server_name {
+            write!(f, ", for {name}")?;
+        }
+        if !self.protocols.is_empty() {
+            write!(f, ", by {}", self.protocols.join(" "))?;
+        }
+        Ok(())
+    }
+}
+
+/// The handshake messages of some records, as far as they are there.
+fn joined(records: &[u8]) -> Vec<u8> {
+    let (mut input, mut message) = (Input(records), Vec::new());
+    while let Some(kind) = input.u8()
+        && kind == HANDSHAKE
+        && input.take(2).is_some()
+        && let Some(length) = input.u16()
+    {
+        let length = usize::from(length).min(input.0.len());
+        message.extend_from_slice(input.take(length).unwrap_or_default());
+    }
+    message
+}
+
+/// Whether a number only tests that unknown ones are ignored (RFC 8701).
+fn is_grease(number: u16) -> bool {
+    let [high, low] = number.to_be_bytes();
+    high == low && low & 0xf == 0xa
+}
+
+/// Text of a client, fit for a log line.
+fn text(bytes: &[u8]) -> String {
+    let fit = |byte: &u8| if byte.is_ascii_graphic() { char::from(*byte) } else { '?' };
+    bytes.iter().take(MAX_NAME).map(fit).collect()
+}
+
+/// Bytes that have not been read yet.
+struct Input<'a>(&'a [u8]);
+
+impl<'a> Input<'a> {
+    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn u8(&mut self) -> Option<u8> {
+        self.take(1)?.first().copied()
+    }
+
+    fn u16(&mut self) -> Option<u16> {
+        Some(u16::from_be_bytes(*self.take(2)?.first_chunk()?))
+    }
+
+    /// What a length of one byte announces.
+    fn part8(&mut self) -> Option<Self> {
+        let length = self.u8()?;
+        self.take(length.into()).map(Self)
+    }
+
+    /// What a length of two bytes announces.
+    fn part16(&mut self) -> Option<Self> {
+        let length = self.u16()?;
+        self.take(length.into()).map(Self)
+    }
+}
