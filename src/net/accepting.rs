@@ -73,7 +73,7 @@ impl Server {
                     match self.engine.accept(position, (peer, local.clone()), now) {
                         Ok(id) if is_encrypted => self.await_hello(id, stream, (position, local), now),
                         Ok(id) => self.keep_accepted(id, stream, protocol, now),
-                        Err(refusal) => self.hang_up(stream, if is_encrypted { &[] } else { refusal }),
+                        Err(refusal) => self.hang_up(stream, refusal),
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
@@ -102,7 +102,9 @@ impl Server {
     fn await_hello(&mut self, id: SessionId, stream: Stream, listener: (usize, ListenOn), now: Now) {
         let protocol = self.listeners.iter().find(|open| open.position == listener.0);
         let traffic = Traffic::of(protocol.map_or(Protocol::Http, |open| open.listener.protocol));
-        let Stream::Tcp(tcp) = stream else { return };
+        let Stream::Tcp(tcp) = stream else {
+            return self.engine.disconnected(id, "TLS is not spoken at Unix sockets", now);
+        };
         let mut socket = Socket::new(id, Stream::Hello(Box::new(Hello::new(tcp, listener))), traffic);
         socket.phase = Phase::Accepting;
         if let Err(error) = self.keep_socket(socket, Interest::READABLE) {

@@ -266,7 +266,8 @@ impl OpenListener {
                 wanted.address
             );
         }
-        let has_moved = self.listener.protocol != wanted.protocol;
+        let kind = |listener: &Listener| (listener.protocol, listener.is_encrypted());
+        let has_moved = kind(&self.listener) != kind(wanted);
         let mut listener = wanted.clone();
         listener.options = options;
         let kept = Self { socket: self.socket, listener, position };
@@ -280,9 +281,11 @@ impl OpenListener {
         if self.listener.is_control {
             return log::info!("control socket: {}", self.address().host());
         }
-        let name = match self.listener.protocol {
-            Protocol::Rtmp => "RTMP",
-            Protocol::Http => "HTTP",
+        let name = match (self.listener.protocol, self.listener.is_encrypted()) {
+            (Protocol::Rtmp, false) => "RTMP",
+            (Protocol::Rtmp, true) => "RTMPS",
+            (Protocol::Http, false) => "HTTP",
+            (Protocol::Http, true) => "HTTPS",
         };
         log::info!("listening for {name} on {}", self.address());
     }

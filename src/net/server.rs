@@ -514,7 +514,7 @@ impl Server {
             Action::Reload => self.engine.refuse_reloads("the server is about to end"),
             Action::ShutDownWrite(id) => {
                 let Some(socket) = self.socket(id) else { return };
-                if socket.stream.shut_down_write().is_err() {
+                if socket.shut_down_write().is_err() {
                     self.engine.disconnected(id, "", now);
                 }
             }

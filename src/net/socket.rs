@@ -25,6 +25,8 @@ use crate::engine::{FilePart, FileSource, Outgoing, Protocol, SessionId};
 const UNSENT: u32 = 128 * 1024;
 /// The same for a client that has not yet read [`PROVEN`] bytes: ten thousand that never read take 160 MB.
 const FIRST_UNSENT: u32 = 16 * 1024;
+/// The same when nothing more will be sent than the rest of a record.
+const LAST_UNSENT: u32 = 1024 * 1024;
 /// Bytes after which a client is known to read.
 const PROVEN: usize = 512 * 1024;
 
@@ -163,8 +165,18 @@ impl Socket {
     pub fn announce_end(&mut self) {
         if self.stream.is_encrypted() && self.phase == Phase::Open {
             // The socket is closed in any case.
-            let _ = self.stream.shut_down_write();
+            let _ = self.shut_down_write();
         }
+    }
+
+    /// Closes the sending side, behind what has been written.
+    pub fn shut_down_write(&mut self) -> io::Result<()> {
+        if self.stream.is_encrypted() {
+            // The last record may be waiting here for room; for the engine it has been sent, and nothing sends it when the
+            // socket is closed.
+            self.limit_unsent(LAST_UNSENT);
+        }
+        self.stream.shut_down_write()
     }
 
     /// Notes what an event says of the peer's bytes and of their end.

@@ -329,9 +329,9 @@ impl Server {
         self.wait_lines("[info] reloaded ", count);
     }
 
-    /// The addresses that it has begun to listen on for a protocol, those of reloads included.
+    /// The addresses that it has begun to listen on for a protocol, over TLS or not, those of reloads included.
     pub fn addresses(&self, protocol: &str) -> Vec<SocketAddr> {
-        let lines = self.lines(&format!("listening for {protocol} on "));
+        let lines = self.lines(&format!("listening for {protocol}"));
         lines.iter().filter_map(|line| line.rsplit(' ').next()?.parse().ok()).collect()
     }
 

@@ -96,6 +96,11 @@ impl Listener {
         self.address.is_chosen_later() || self.accepts(local)
     }
 
+    /// Whether connections to one of its addresses are encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.services().any(|served| served.is_encrypted)
+    }
+
     /// How the connections to each of its addresses are served.
     pub(in crate::engine) fn services(&self) -> impl Iterator<Item = AddressService> {
         std::iter::once(self.served).chain(self.own_services.iter().map(|(_, served)| *served))

@@ -9,8 +9,9 @@ use std::net::Shutdown;
 use mio::net::TcpStream;
 use rustls::{ClientConnection, Connection, HandshakeKind, ServerConnection};
 
+use super::accepting::explain;
 use super::accepting::facts::facts_of;
-use super::accepting::{alert_in, explain};
+use super::accepting::offer::Offer;
 use super::client::TlsClient;
 use super::reasons::{describe, describe_client};
 use crate::engine::TlsFacts;
@@ -153,7 +154,7 @@ impl TlsStream {
         match &self.tls {
             Connection::Client(_) => describe(error),
             Connection::Server(_) if self.hello.is_empty() => describe_client(error),
-            Connection::Server(_) => explain(&describe_client(error), &self.hello, alert_in(&last)),
+            Connection::Server(_) => explain(error, &self.hello, &last),
         }
     }
 
@@ -161,7 +162,7 @@ impl TlsStream {
         let why = "the connection was closed during the TLS handshake";
         match &self.tls {
             Connection::Client(_) => io::Error::other(why),
-            Connection::Server(_) => io::Error::other(explain(why, &self.hello, None)),
+            Connection::Server(_) => io::Error::other(format!("{why} ({:#})", Offer::read(&self.hello))),
         }
     }
 

@@ -28,6 +28,9 @@ const HANDSHAKE: u8 = 22;
 /// The first bit of a hello of SSL 2, which is TLS, too, for those who ask what a client speaks.
 const OLD_HELLO: u8 = 0x80;
 
+/// The alert for a client that speaks only versions of TLS that are too old. rustls reads a hello of those as one of TLS 1.2
+/// without what that must have, and says so.
+const PROTOCOL_VERSION: [u8; 7] = [21, 3, 1, 0, 2, 2, 70];
 /// The alert for a client that names a server which is not here (RFC 6066, section 3).
 const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 
@@ -92,8 +95,7 @@ impl Hello {
             }
             Err((error, alert)) => {
                 self.state = State::Failed;
-                let sent = send_alert(&mut self.tcp, alert);
-                Spoken::Unusable(self.explain(&describe_client(&error), sent))
+                Spoken::Unusable(self.fail(&error, alert))
             }
         }
     }
@@ -113,8 +115,7 @@ impl Hello {
         match accepted.into_connection(Arc::clone(&server.0)) {
             Ok(connection) => Ok(TlsStream::server(self.tcp, connection, self.bytes)),
             Err((error, alert)) => {
-                let sent = send_alert(&mut self.tcp, alert);
-                let why = self.explain(&describe_client(&error), sent);
+                let why = self.fail(&error, Some(alert));
                 Err((self.tcp, why))
             }
         }
@@ -122,17 +123,25 @@ impl Hello {
 
     /// Refuses a hello as there is no certificate for the server that it names; returns what the log says.
     pub fn refuse_name(&mut self) -> String {
-        let sent = self.tcp.write(&UNRECOGNIZED_NAME).is_ok();
         let why = match self.server_name() {
             Some(_) => "no certificate is for the server that it names",
             None => "it names no server, and there is no certificate for that",
         };
-        self.explain(why, sent.then_some(AlertDescription::UnrecognisedName))
+        // The connection is closed in any case.
+        let _ = self.tcp.write(&UNRECOGNIZED_NAME);
+        format!("{why} ({:#}; alert {})", Offer::read(&self.bytes), alert_in(&UNRECOGNIZED_NAME))
     }
 
-    /// A reason with what the client has said, and the alert that it was sent.
-    fn explain(&self, why: &str, alert: Option<AlertDescription>) -> String {
-        explain(why, &self.bytes, alert)
+    /// Sends an alert, as far as there is room; returns what the log says.
+    fn fail(&mut self, error: &Error, alert: Option<AcceptedAlert>) -> String {
+        let mut sent = Vec::new();
+        if Offer::read(&self.bytes).is_too_old() {
+            sent.extend_from_slice(&PROTOCOL_VERSION);
+        } else if let Some(mut alert) = alert {
+            let _ = alert.write_all(&mut sent);
+        }
+        let _ = self.tcp.write(&sent);
+        explain(error, &self.bytes, &sent)
     }
 }
 
@@ -142,20 +151,31 @@ impl Debug for Hello {
     }
 }
 
-/// A reason with what the hello says, and the alert that the client was sent.
-pub(super) fn explain(why: &str, hello: &[u8], alert: Option<AlertDescription>) -> String {
+/// Why the handshake with a client has failed, for the log: the error, what the hello offers, and the alert in what has been
+/// sent to the client.
+pub(super) fn explain(error: &Error, hello: &[u8], sent: &[u8]) -> String {
     let offer = Offer::read(hello);
-    match alert {
-        Some(alert) => format!("{why} ({offer}; alert {alert:?})"),
-        None => format!("{why} ({offer})"),
+    let alert = match alert_in(sent) {
+        alert if alert.is_empty() => alert,
+        alert => format!("; alert {alert}"),
+    };
+    if offer.is_too_old() {
+        return format!("its versions of TLS are too old ({offer:#}{alert})");
+    }
+    match (describe_client(error), error) {
+        (why, Error::PeerIncompatible(_) | Error::General(_)) => format!("{why} ({offer}{alert})"),
+        (why, _) => format!("{why} ({offer:#}{alert})"),
     }
 }
 
-/// The alert in what is sent to a client, if it is readable: a record of its own that is not encrypted.
-pub(super) fn alert_in(sent: &[u8]) -> Option<AlertDescription> {
-    match sent.last_chunk::<7>()? {
-        [21, _, _, 0, 2, _, alert] => Some(AlertDescription::from(*alert)),
-        _ => None,
+/// The name of an alert (RFC 8446, section 6) that is sent without encryption, as a record of its own; "" if there is none.
+fn alert_in(sent: &[u8]) -> String {
+    match sent.last_chunk::<7>() {
+        Some([21, _, _, 0, 2, _, alert]) => {
+            let alert = AlertDescription::from(*alert);
+            alert.as_str().map_or_else(|| format!("{alert:?}"), ToOwned::to_owned)
+        }
+        _ => String::new(),
     }
 }
 
@@ -174,13 +194,4 @@ fn read_hello(
         }
     }
     Ok(None)
-}
-
-/// Sends an alert, as far as there is room; returns which one it is.
-fn send_alert(tcp: &mut TcpStream, alert: impl Into<Option<AcceptedAlert>>) -> Option<AlertDescription> {
-    let mut bytes = Vec::new();
-    alert.into()?.write_all(&mut bytes).ok()?;
-    // The connection is closed in any case.
-    tcp.write(&bytes).ok()?;
-    alert_in(&bytes)
 }

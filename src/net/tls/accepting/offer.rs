@@ -5,10 +5,11 @@ use std::fmt::{self, Display, Formatter};
 use crate::net::tls::names::{suite_name, version_name};
 
 /// Suites that a line names.
-const MAX_SUITES: usize = 12;
+const MAX_SUITES: usize = 32;
 /// Characters of a server name that a line has.
 const MAX_NAME: usize = 80;
 
+const TLS12: u16 = 0x303;
 const HANDSHAKE: u8 = 22;
 const CLIENT_HELLO: u8 = 1;
 const SERVER_NAME: u16 = 0;
@@ -34,6 +35,11 @@ impl Offer {
             let _ = offer.fill(Input(message.get(4..).unwrap_or_default()));
         }
         offer
+    }
+
+    /// Whether all versions are older than those that this server can speak.
+    pub fn is_too_old(&self) -> bool {
+        !self.versions.is_empty() && self.versions.iter().all(|version| *version < TLS12)
     }
 
     /// The body of a hello (RFC 8446, section 4.1.2).
@@ -80,26 +86,31 @@ impl Offer {
     }
 }
 
-/// "it offers TLSv1.3 TLSv1.2, TLS13_AES_128_GCM_SHA256 ..., for live.example".
+/// "TLSv1.3 TLSv1.2, TLS_AES_128_GCM_SHA256 ECDHE-RSA-AES128-GCM-SHA256, for live.example"; the alternate form has only the number of
+/// suites.
 impl Display for Offer {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         if self.versions.is_empty() {
-            return f.write_str("its hello cannot be read");
+            return f.write_str("a hello that cannot be read");
         }
-        f.write_str("it offers")?;
-        self.versions.iter().try_for_each(|version| write!(f, " {}", version_name(*version)))?;
-        f.write_str(",")?;
-        for suite in self.suites.iter().take(MAX_SUITES) {
-            write!(f, " {}", suite_name(*suite))?;
-        }
-        if let Some(more @ 1..) = self.suites.len().checked_sub(MAX_SUITES) {
-            write!(f, " and {more} more suites")?;
+        let versions: Vec<_> = self.versions.iter().map(|version| version_name(*version)).collect();
+        f.write_str(&versions.join(" "))?;
+        if f.alternate() {
+            write!(f, ", {} suites", self.suites.len())?;
+        } else {
+            f.write_str(",")?;
+            for suite in self.suites.iter().take(MAX_SUITES) {
+                write!(f, " {}", suite_name(*suite))?;
+            }
+            if let Some(more @ 1..) = self.suites.len().checked_sub(MAX_SUITES) {
+                write!(f, " and {more} more")?;
+            }
         }
         if let Some(name) = &self.server_name {
             write!(f, ", for {name}")?;
         }
         if !self.protocols.is_empty() {
-            write!(f, ", by {}", self.protocols.join(" "))?;
+            write!(f, ", {}", self.protocols.join(" "))?;
         }
         Ok(())
     }
