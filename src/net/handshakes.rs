@@ -44,6 +44,9 @@ impl Server {
 
     /// Answers the hellos whose turn it is.
     pub(super) fn answer_hellos(&mut self, now: Now) {
+        if self.handshakes.is_empty() {
+            return;
+        }
         let mut left = ANSWERS;
         while left > 0
             && let Some(id) = self.handshakes.0.pop_front()
@@ -54,6 +57,7 @@ impl Server {
                 self.contain(id, |server| server.answer_hello(id, now));
             }
         }
+        self.look_at_certificates();
     }
 
     /// Reads until the hello is whole, and has it wait for its turn.
@@ -131,7 +135,7 @@ impl Server {
             return Err((hello.tcp, why));
         };
         match self.tls_servers.find(&settings, now.instant) {
-            Some(server) => hello.answer(&server),
+            Some(server) => hello.answer(server),
             None => Err((hello.tcp, "its certificate has not been read".to_owned())),
         }
     }
@@ -151,7 +155,7 @@ impl Server {
     fn finish_handshake(&mut self, id: SessionId, now: Now) {
         let Some(socket) = self.socket(id) else { return };
         let Stream::Tls(stream) = &mut socket.stream else { return };
-        let facts = stream.facts();
+        let facts = stream.finish_handshake();
         socket.open();
         socket.write_when_served = true;
         let hung_up = socket.hung_up;

@@ -14,6 +14,7 @@ use super::accepting::facts::facts_of;
 use super::accepting::offer::Offer;
 use super::client::TlsClient;
 use super::reasons::{describe, describe_client};
+use super::server::TlsServer;
 use crate::engine::TlsFacts;
 
 /// The plain text of the longest record (RFC 8446, section 5.1).
@@ -32,26 +33,34 @@ pub struct TlsStream {
     is_ending: bool,
     /// Encrypted bytes that have come since the last data.
     without_data: usize,
-    /// The hello of a client, as long as its handshake may fail: for the log.
-    hello: Vec<u8>,
+    /// What the handshake with a client needs until it is complete.
+    handshake: Option<Box<Handshake>>,
+}
+
+/// The handshake with a client.
+#[derive(Debug)]
+pub(super) struct Handshake {
+    /// The client's hello, for the log.
+    pub hello: Vec<u8>,
+    pub server: TlsServer,
 }
 
 impl TlsStream {
     /// The client's side of a connection to a host, which need not stand yet.
     pub fn client(tcp: TcpStream, client: &TlsClient, host: &str) -> Result<Self, String> {
         let connection: ClientConnection = client.connection(host)?;
-        Ok(Self::new(tcp, connection, Vec::new()))
+        Ok(Self::new(tcp, connection, None))
     }
 
     /// The server's side of a connection whose hello is answered, but not sent yet.
-    pub(super) fn server(tcp: TcpStream, connection: ServerConnection, hello: Vec<u8>) -> Self {
-        Self::new(tcp, connection, hello)
+    pub(super) fn server(tcp: TcpStream, connection: ServerConnection, handshake: Handshake) -> Self {
+        Self::new(tcp, connection, Some(Box::new(handshake)))
     }
 
-    fn new(tcp: TcpStream, connection: impl Into<Connection>, hello: Vec<u8>) -> Self {
+    fn new(tcp: TcpStream, connection: impl Into<Connection>, handshake: Option<Box<Handshake>>) -> Self {
         let mut tls: Connection = connection.into();
         tls.set_buffer_limit(Some(RECORD));
-        Self { tcp, tls, is_ending: false, without_data: 0, hello }
+        Self { tcp, tls, is_ending: false, without_data: 0, handshake }
     }
 
     /// The socket, for its options.
@@ -69,7 +78,6 @@ impl TlsStream {
         loop {
             self.send_what_fits()?;
             if !self.tls.is_handshaking() {
-                self.hello = Vec::new();
                 return Ok(true);
             }
             match self.take_records() {
@@ -87,10 +95,11 @@ impl TlsStream {
             && self.tls.handshake_kind() == Some(HandshakeKind::FullWithHelloRetryRequest)
     }
 
-    /// What the handshake with a client has agreed on.
-    pub fn facts(&self) -> Option<TlsFacts> {
+    /// Ends the handshake with a client that is complete; returns what it has agreed on.
+    pub fn finish_handshake(&mut self) -> Option<TlsFacts> {
+        let handshake = self.handshake.take()?;
         match &self.tls {
-            Connection::Server(connection) => Some(facts_of(connection)),
+            Connection::Server(connection) => Some(facts_of(connection, &handshake.server)),
             Connection::Client(_) => None,
         }
     }
@@ -151,18 +160,18 @@ impl TlsStream {
         let mut last = Vec::new();
         // The connection is closed in any case.
         let _ = self.tls.write_tls(&mut last).and_then(|_| self.tcp.write(&last));
-        match &self.tls {
-            Connection::Client(_) => describe(error),
-            Connection::Server(_) if self.hello.is_empty() => describe_client(error),
-            Connection::Server(_) => explain(error, &self.hello, &last),
+        match (&self.tls, &self.handshake) {
+            (Connection::Client(_), _) => describe(error),
+            (Connection::Server(_), None) => describe_client(error),
+            (Connection::Server(_), Some(handshake)) => explain(error, &handshake.hello, &last),
         }
     }
 
     fn closed_early(&self) -> io::Error {
         let why = "the connection was closed during the TLS handshake";
-        match &self.tls {
-            Connection::Client(_) => io::Error::other(why),
-            Connection::Server(_) => io::Error::other(format!("{why} ({:#})", Offer::read(&self.hello))),
+        match &self.handshake {
+            None => io::Error::other(why),
+            Some(handshake) => io::Error::other(format!("{why} ({:#})", Offer::read(&handshake.hello))),
         }
     }
 

@@ -8,7 +8,6 @@ pub mod offer;
 
 use std::fmt::{self, Debug, Formatter};
 use std::io::Write;
-use std::sync::Arc;
 
 use mio::net::TcpStream;
 use rustls::server::{Accepted, AcceptedAlert, Acceptor};
@@ -17,7 +16,7 @@ use rustls::{AlertDescription, Error};
 use self::offer::Offer;
 use super::reasons::describe_client;
 use super::server::TlsServer;
-use super::stream::TlsStream;
+use super::stream::{Handshake, TlsStream};
 use crate::engine::ListenOn;
 
 /// Bytes of a hello and of the records that it is in. Those of browsers have 2 KiB, of which most is a key share.
@@ -108,12 +107,16 @@ impl Hello {
     }
 
     /// Answers the hello. The error says why it cannot be answered; the client has been sent an alert.
-    pub fn answer(mut self, server: &TlsServer) -> Result<TlsStream, (TcpStream, String)> {
+    pub fn answer(mut self, server: TlsServer) -> Result<TlsStream, (TcpStream, String)> {
         let State::Whole(accepted) = std::mem::replace(&mut self.state, State::Failed) else {
             return Err((self.tcp, "no hello has come".to_owned()));
         };
-        match accepted.into_connection(Arc::clone(&server.0)) {
-            Ok(connection) => Ok(TlsStream::server(self.tcp, connection, self.bytes)),
+        let config = server.config_for(&accepted.client_hello());
+        match accepted.into_connection(config) {
+            Ok(connection) => {
+                let handshake = Handshake { hello: self.bytes, server };
+                Ok(TlsStream::server(self.tcp, connection, handshake))
+            }
             Err((error, alert)) => {
                 let why = self.fail(&error, Some(alert));
                 Err((self.tcp, why))
