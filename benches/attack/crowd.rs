@@ -27,20 +27,20 @@ const PICTURES: usize = 20;
 
 /// Connections on which nothing is said.
 pub fn silent(plan: &Plan, start: &Start) -> io::Result<()> {
-    crowd(plan, start, |_, from| peer::connect(plan.rtmp, from))
+    crowd(plan, start, |_, from| peer::connect(&plan.rtmp, from))
 }
 
 /// Clients that go no further than the handshake.
 pub fn handshaken(plan: &Plan, start: &Start) -> io::Result<()> {
     crowd(plan, start, |_, from| {
-        let (mut peer, answer) = Peer::greet(plan.rtmp, from)?;
+        let (mut peer, answer) = Peer::greet(&plan.rtmp, from)?;
         peer.write(&answer[1..wire::HELLO]).map(|()| peer)
     })
 }
 
 /// Clients that neither publish nor play.
 pub fn connected(plan: &Plan, start: &Start) -> io::Result<()> {
-    crowd(plan, start, |_, from| Peer::connect(plan.rtmp, from))
+    crowd(plan, start, |_, from| Peer::connect(&plan.rtmp, from))
 }
 
 /// Clients that have sent nearly all of a long message: together more than the server may hold.
@@ -49,7 +49,7 @@ pub fn unfinished(plan: &Plan, start: &Start) -> io::Result<()> {
     wire::write_message(&mut message, DATA, 1, 0, &[0; UNFINISHED]);
     message.pop();
     crowd(plan, start, |_, from| {
-        let mut peer = Peer::connect(plan.rtmp, from)?;
+        let mut peer = Peer::connect(&plan.rtmp, from)?;
         peer.write(&message).map(|()| peer)
     })
 }
@@ -59,19 +59,19 @@ pub fn replies(plan: &Plan, start: &Start) -> io::Result<()> {
     let mut questions = Vec::new();
     (0..QUESTIONS).for_each(|_| wire::create_stream(&mut questions));
     crowd(plan, start, |_, from| {
-        let mut peer = Peer::connect(plan.rtmp, from)?;
+        let mut peer = Peer::connect(&plan.rtmp, from)?;
         peer.write(&questions).map(|()| peer)
     })
 }
 
 /// Players of a stream that does not come.
 pub fn players(plan: &Plan, start: &Start) -> io::Result<()> {
-    crowd(plan, start, |_, from| Peer::play(plan.rtmp, from, "nobody"))
+    crowd(plan, start, |_, from| Peer::play(&plan.rtmp, from, "nobody"))
 }
 
 /// Players that read nothing of what they begin with.
 pub fn slow_players(plan: &Plan, start: &Start) -> io::Result<()> {
-    let mut publisher = Peer::publish(plan.rtmp, None, &["crowd"])?;
+    let mut publisher = Peer::publish(&plan.rtmp, None, &["crowd"])?;
     let mut bytes = Vec::new();
     media::write_header(&mut bytes, 1);
     media::write_key(&mut bytes, 1, 0, PICTURE);
@@ -80,7 +80,7 @@ pub fn slow_players(plan: &Plan, start: &Start) -> io::Result<()> {
     }
     publisher.write(&bytes)?;
     publisher.settle()?;
-    crowd(plan, start, |_, from| Peer::play(plan.rtmp, from, "crowd"))
+    crowd(plan, start, |_, from| Peer::play(&plan.rtmp, from, "crowd"))
 }
 
 /// Publishers that have sent a key frame, into whatever the application has.
@@ -89,7 +89,7 @@ pub fn publishers(plan: &Plan, start: &Start) -> io::Result<()> {
     media::write_header(&mut bytes, 1);
     media::write_key(&mut bytes, 1, 0, SMALL);
     crowd(plan, start, |number, from| {
-        let mut peer = Peer::publish(plan.rtmp, from, &[&format!("crowd{number}")])?;
+        let mut peer = Peer::publish(&plan.rtmp, from, &[&format!("crowd{number}")])?;
         peer.write(&bytes).map(|()| peer)
     })
 }
@@ -106,7 +106,7 @@ pub fn downloads(plan: &Plan, start: &Start) -> io::Result<()> {
 
 /// Asks for a file and reads the beginning of the answer.
 fn ask(plan: &Plan, from: Option<Ipv4Addr>, path: &str) -> io::Result<impl Sized> {
-    let mut stream = peer::connect(plan.http, from)?;
+    let mut stream = peer::connect(&plan.http, from)?;
     stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes())?;
     let mut line = [0; 12];
     stream.read_exact(&mut line)?;

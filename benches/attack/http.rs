@@ -1,17 +1,16 @@
 //! Attacks over HTTP.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::os::fd::AsRawFd;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 
-use nix::errno::Errno;
+use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::{RcvBuf, RcvBufForce};
-use nix::sys::socket::{MsgFlags, recv, setsockopt};
 
 use super::options::Plan;
 use super::publish;
 use super::start::Start;
+use super::transport::{Target, Transport};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Bytes of a path, nearly as long as a target may be.
@@ -35,7 +34,7 @@ pub fn downloads(plan: &Plan, start: &Start) -> io::Result<()> {
 pub fn cold_files(plan: &Plan, start: &Start) -> io::Result<()> {
     start.wait()?;
     let ask = |number| {
-        let mut client = connect(plan.http)?;
+        let mut client = connect(&plan.http)?;
         client.write_all(last_request(&format!("/cold/{number:04}")).as_bytes())?;
         Ok(client)
     };
@@ -45,7 +44,7 @@ pub fn cold_files(plan: &Plan, start: &Start) -> io::Result<()> {
 
 /// What the page asks for, of many streams.
 pub fn statistics(plan: &Plan, start: &Start) -> io::Result<()> {
-    let _streams = publish::many(plan.rtmp, "many", plan.before)?;
+    let _streams = publish::many(&plan.rtmp, "many", plan.before)?;
     ask(plan, start, "/page/streams.json")
 }
 
@@ -66,7 +65,7 @@ fn ask(plan: &Plan, start: &Start, path: &str) -> io::Result<()> {
     start.all(send_all(plan, &request)?, |mut client| {
         receive(&mut client, 200)?;
         (1..plan.count).try_for_each(|_| {
-            let mut client = connect(plan.http)?;
+            let mut client = connect(&plan.http)?;
             client.write_all(request.as_bytes())?;
             receive(&mut client, 200)
         })
@@ -88,36 +87,27 @@ fn last_request(path: &str) -> String {
 
 /// Connects all, not before the start, as a server waits for a request for some seconds only; then all send,
 /// and nobody reads before all have.
-fn send_all(plan: &Plan, requests: &str) -> io::Result<Vec<TcpStream>> {
-    let mut clients: Vec<_> = (0..plan.peers).map(|_| connect(plan.http)).collect::<io::Result<_>>()?;
+fn send_all(plan: &Plan, requests: &str) -> io::Result<Vec<Transport>> {
+    let mut clients: Vec<_> = (0..plan.peers).map(|_| connect(&plan.http)).collect::<io::Result<_>>()?;
     clients.iter_mut().try_for_each(|client| client.write_all(requests.as_bytes()))?;
     Ok(clients)
 }
 
-fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(address)?;
+fn connect(target: &Target) -> io::Result<Transport> {
+    let stream = TcpStream::connect(target.address)?;
     stream.set_nodelay(true)?;
     // Only root may have more than the system's limit.
     setsockopt(&stream, RcvBufForce, &WINDOW).or_else(|_| setsockopt(&stream, RcvBuf, &WINDOW))?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    Ok(stream)
+    Transport::over(stream, target)
 }
 
 /// Throws away all answers up to the end of the connection, but for the first's status.
-fn receive(client: &mut TcpStream, status: u16) -> io::Result<()> {
+fn receive(client: &mut Transport, status: u16) -> io::Result<()> {
     let mut line = [0; 12];
     client.read_exact(&mut line)?;
     if line != format!("HTTP/1.1 {status}").as_bytes() {
         return Err(io::Error::other(format!("the answer is {}", String::from_utf8_lossy(&line))));
     }
-    let mut space = vec![0; SPACE];
-    loop {
-        // The kernel copies nothing (tcp(7)).
-        match recv(client.as_raw_fd(), &mut space, MsgFlags::MSG_TRUNC) {
-            Ok(0) => return Ok(()),
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(Errno::EAGAIN) => return Err(ErrorKind::TimedOut.into()),
-            Err(error) => return Err(error.into()),
-        }
-    }
+    client.discard_rest(&mut vec![0; SPACE])
 }

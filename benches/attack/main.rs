@@ -12,6 +12,9 @@ mod options;
 mod peer;
 mod publish;
 mod start;
+#[path = "../load/tls.rs"]
+mod tls;
+mod transport;
 #[path = "../load/wire.rs"]
 #[expect(dead_code, reason = "nobody here reads media")]
 mod wire;

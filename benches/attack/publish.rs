@@ -1,7 +1,6 @@
 //! Attacks over RTMP.
 
 use std::io;
-use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,6 +8,7 @@ use super::media::{self, SMALL};
 use super::options::Plan;
 use super::peer::Peer;
 use super::start::Start;
+use super::transport::Target;
 
 /// Streams that one session publishes: as many as it may.
 const TOGETHER: usize = 16;
@@ -48,7 +48,7 @@ pub fn aggregates(plan: &Plan, start: &Start) -> io::Result<()> {
 /// All publishers have sent a message but for its last byte, release that at once, and send the message again.
 fn release(plan: &Plan, start: &Start, opening: &[u8], message: &[u8]) -> io::Result<()> {
     let (all_but_last, last) = message.split_at(message.len() - 1);
-    let mut peers = publishers(plan.rtmp, plan.peers)?;
+    let mut peers = publishers(&plan.rtmp, plan.peers)?;
     for peer in &mut peers {
         peer.write(opening)?;
         peer.write(all_but_last)?;
@@ -73,7 +73,7 @@ pub fn media_time(plan: &Plan, start: &Start) -> io::Result<()> {
 
 /// All publishers send the same, as fast as it goes.
 fn flood(plan: &Plan, start: &Start, bytes: &[u8]) -> io::Result<()> {
-    let peers = publishers(plan.rtmp, plan.peers)?;
+    let peers = publishers(&plan.rtmp, plan.peers)?;
     start.wait()?;
     start.all(peers, |mut peer| {
         peer.write(bytes)?;
@@ -83,7 +83,7 @@ fn flood(plan: &Plan, start: &Start, bytes: &[u8]) -> io::Result<()> {
 
 /// An event that has many fragments gets some more.
 pub fn event(plan: &Plan, start: &Start) -> io::Result<()> {
-    let mut peer = Peer::publish(plan.rtmp, None, &["event"])?;
+    let mut peer = Peer::publish(&plan.rtmp, None, &["event"])?;
     let mut keys = [Vec::new(), Vec::new()];
     media::write_header(&mut keys[0], 1);
     for index in 0..plan.before + plan.count {
@@ -100,9 +100,9 @@ pub fn event(plan: &Plan, start: &Start) -> io::Result<()> {
 
 /// Many streams are published where many of HLS have ended.
 pub fn ended(plan: &Plan, start: &Start) -> io::Result<()> {
-    drop(many(plan.rtmp, "ended", plan.before)?);
+    drop(many(&plan.rtmp, "ended", plan.before)?);
     start.wait()?;
-    start.all(vec![()], |()| many(plan.rtmp, "late", plan.count).map(drop))
+    start.all(vec![()], |()| many(&plan.rtmp, "late", plan.count).map(drop))
 }
 
 /// Clients connect, publish or play, and are gone.
@@ -110,8 +110,8 @@ pub fn churn(plan: &Plan, start: &Start) -> io::Result<()> {
     start.wait()?;
     start.all((0..plan.peers).collect(), |peer| {
         (0..plan.count).try_for_each(|index| match index % 2 {
-            0 => publish_once(plan.rtmp, &format!("churn{peer}")),
-            _ => Peer::play(plan.rtmp, None, "silent").map(drop),
+            0 => publish_once(&plan.rtmp, &format!("churn{peer}")),
+            _ => Peer::play(&plan.rtmp, None, "silent").map(drop),
         })
     })
 }
@@ -119,7 +119,7 @@ pub fn churn(plan: &Plan, start: &Start) -> io::Result<()> {
 /// Somebody publishes as he should, for so many seconds.
 pub fn steady(plan: &Plan, start: &Start) -> io::Result<()> {
     start.wait()?;
-    let mut peer = Peer::publish(plan.rtmp, None, &["steady"])?;
+    let mut peer = Peer::publish(&plan.rtmp, None, &["steady"])?;
     let mut bytes = Vec::new();
     media::write_header(&mut bytes, 1);
     let begun = Instant::now();
@@ -135,7 +135,7 @@ pub fn steady(plan: &Plan, start: &Start) -> io::Result<()> {
 }
 
 /// Many streams with a key frame each, by as few sessions as there may be.
-pub fn many(address: SocketAddr, kind: &str, streams: usize) -> io::Result<Vec<Peer>> {
+pub fn many(target: &Target, kind: &str, streams: usize) -> io::Result<Vec<Peer>> {
     let names: Vec<String> = (0..streams).map(|index| format!("{kind}{index}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let sessions: Vec<&[&str]> = names.chunks(TOGETHER).collect();
@@ -145,7 +145,7 @@ pub fn many(address: SocketAddr, kind: &str, streams: usize) -> io::Result<Vec<P
         media::write_key(&mut bytes, stream, 0, SMALL);
     }
     let bring = |session: &&[&str]| {
-        let mut peer = Peer::publish(address, None, session)?;
+        let mut peer = Peer::publish(target, None, session)?;
         let whole = bytes.len() / TOGETHER;
         peer.write(&bytes[..whole * session.len()])?;
         peer.settle()?;
@@ -163,8 +163,8 @@ pub fn many(address: SocketAddr, kind: &str, streams: usize) -> io::Result<Vec<P
     .map(|peers| peers.into_iter().flatten().collect())
 }
 
-fn publish_once(address: SocketAddr, stream: &str) -> io::Result<()> {
-    let mut peer = Peer::publish(address, None, &[stream])?;
+fn publish_once(target: &Target, stream: &str) -> io::Result<()> {
+    let mut peer = Peer::publish(target, None, &[stream])?;
     let mut bytes = Vec::new();
     media::write_header(&mut bytes, 1);
     media::write_key(&mut bytes, 1, 0, SMALL);
@@ -172,6 +172,6 @@ fn publish_once(address: SocketAddr, stream: &str) -> io::Result<()> {
     peer.settle()
 }
 
-fn publishers(address: SocketAddr, count: usize) -> io::Result<Vec<Peer>> {
-    (0..count).map(|index| Peer::publish(address, None, &[&format!("hostile{index}")])).collect()
+fn publishers(target: &Target, count: usize) -> io::Result<Vec<Peer>> {
+    (0..count).map(|index| Peer::publish(target, None, &[&format!("hostile{index}")])).collect()
 }

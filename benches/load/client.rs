@@ -9,9 +9,11 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{MsgFlags, recv, setsockopt};
 use nix::{setsockopt_impl, sockopt_impl};
+use rustls::ClientConnection;
 
 use super::probe::Probe;
 use super::publisher::Publisher;
+use super::tls::Tls;
 use super::wire;
 
 /// Bytes that may wait for a server that does not take what is published.
@@ -68,17 +70,26 @@ pub struct Client {
     /// How many of them before measuring began.
     pub before: u64,
     out: Vec<u8>,
+    /// None for plain TCP, and for who throws away what it receives, from when it is live: encrypted as it is.
+    tls: Option<Box<ClientConnection>>,
 }
 
 impl Client {
     /// Connects; with a stream's name, begins the handshake, without one is live at once.
-    pub fn connect(address: SocketAddr, role: Role, name: Option<(&str, &str)>) -> io::Result<Self> {
+    pub fn connect(
+        address: SocketAddr,
+        tls: Option<&Tls>,
+        role: Role,
+        name: Option<(&str, &str)>,
+    ) -> io::Result<Self> {
         // Blocking: on loopback a connection is made at once, or refused.
         let stream = std::net::TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
         let stream = TcpStream::from_std(stream);
-        let mut client = Self { stream, role, stage: Stage::Live, received: 0, before: 0, out: Vec::new() };
+        let tls = tls.map(|tls| tls.connection(address.ip()).map(Box::new)).transpose()?;
+        let (stage, out) = (Stage::Live, Vec::new());
+        let mut client = Self { stream, role, stage, received: 0, before: 0, out, tls };
         if let Some((application, stream)) = name {
             client.stage = Stage::Handshake {
                 answer: Vec::new(),
@@ -112,6 +123,9 @@ impl Client {
 
     /// Sends what is left.
     pub fn flush(&mut self) -> io::Result<()> {
+        if self.tls.is_some() {
+            return self.flush_encrypted();
+        }
         let mut done = 0;
         while done < self.out.len() {
             match self.stream.write(&self.out[done..]) {
@@ -125,6 +139,22 @@ impl Client {
         Ok(())
     }
 
+    fn flush_encrypted(&mut self) -> io::Result<()> {
+        let Some(tls) = &mut self.tls else { return Ok(()) };
+        loop {
+            // It takes no more than its own limit while some waits.
+            let taken = tls.writer().write(&self.out)?;
+            self.out.drain(..taken);
+            match tls.write_tls(&mut self.stream) {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Reads on until it is live; whether it is.
     pub fn begin(&mut self, scratch: &mut [u8]) -> io::Result<bool> {
         while !self.is_live() {
@@ -132,8 +162,14 @@ impl Client {
                 Stage::Handshake { answer, .. } => wire::HELLO_ANSWER - answer.len(),
                 _ => scratch.len(),
             };
-            let Some(count) = read(&mut self.stream, &mut scratch[..room])? else { return Ok(false) };
+            let Some(count) = self.take(&mut scratch[..room])? else { return Ok(false) };
             self.step(&scratch[..count])?;
+        }
+        let looks = matches!(self.role, Role::Publisher(_) | Role::Probe(_));
+        if let Some(tls) = self.tls.take_if(|_| !looks)
+            && tls.wants_write()
+        {
+            return Err(io::Error::other("the server does not take what a player asks"));
         }
         Ok(true)
     }
@@ -187,9 +223,34 @@ impl Client {
 
     /// Reads once; nothing if nothing is there.
     pub fn read(&mut self, scratch: &mut [u8]) -> io::Result<Option<usize>> {
-        let count = read(&mut self.stream, scratch)?;
+        let count = self.take(scratch)?;
         self.received += count.unwrap_or(0) as u64;
         Ok(count)
+    }
+
+    /// Whether a read that has not filled its buffer has taken all there is.
+    pub fn reads_all(&self) -> bool {
+        self.tls.is_none()
+    }
+
+    fn take(&mut self, scratch: &mut [u8]) -> io::Result<Option<usize>> {
+        loop {
+            let Some(tls) = &mut self.tls else { return read(&mut self.stream, scratch) };
+            match tls.reader().read(scratch) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(count) => return Ok(Some(count)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+            match tls.read_tls(&mut self.stream) {
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            }
+            tls.process_new_packets().map_err(io::Error::other)?;
+            self.flush()?;
+        }
     }
 }
 

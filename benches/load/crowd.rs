@@ -202,7 +202,7 @@ impl<'a> Crowd<'a> {
     fn bring(&mut self, role: Role, stream: &str) -> io::Result<usize> {
         self.wait_for_handshakes(HANDSHAKES - 1)?;
         let name = (!self.plan.raw).then_some((self.plan.application.as_str(), stream));
-        let mut client = Client::connect(self.plan.address, role, name)?;
+        let mut client = Client::connect(self.plan.address, self.plan.tls.as_ref(), role, name)?;
         let entry = self.clients.vacant_entry();
         let key = entry.key();
         let both = Interest::READABLE | Interest::WRITABLE;
@@ -287,7 +287,7 @@ impl<'a> Crowd<'a> {
                     let now = self.begun.elapsed().as_nanos() as u64;
                     let Role::Probe(probe) = &mut client.role else { break };
                     probe.receive(&self.scratch[..count], &self.clip, now, self.measures);
-                    if count < SCRATCH {
+                    if count < SCRATCH && client.reads_all() {
                         break;
                     }
                 }

@@ -16,6 +16,7 @@ mod probe;
 mod process;
 mod publisher;
 mod report;
+mod tls;
 mod wire;
 
 use std::io;

@@ -1,11 +1,14 @@
 //! The command line.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use getopts::{Matches, Options};
+use rustls::client::Resumption;
 
 use super::publisher::Rates;
+use super::tls::Tls;
 use super::{clip, pace};
 
 /// The longest time that everything may take to connect.
@@ -14,6 +17,8 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// What is to be done.
 pub struct Plan {
     pub address: SocketAddr,
+    /// The connections are encrypted.
+    pub tls: Option<Tls>,
     pub application: String,
     /// Streams published.
     pub streams: usize,
@@ -58,6 +63,7 @@ pub fn parse(arguments: &[String]) -> Result<Plan, String> {
         return Err("--raw is for one stream of video".into());
     }
     Ok(Plan {
+        tls: tls(&matches)?,
         address: address.parse().map_err(|error| format!("{address}: {error}"))?,
         application: matches.opt_str("application").unwrap_or_else(|| "live".into()),
         streams,
@@ -75,6 +81,14 @@ pub fn parse(arguments: &[String]) -> Result<Plan, String> {
         until_told: matches.opt_present("until-told"),
         server: matches.opt_strs("server"),
     })
+}
+
+fn tls(matches: &Matches) -> Result<Option<Tls>, String> {
+    let Some(authority) = matches.opt_str("authority") else { return Ok(None) };
+    let suite = matches.opt_str("suite");
+    Tls::new(Path::new(&authority), suite.as_deref(), Resumption::disabled())
+        .map(Some)
+        .map_err(|error| format!("--authority {authority}: {error}"))
 }
 
 fn rates(matches: &Matches) -> Result<Rates, String> {
@@ -107,6 +121,8 @@ fn table() -> Options {
         .optopt("", "settle", "milliseconds from the last publisher to the first player (2500)", "N")
         .optopt("", "warm-up", "milliseconds from the last connection to the measurement (2500)", "N")
         .optopt("", "measure", "milliseconds to measure (5000)", "N")
+        .optopt("", "authority", "over TLS, with a server whose certificate this one has signed", "FILE")
+        .optopt("", "suite", "of TLS, this alone (AES_256_GCM_SHA384 is preferred)", "TLS13_...")
         .optmulti("", "server", "a process whose time and memory is measured; may be repeated", "PID")
         .optflag("", "until-told", "then says so by a line, and measures anew until the standard input ends")
         .optflag("", "raw", "the server is the floor: players only receive")

@@ -20,8 +20,9 @@ class Attacker:
     def prepared(self, server, attack, **options):
         """Starts the program, which prepares its attack and waits for its start."""
         command = [str(self.program), f"--limit={LIMIT}", *(f"--{name}={value}" for name, value in options.items())]
+        addresses = (server.rtmps, server.https) if "authority" in options else (server.rtmp, server.http)
         process = subprocess.Popen(
-            [*command, attack, server.rtmp, server.http], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [*command, attack, *addresses], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, preexec_fn=self.place.take)
         try:
             if not process.stdout.readline():

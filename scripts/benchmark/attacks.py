@@ -1,5 +1,6 @@
 """The table of attacks: what they are, and the files that they need."""
 
+import dataclasses
 import os
 import struct
 import time
@@ -165,3 +166,8 @@ ATTACKS = {
         attack="cold-files", options={"peers": COLD}, is_on_disk=True, delay=DELAY, faulty_calls=SLOW_READS,
         prepare=cold_files),
 }
+
+# The same through TLS, but for those in which files are the attack.
+ATTACKS |= {
+    name.replace("worst-", "worst-tls-"): dataclasses.replace(load, title=f"{load.title}; over TLS", is_encrypted=True)
+    for name, load in ATTACKS.items() if not load.is_on_disk and load.prepare is not torn_recording}

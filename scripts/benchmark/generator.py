@@ -42,7 +42,7 @@ class Generator:
             command += [flag] if value is True else [flag, str(value)]
         for pid in server.pids():
             command += ["--server", pid]
-        return [*command, server.rtmp]
+        return [*command, server.rtmps if "authority" in options else server.rtmp]
 
 
 def report(code, output, errors):

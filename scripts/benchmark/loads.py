@@ -8,6 +8,7 @@ from .load import FLOOR, MILLSTREAM, NGINX, Goal
 from .output import HLS, RECORD, Binary, Files, Output
 from .polled import Polled
 from .process import Idle
+from .tls import TLS
 
 ALL = (FLOOR, MILLSTREAM, NGINX)
 KERNEL = (FLOOR, MILLSTREAM)
@@ -63,5 +64,6 @@ LOADS = {
         "20 players that read 20 kB/s, 50 players per second that join and leave, and 200 other players, which lose no frame",
         [], players=200, others={"slow": 20, "churn": 50}),
     "instructions": Instructions("instructions per video message at 2 Mbit/s", [], (MILLSTREAM,)),
+    **TLS,
     **ATTACKS,
 }

@@ -56,7 +56,7 @@ class Files(Load):
     )
 
     def measure(self, lab, contender):
-        with lab.servers.start(contender) as server:
+        with self.serve(lab, contender) as server:
             (server.folder / "www" / "fragment.ts").write_bytes(FRAGMENT)
             (server.folder / "www" / "playlist.m3u8").write_text(PLAYLIST)
             fragments = self.fetch(lab, server, "fragment.ts")
@@ -66,10 +66,16 @@ class Files(Load):
             "playlists": playlists[0], "playlist_cpu": playlists[1],
         }
 
+    def serve(self, lab, contender):
+        return lab.servers.start(contender)
+
+    def address(self, server):
+        return f"http://{server.http}"
+
     def fetch(self, lab, server, path):
         """Requests per second, and microseconds of server time per request."""
         seconds = max(1, round(lab.generator.seconds))
-        command = [need("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", f"http://{server.http}/{path}"]
+        command = [need("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", f"{self.address(server)}/{path}"]
         before = process.time(server.pids())
         result = subprocess.run(
             command, capture_output=True, text=True, timeout=seconds + 30, check=True,

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BENCHES = ("load", "attack", "floor", "work")
+BENCHES = ("load", "attack", "handshakes", "floor", "work")
 TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
 
 

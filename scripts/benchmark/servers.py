@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 
-from . import machine
+from . import certificates, machine
 from .process import NGINX_MODULE
 from .programs import Failure, Unknown, need
 
@@ -23,6 +23,7 @@ pid off;
 rtmp {{
     server {{
         listen 127.0.0.1:{rtmp};
+        {rtmp_tls}
         application live {{
             live on;
             {directives}
@@ -33,6 +34,7 @@ rtmp {{
 http {{
     server {{
         listen 127.0.0.1:{http};
+        {http_tls}
         location / {{ root {folder}/www; }}
         {locations}
     }}
@@ -67,10 +69,13 @@ http {{
     include /etc/nginx/mime.types;
     server {{
         listen 127.0.0.1:{http};
+        {http_tls}
         location / {{ root {folder}/www; }}
     }}
 }}
 """
+
+PROTOCOLS = "ssl_protocols TLSv1.2 TLSv1.3;"  # nginx before 1.23.4 has no 1.3 unless told
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,18 +85,27 @@ class Extras:
     applications: str = ""
     locations: str = ""
     wrapper: tuple = ()  # a command in front of the server's
+    certificate: certificates.Certificate | None = None  # with one, it listens for TLS, too; so does nginx, for HTTPS
 
 
 class Server:
     """A running server."""
 
-    def __init__(self, process, folder, rtmp, http=None):
+    def __init__(self, process, folder, rtmp, http=None, https=None, rtmps=None):
         self.process, self.folder = process, folder
         self.rtmp, self.http = f"127.0.0.1:{rtmp}", f"127.0.0.1:{http}"
+        self.https, self.rtmps = f"127.0.0.1:{https}", f"127.0.0.1:{rtmps}"
 
     def pids(self):
         """All its processes, the master first."""
         return [str(self.process.pid), *machine.children(self.process.pid)]
+
+
+class Texts(dict):
+    """The fields of a configuration; what has no text is left out."""
+
+    def __missing__(self, _):
+        return ""
 
 
 class Servers:
@@ -101,6 +115,7 @@ class Servers:
     def __init__(self, programs, place, files, peers, shares_nginx):
         self.programs, self.place, self.files, self.peers = programs, place, files, peers
         self.shares_nginx, self.shared, self.stack = shares_nginx, {}, contextlib.ExitStack()
+        self.certificates = {}
 
     def __enter__(self):
         return self
@@ -108,19 +123,26 @@ class Servers:
     def __exit__(self, *_):
         self.stack.close()
 
-    def start(self, name, directives="", connections=None):
+    def start(self, name, directives="", connections=None, extras=None):
         """A server with directives of its application; what is in www/ of its folder it serves over HTTP. nginx
         takes memory for all connections that it may have, which are as many as files, or fewer."""
         if name != "nginx" or not self.shares_nginx:
-            return self.start_new(name, directives, connections)
-        if directives not in self.shared:
-            self.shared[directives] = self.stack.enter_context(self.start_new(name, directives, None))
-        return contextlib.nullcontext(self.shared[directives])
+            return self.start_new(name, directives, connections, extras or Extras())
+        key = directives, extras
+        if key not in self.shared:
+            self.shared[key] = self.stack.enter_context(self.start_new(name, directives, None, extras or Extras()))
+        return contextlib.nullcontext(self.shared[key])
 
     @contextlib.contextmanager
-    def start_new(self, name, directives, connections):
-        with self.folder() as folder, self.run(name, folder, directives, connections) as server:
+    def start_new(self, name, directives, connections, extras):
+        with self.folder() as folder, self.run(name, folder, directives, connections, extras) as server:
             yield server
+
+    def certificate(self, key):
+        """A certificate by the kind of its key: made once, for all loads."""
+        if not self.certificates:
+            self.certificates = certificates.make(self.stack.enter_context(self.folder()))
+        return self.certificates[key]
 
     @contextlib.contextmanager
     def folder(self, parent=None):
@@ -138,7 +160,7 @@ class Servers:
         """Runs a server in its folder."""
         texts = {"directives": directives, "applications": extras.applications, "locations": extras.locations}
         texts = {key: text.format(folder=folder) for key, text in texts.items()}
-        command, ports = self.prepare(name, folder, texts, connections or self.files)
+        command, ports = self.prepare(name, folder, texts, connections or self.files, extras.certificate)
         with self.running([*extras.wrapper, *command], folder) as process:
             wait_for(process, ports, folder)
             yield Server(process, folder, *ports)
@@ -151,16 +173,19 @@ class Servers:
             port = process.stdout.readline().decode().rsplit(":", 1)[-1]
             yield Server(process, None, int(port))
 
-    def prepare(self, name, folder, texts, connections):
+    def prepare(self, name, folder, texts, connections, certificate):
         """Returns its command, and the ports that it will listen on."""
         if name in self.peers:
             port, command = self.peers[name]
             return command, [port]
-        ports = free_ports(2)
+        ports = free_ports((4 if name == "millstream" else 3) if certificate else 2)
+        texts |= {
+            field: f"listen 127.0.0.1:{port} ssl; {PROTOCOLS} {certificate.directives()}"
+            for field, port in zip(("http_tls", "rtmp_tls"), ports[2:])}
         path = folder / "server.conf"
-        path.write_text((MILLSTREAM if name == "millstream" else NGINX).format(
+        path.write_text((MILLSTREAM if name == "millstream" else NGINX).format_map(Texts(
             folder=folder, rtmp=ports[0], http=ports[1], files=self.files, connections=connections,
-            module=NGINX_MODULE, user="user root;" if os.geteuid() == 0 else "", **texts))
+            module=NGINX_MODULE, user="user root;" if os.geteuid() == 0 else "", **texts)))
         if name == "millstream":
             return [str(self.programs[name]), "-c", str(path)], ports
         return [need("nginx"), "-p", str(folder), "-c", str(path)], ports

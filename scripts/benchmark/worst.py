@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable
 
+from .certificates import ECDSA
 from .fanout import AUDIO
 from .load import MILLSTREAM, Figure, Goal, Load
 from .programs import need
@@ -57,6 +58,7 @@ class Worst(Load):
     fault: str = ""  # of these calls, if they do not only take longer
     faulty_calls: str = SLOW_CALLS
     prepare: Callable = nothing
+    is_encrypted: bool = False  # whether the attack comes over TLS; the measured players do not
     is_hostile = True
     figures = (
         Figure("seconds", "duration of the attack", "s"),
@@ -76,7 +78,8 @@ class Worst(Load):
         slow = f"delay_enter={lab.scale(self.delay)}" if self.delay else ""
         faults = ":".join(fault for fault in (slow, self.fault) if fault)
         wrapper = faulty_disk(self.faulty_calls, faults) if faults else ()
-        return Extras(HOSTILE % self.directives, self.locations, wrapper)
+        certificate = lab.servers.certificate(ECDSA) if self.is_encrypted else None
+        return Extras(HOSTILE % self.directives, self.locations, wrapper, certificate)
 
     def measure(self, lab, contender):
         with lab.servers.folder(None if self.is_on_disk else memory()) as folder:
@@ -89,6 +92,8 @@ class Worst(Load):
         said = {}
         players, quick = (PLAYERS // 10, QUICK) if lab.is_quick else (PLAYERS, {})
         options = {name: lab.scale(value) for name, value in self.options.items()}
+        if self.is_encrypted:
+            options["authority"] = lab.servers.certificate(ECDSA).authority
         with lab.attacker.prepared(server, self.attack, **options) as attack:
             def act():
                 attack.begin()
