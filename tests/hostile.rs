@@ -1,18 +1,19 @@
-//! Peers that break the rules. Each case ends in a closed connection and a line or two in the log, while
-//! a stream on the same server goes on and loses nothing.
+//! Peers that break the rules, over TCP and through TLS. Each case ends in a closed connection and a line or two in the
+//! log, while a stream on the same server goes on and loses nothing.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
-use std::io::Read;
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::common::media::{self, noise};
 use crate::common::player::Client;
 use crate::common::raw::Raw;
+use crate::common::tls::both::{ServerOver, over_each_transport};
+use crate::common::tls::transport::Target;
 use crate::common::{SOON, Server, wait};
 use millstream::media::amf::{Object, Value, amf0};
 use millstream::rtmp::message::MessageType;
@@ -24,12 +25,12 @@ struct Canary {
 }
 
 impl Canary {
-    fn start(address: SocketAddr) -> Self {
-        let mut player = Client::play(address, "canary");
-        let mut publisher = Client::publish(address, "canary");
+    fn start(target: &Target) -> Self {
+        let mut player = Client::play(target, "canary");
+        let mut publisher = Client::publish(target, "canary");
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || {
+        let thread = thread::spawn(move || {
             let mut packets = vec![media::video_header(0)];
             let mut number = 0;
             loop {
@@ -51,7 +52,7 @@ impl Canary {
                 if number > 20 && stopped.load(Ordering::Relaxed) {
                     return number;
                 }
-                std::thread::sleep(Duration::from_millis(10));
+                thread::sleep(Duration::from_millis(10));
                 number += 1;
             }
         });
@@ -65,24 +66,26 @@ impl Canary {
     }
 }
 
-/// Runs an attack on a server that has a canary; at most `lines` may be logged for it.
-fn survives(lines: usize, attack: impl FnOnce(&Server)) {
-    let server = Server::live("");
-    let canary = Canary::start(server.rtmp());
-    server.wait_log("publish live/canary");
-    let before = server.log().lines().count();
-    attack(&server);
-    let logged = server.log();
-    let news: Vec<_> = logged.lines().skip(before).collect();
-    assert!(news.len() <= lines, "{} lines: {news:#?}", news.len());
-    assert!(canary.finish() > 0);
-    // Whatever it was, the next one is served.
-    drop(Client::publish(server.rtmp(), "next"));
+/// Runs an attack on a server that has a canary, over each transport; at most `lines` may be logged for it.
+fn survives(lines: usize, attack: impl Fn(&ServerOver) + Sync) {
+    over_each_transport(|transport| {
+        let server = ServerOver::live(transport, "");
+        let canary = Canary::start(server.rtmp());
+        server.wait_log("publish live/canary");
+        let before = server.log().lines().count();
+        attack(&server);
+        let logged = server.log();
+        let news: Vec<_> = logged.lines().skip(before).collect();
+        assert!(news.len() <= lines, "{} lines: {news:#?}", news.len());
+        assert!(canary.finish() > 0);
+        // Whatever it was, the next one is served.
+        drop(Client::publish(server.rtmp(), "next"));
+    });
 }
 
 /// A connection on which these bytes have been sent.
-fn sent(address: SocketAddr, bytes: &[u8]) -> Raw {
-    let mut raw = Raw::open(address);
+fn sent(target: &Target, bytes: &[u8]) -> Raw {
+    let mut raw = Raw::open(target);
     raw.send_bytes(bytes);
     raw
 }
@@ -111,7 +114,7 @@ fn a_handshake_that_is_cut_off_or_wrong_leaves_nothing_behind() {
         // C2 is not verified: there are clients that send anything.
         let mut raw = Raw::open(server.rtmp());
         raw.send_bytes(&[&[3], &noise(1, 1536)[..]].concat());
-        raw.stream().read_exact(&mut [0; 3073]).unwrap();
+        raw.receive(3073);
         raw.send_bytes(&noise(2, 1536));
         raw.connect("live");
         assert_eq!(raw.command_answer().0, "_result");
@@ -136,21 +139,21 @@ fn a_message_longer_than_allowed_ends_the_session_before_it_has_come() {
 
 #[test]
 fn the_limit_of_messages_is_that_of_the_configuration() {
-    let server = Server::start(
-        "rtmp { server { listen 127.0.0.1:0; max_message 64k; application live { live on; } } }",
-    );
-    for (length, fits) in [(65_536, true), (65_537, false)] {
-        let mut raw = Raw::connected(server.rtmp(), "live");
-        raw.publish("cam");
-        assert_eq!(raw.status().0, "NetStream.Publish.Start");
-        raw.send(MessageType::Video, 1, 0, &noise(1, length));
-        raw.command("closeStream", 0.0, 1, &[Value::Null]);
-        if fits {
-            assert_eq!(raw.status().0, "NetStream.Unpublish.Success");
-        } else {
-            raw.expect_end();
+    over_each_transport(|transport| {
+        let server = ServerOver::start(transport, "LISTEN max_message 64k; application live { live on; }");
+        for (length, fits) in [(65_536, true), (65_537, false)] {
+            let mut raw = Raw::connected(server.rtmp(), "live");
+            raw.publish("cam");
+            assert_eq!(raw.status().0, "NetStream.Publish.Start");
+            raw.send(MessageType::Video, 1, 0, &noise(1, length));
+            raw.command("closeStream", 0.0, 1, &[Value::Null]);
+            if fits {
+                assert_eq!(raw.status().0, "NetStream.Unpublish.Success");
+            } else {
+                raw.expect_end();
+            }
         }
-    }
+    });
 }
 
 #[test]
@@ -227,7 +230,7 @@ fn a_flood_of_commands_whose_answers_nobody_reads_is_bounded() {
             bytes.extend(payload);
         }
         flood.send_bytes(&bytes);
-        std::thread::sleep(Duration::from_millis(300));
+        thread::sleep(Duration::from_millis(300));
         assert!(server.resident() < before + 5000, "{} kB more", server.resident() - before);
         raw.command("createStream", 7.0, 0, &[Value::Null]);
         assert_eq!(raw.command_answer().0, "_result");
@@ -288,25 +291,28 @@ fn commands_with_broken_or_bottomless_values_are_survived() {
 
 #[test]
 fn broken_media_is_passed_on_and_does_no_harm() {
-    let server = Server::live("record all; record_path FOLDER/rec; hls on; hls_path FOLDER/hls;");
-    let canary = Canary::start(server.rtmp());
-    let mut raw = Raw::connected(server.rtmp(), "live");
-    raw.publish("cam");
-    assert_eq!(raw.status().0, "NetStream.Publish.Start");
-    let headers: [&[u8]; 4] = [&[0x17, 0, 0, 0, 0], &[0xaf, 0], &[0x17, 1, 0, 0, 0], &[0xaf, 1]];
-    for seed in 0..500 {
-        let kind = if seed % 2 == 0 { MessageType::Video } else { MessageType::Audio };
-        let body = noise(seed, seed % 60);
-        let head = headers[seed as usize / 7 % 4];
-        raw.send(kind, 1, seed.wrapping_mul(0x1234_5677), &[head, &body].concat());
-        raw.send(kind, 1, seed * 40, &body);
-        raw.send(MessageType::DataAmf0, 1, 0, &[&[2, 0, 10][..], b"onMetaData", &body].concat());
-    }
-    raw.command("closeStream", 0.0, 1, &[Value::Null]);
-    assert_eq!(raw.status().0, "NetStream.Unpublish.Success");
-    assert!(canary.finish() > 0);
-    let lines = server.log().lines().count();
-    assert!(lines < 60, "{lines} lines: {}", server.log());
+    over_each_transport(|transport| {
+        let server =
+            ServerOver::live(transport, "record all; record_path FOLDER/rec; hls on; hls_path FOLDER/hls;");
+        let canary = Canary::start(server.rtmp());
+        let mut raw = Raw::connected(server.rtmp(), "live");
+        raw.publish("cam");
+        assert_eq!(raw.status().0, "NetStream.Publish.Start");
+        let headers: [&[u8]; 4] = [&[0x17, 0, 0, 0, 0], &[0xaf, 0], &[0x17, 1, 0, 0, 0], &[0xaf, 1]];
+        for seed in 0..500 {
+            let kind = if seed % 2 == 0 { MessageType::Video } else { MessageType::Audio };
+            let body = noise(seed, seed % 60);
+            let head = headers[seed as usize / 7 % 4];
+            raw.send(kind, 1, seed.wrapping_mul(0x1234_5677), &[head, &body].concat());
+            raw.send(kind, 1, seed * 40, &body);
+            raw.send(MessageType::DataAmf0, 1, 0, &[&[2, 0, 10][..], b"onMetaData", &body].concat());
+        }
+        raw.command("closeStream", 0.0, 1, &[Value::Null]);
+        assert_eq!(raw.status().0, "NetStream.Unpublish.Success");
+        assert!(canary.finish() > 0);
+        let lines = server.log().lines().count();
+        assert!(lines < 60, "{lines} lines: {}", server.log());
+    });
 }
 
 #[test]
@@ -335,15 +341,10 @@ fn a_client_that_does_not_go_on_is_closed_after_ten_seconds() {
         let connected = Raw::connected(server.rtmp(), "live");
         let mut trickle = Raw::open(server.rtmp());
         trickle.send_bytes(&[3]);
-        trickle.stream().set_nonblocking(true).unwrap();
         // Bytes that go on coming do not buy time.
         wait("the slow one is hung up on", || {
             trickle.send_bytes(&[0]);
-            std::thread::sleep(Duration::from_millis(90));
-            match trickle.stream().peek(&mut [0]) {
-                Ok(count) => count == 0,
-                Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
-            }
+            trickle.has_ended(Duration::from_millis(90))
         });
         for mut raw in [silent, half, handshaken, connected] {
             raw.expect_end();
@@ -355,25 +356,26 @@ fn a_client_that_does_not_go_on_is_closed_after_ten_seconds() {
 
 #[test]
 fn a_silent_peer_is_asked_whether_it_is_there_and_stays_if_it_answers() {
-    let server = Server::start(
-        "rtmp { server { listen 127.0.0.1:0; ping 1s; ping_timeout 1s; application live { live on; } } }",
-    );
-    let mut publisher = Raw::connected(server.rtmp(), "live");
-    publisher.publish("cam");
-    assert_eq!(publisher.status().0, "NetStream.Publish.Start");
-    let mut mute = Raw::connected(server.rtmp(), "live");
-    mute.play("cam");
-    for _ in 0..3 {
-        let ping = publisher.message_of(MessageType::UserControl);
-        assert_eq!(ping.payload()[..2], [0, 6]);
-        publisher.send(MessageType::UserControl, 0, 0, &[&[0, 7], &ping.payload()[2..]].concat());
-    }
-    mute.expect_end();
-    server.wait_log("does not answer a ping");
-    let mut player = Client::play(server.rtmp(), "cam");
-    publisher.send_packet(&media::video_header(0));
-    publisher.send_packet(&media::video_frame(0, true, 1000));
-    assert_eq!(player.receive(2)[1], media::video_frame(0, true, 1000));
+    over_each_transport(|transport| {
+        let server =
+            ServerOver::start(transport, "LISTEN ping 1s; ping_timeout 1s; application live { live on; }");
+        let mut publisher = Raw::connected(server.rtmp(), "live");
+        publisher.publish("cam");
+        assert_eq!(publisher.status().0, "NetStream.Publish.Start");
+        let mut mute = Raw::connected(server.rtmp(), "live");
+        mute.play("cam");
+        for _ in 0..3 {
+            let ping = publisher.message_of(MessageType::UserControl);
+            assert_eq!(ping.payload()[..2], [0, 6]);
+            publisher.send(MessageType::UserControl, 0, 0, &[&[0, 7], &ping.payload()[2..]].concat());
+        }
+        mute.expect_end();
+        server.wait_log("does not answer a ping");
+        let mut player = Client::play(server.rtmp(), "cam");
+        publisher.send_packet(&media::video_header(0));
+        publisher.send_packet(&media::video_frame(0, true, 1000));
+        assert_eq!(player.receive(2)[1], media::video_frame(0, true, 1000));
+    });
 }
 
 #[test]
@@ -383,7 +385,7 @@ fn connections_that_come_and_go_leave_nothing_behind() {
             let mut open = Vec::new();
             for number in 0..100 {
                 match number % 5 {
-                    0 => drop(TcpStream::connect(server.rtmp()).unwrap()),
+                    0 => drop(TcpStream::connect(server.rtmp().address).unwrap()),
                     1 => open.push(Raw::handshaken(server.rtmp())),
                     2 => open.push(Raw::connected(server.rtmp(), "live")),
                     3 => {
@@ -416,14 +418,16 @@ fn connections_that_come_and_go_leave_nothing_behind() {
 
 #[test]
 fn when_descriptors_run_out_connected_clients_are_still_served() {
-    let server =
-        Server::with_descriptors(40, "rtmp { server { listen 127.0.0.1:0; application live { live on; } } }");
-    let canary = Canary::start(server.rtmp());
-    let crowd: Vec<_> = (0..100).map(|_| TcpStream::connect(server.rtmp()).unwrap()).collect();
-    server.wait_log("no connections are accepted");
-    std::thread::sleep(Duration::from_millis(300));
-    assert!(server.lines("no connections are accepted").len() <= 2, "{}", server.log());
-    drop(crowd);
-    wait("it accepts again by itself", || Raw::may_shake_hands(server.rtmp()));
-    assert!(canary.finish() > 0);
+    over_each_transport(|transport| {
+        let start = |folder, text: &str| Server::with_descriptors_in(folder, 40, text);
+        let server = ServerOver::start_by(transport, "LISTEN application live { live on; }", start);
+        let canary = Canary::start(server.rtmp());
+        let crowd: Vec<_> = (0..100).map(|_| TcpStream::connect(server.rtmp().address).unwrap()).collect();
+        server.wait_log("no connections are accepted");
+        thread::sleep(Duration::from_millis(300));
+        assert!(server.lines("no connections are accepted").len() <= 2, "{}", server.log());
+        drop(crowd);
+        wait("it accepts again by itself", || Raw::may_shake_hands(server.rtmp()));
+        assert!(canary.finish() > 0);
+    });
 }

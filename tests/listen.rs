@@ -40,7 +40,8 @@ fn several_addresses_lead_to_the_same_streams() {
     );
     let [first, second, any, other] = server.rtmp[..] else { panic!("{:?}", server.rtmp) };
     assert_eq!((second.ip().to_string(), any.ip().to_string()), ("127.0.0.2".into(), "0.0.0.0".into()));
-    let mut players = [Client::play(first, "cam"), Client::play(([127, 0, 0, 1], any.port()).into(), "cam")];
+    let mut players =
+        [Client::play(first, "cam"), Client::play(SocketAddr::from(([127, 0, 0, 1], any.port())), "cam")];
     let mut publisher = Client::publish(second, "cam");
     let packets = media::video_only(0, 500);
     assert_eq!(relay(&mut publisher, &mut players, &packets), [packets.clone(), packets]);
@@ -59,9 +60,10 @@ fn an_ipv6_address_takes_ipv6_and_if_told_ipv4_too() {
     );
     let mut players = [
         Client::play(server.rtmp(), "cam"),
-        Client::play(([127, 0, 0, 1], server.rtmp[1].port()).into(), "cam"),
+        Client::play(SocketAddr::from(([127, 0, 0, 1], server.rtmp[1].port())), "cam"),
     ];
-    let mut publisher = Client::publish((Ipv6Addr::LOCALHOST, server.rtmp[1].port()).into(), "cam");
+    let mut publisher =
+        Client::publish(SocketAddr::from((Ipv6Addr::LOCALHOST, server.rtmp[1].port())), "cam");
     let packets = media::video_only(0, 500);
     assert_eq!(relay(&mut publisher, &mut players, &packets), [packets.clone(), packets]);
     let port = server.http().port();

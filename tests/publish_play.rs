@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::common::media::{self, Packet};
 use crate::common::player::{Client, relay};
 use crate::common::raw::Raw;
+use crate::common::tls::both::{ServerOver, over_each_transport};
 use crate::common::{Server, until};
 use millstream::media::amf::Value;
 use millstream::rtmp::control::UserControl;
@@ -234,23 +235,25 @@ fn streams_of_one_name_in_two_applications_are_two_streams() {
 
 #[test]
 fn a_player_that_does_not_read_does_not_delay_others() {
-    let server = Server::live("");
-    let stuck = Client::play(server.rtmp(), "cam");
-    let mut players = [Client::play(server.rtmp(), "cam")];
-    let mut publisher = Client::publish(server.rtmp(), "cam");
-    let before = server.resident();
-    // Twenty times what its queue and the sockets' buffers hold.
-    let packets: Vec<_> = (0..2000).map(|n| media::video_frame(n * 40, n % 25 == 0, 50_000)).collect();
-    let packets = [vec![media::video_header(0)], packets].concat();
-    assert_eq!(relay(&mut publisher, &mut players, &packets), [packets]);
-    let grown = server.resident().saturating_sub(before);
-    assert!(grown < 40_000, "{grown} kB for one player that does not read");
-    // Frames wait in the queue, where they can be dropped, but for some that are under way.
-    let bytes = server.in_the_kernel(stuck.address());
-    assert!((1..400_000).contains(&bytes), "{bytes} bytes wait in the kernel");
-    drop(stuck);
-    until("the server notices", Duration::from_secs(5), || {
-        server.log().contains("frames dropped").then_some(())
+    over_each_transport(|transport| {
+        let server = ServerOver::live(transport, "");
+        let stuck = Client::play(server.rtmp(), "cam");
+        let mut players = [Client::play(server.rtmp(), "cam")];
+        let mut publisher = Client::publish(server.rtmp(), "cam");
+        let before = server.resident();
+        // Twenty times what its queue and the sockets' buffers hold.
+        let packets: Vec<_> = (0..2000).map(|n| media::video_frame(n * 40, n % 25 == 0, 50_000)).collect();
+        let packets = [vec![media::video_header(0)], packets].concat();
+        assert_eq!(relay(&mut publisher, &mut players, &packets), [packets]);
+        let grown = server.resident().saturating_sub(before);
+        assert!(grown < 40_000, "{grown} kB for one player that does not read");
+        // Frames wait in the queue, where they can be dropped, but for some that are under way.
+        let bytes = server.in_the_kernel(stuck.address());
+        assert!((1..400_000).contains(&bytes), "{bytes} bytes wait in the kernel");
+        drop(stuck);
+        until("the server notices", Duration::from_secs(5), || {
+            server.log().contains("frames dropped").then_some(())
+        });
     });
 }
 

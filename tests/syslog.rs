@@ -480,7 +480,7 @@ fn a_log_that_is_off_is_nowhere_and_the_test_says_so() {
     command.current_dir(&*folder).args(["-c", "c.conf"]);
     let mut server = Server::spawn(folder, command, 0);
     wait("it listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
-    drop(Client::publish(([127, 0, 0, 1], port).into(), "cam"));
+    drop(Client::publish(SocketAddr::from(([127, 0, 0, 1], port)), "cam"));
     server.stop();
     assert_eq!(server.log(), "");
     assert!(!server.folder.join("off").exists());

@@ -219,11 +219,16 @@ impl Server {
 
     /// Starts a server that may have so many files open, sockets included.
     pub fn with_descriptors(limit: u32, configuration: &str) -> Self {
+        Self::with_descriptors_in(Folder::new(), limit, &format!("pid off;\n{configuration}"))
+    }
+
+    /// The same in a folder that is there already.
+    pub fn with_descriptors_in(folder: Folder, limit: u32, configuration: &str) -> Self {
         let mut shell = Command::new("sh");
         let script = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
         shell.args(["-c", &script, env!("CARGO_BIN_EXE_millstream")]);
         shell.env_remove("RUST_LOG").env_remove("XDG_RUNTIME_DIR").stdin(Stdio::null());
-        Self::start_with(shell, Folder::new(), &format!("pid off;\n{configuration}"))
+        Self::start_with(shell, folder, configuration)
     }
 
     /// Runs a command that starts a server with so many listeners.

@@ -13,14 +13,15 @@ use rml_rtmp::sessions::{
 use rml_rtmp::time::RtmpTimestamp;
 
 use super::media::Packet;
-use super::{SOON, hang_up, read_once};
+use super::tls::transport::{Pipe, Target};
+use super::{SOON, hang_up};
 
 const UNAUTHORIZED: &str = "NetStream.Publish.Unauthorized";
 const DENIED: &str = "NetStream.Publish.Denied";
 
 /// A connected client.
 pub struct Client {
-    stream: TcpStream,
+    pipe: Pipe,
     session: ClientSession,
     events: VecDeque<Event>,
     is_over: bool,
@@ -29,18 +30,20 @@ pub struct Client {
 impl Client {
     /// Its end of the connection.
     pub fn address(&self) -> SocketAddr {
-        self.stream.local_addr().unwrap()
+        self.pipe.tcp().local_addr().unwrap()
     }
 
     /// Shakes hands, with a digest, and asks for the application; the refusal's description is the error.
-    pub fn connect(address: SocketAddr, app: &str) -> Result<Self, String> {
-        let mut stream = TcpStream::connect(address).unwrap();
+    pub fn connect(target: impl Into<Target>, app: &str) -> Result<Self, String> {
+        let target = target.into();
+        let stream = TcpStream::connect(target.address).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(SOON)).unwrap();
         stream.set_write_timeout(Some(SOON)).unwrap();
-        let rest = shake_hands(&mut stream);
+        let mut pipe = Pipe::over(stream, &target);
+        let rest = shake_hands(&mut pipe);
         let (session, first) = ClientSession::new(ClientSessionConfig::new()).unwrap();
-        let mut client = Self { stream, session, events: VecDeque::new(), is_over: false };
+        let mut client = Self { pipe, session, events: VecDeque::new(), is_over: false };
         client.act(first);
         client.take(&rest);
         let request = client.session.request_connection(app.to_owned()).unwrap();
@@ -60,8 +63,8 @@ impl Client {
     }
 
     /// Connects to `live` and asks to publish; the status code of a refusal is the error.
-    pub fn try_publish(address: SocketAddr, app: &str, name: &str) -> Result<Self, String> {
-        let mut client = Self::connect(address, app).unwrap();
+    pub fn try_publish(target: impl Into<Target>, app: &str, name: &str) -> Result<Self, String> {
+        let mut client = Self::connect(target, app).unwrap();
         let request = client.session.request_publishing(name.to_owned(), PublishRequestType::Live).unwrap();
         client.act(vec![request]);
         client.expect(&Event::PublishRequestAccepted)?;
@@ -69,13 +72,13 @@ impl Client {
     }
 
     /// Publishes `live/NAME`.
-    pub fn publish(address: SocketAddr, name: &str) -> Self {
-        Self::try_publish(address, "live", name).unwrap()
+    pub fn publish(target: impl Into<Target>, name: &str) -> Self {
+        Self::try_publish(target, "live", name).unwrap()
     }
 
     /// Asks to play; the status code of a refusal is the error.
-    pub fn try_play(address: SocketAddr, app: &str, name: &str) -> Result<Self, String> {
-        let mut client = Self::connect(address, app).unwrap();
+    pub fn try_play(target: impl Into<Target>, app: &str, name: &str) -> Result<Self, String> {
+        let mut client = Self::connect(target, app).unwrap();
         let request = client.session.request_playback(name.to_owned()).unwrap();
         client.act(vec![request]);
         client.expect(&Event::PlaybackRequestAccepted)?;
@@ -83,8 +86,8 @@ impl Client {
     }
 
     /// Plays `live/NAME`.
-    pub fn play(address: SocketAddr, name: &str) -> Self {
-        Self::try_play(address, "live", name).unwrap()
+    pub fn play(target: impl Into<Target>, name: &str) -> Self {
+        Self::try_play(target, "live", name).unwrap()
     }
 
     fn expect(&mut self, event: &Event) -> Result<(), String> {
@@ -206,8 +209,8 @@ impl Client {
     /// Reads once; false if nothing came in time.
     fn read(&mut self, limit: Duration) -> bool {
         let mut buffer = [0; 16 * 1024];
-        self.stream.set_read_timeout(Some(limit)).unwrap();
-        match read_once(&self.stream, &mut buffer) {
+        self.pipe.tcp().set_read_timeout(Some(limit)).unwrap();
+        match self.pipe.read_once(&mut buffer) {
             Ok(0) => self.is_over = true,
             Ok(count) => self.take(&buffer[..count]),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
@@ -229,7 +232,7 @@ impl Client {
             match outcome {
                 Outcome::OutboundResponse(packet) => {
                     // The server may have hung up already; reading will tell.
-                    let _ = self.stream.write_all(&packet.bytes);
+                    let _ = self.pipe.write_all(&packet.bytes).and_then(|()| self.pipe.flush());
                 }
                 Outcome::RaisedEvent(event) => self.events.push_back(event),
                 Outcome::UnhandleableMessageReceived(_) => {}
@@ -240,24 +243,24 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        hang_up(&self.stream);
+        hang_up(self.pipe.tcp());
     }
 }
 
 /// Returns what came after the handshake.
-fn shake_hands(stream: &mut TcpStream) -> Vec<u8> {
+fn shake_hands(pipe: &mut Pipe) -> Vec<u8> {
     let mut handshake = Handshake::new(PeerType::Client);
-    stream.write_all(&handshake.generate_outbound_p0_and_p1().unwrap()).unwrap();
+    pipe.write_all(&handshake.generate_outbound_p0_and_p1().unwrap()).unwrap();
     let mut buffer = [0; 4096];
     loop {
-        let count = read_once(stream, &mut buffer).unwrap();
+        let count = pipe.read_once(&mut buffer).unwrap();
         assert_ne!(count, 0, "hung up in the handshake");
         match handshake.process_bytes(&buffer[..count]).unwrap() {
             HandshakeProcessResult::InProgress { response_bytes } => {
-                stream.write_all(&response_bytes).unwrap();
+                pipe.write_all(&response_bytes).unwrap();
             }
             HandshakeProcessResult::Completed { response_bytes, remaining_bytes } => {
-                stream.write_all(&response_bytes).unwrap();
+                pipe.write_all(&response_bytes).unwrap();
                 return remaining_bytes;
             }
         }

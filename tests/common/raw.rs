@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 use millstream::media::amf::{Object, Value, amf0};
 use millstream::rtmp::chunk::{ChunkReader, Limits, Message, write_message};
@@ -11,11 +12,12 @@ use millstream::rtmp::message::MessageType;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, socket};
 
 use super::media::Packet;
-use super::{SOON, hang_up, read_once};
+use super::tls::transport::{Pipe, Target};
+use super::{SOON, hang_up};
 
 /// A connection.
 pub struct Raw {
-    stream: TcpStream,
+    pipe: Pipe,
     reader: ChunkReader,
     input: Vec<u8>,
     /// The chunk size of outgoing messages.
@@ -24,8 +26,9 @@ pub struct Raw {
 
 impl Raw {
     /// A bare connection: nothing has been said.
-    pub fn open(address: SocketAddr) -> Self {
-        Self::over(TcpStream::connect(address).unwrap())
+    pub fn open(target: impl Into<Target>) -> Self {
+        let target = target.into();
+        Self::over(TcpStream::connect(target.address).unwrap(), &target)
     }
 
     /// A bare connection from this address of the machine.
@@ -34,27 +37,27 @@ impl Raw {
         let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
         bind(socket.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(source, 0))).unwrap();
         connect(socket.as_raw_fd(), &SockaddrStorage::from(address)).unwrap();
-        Self::over(socket.into())
+        Self::over(socket.into(), &address.into())
     }
 
-    fn over(stream: TcpStream) -> Self {
+    fn over(stream: TcpStream, target: &Target) -> Self {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(SOON)).unwrap();
         stream.set_write_timeout(Some(SOON)).unwrap();
         let reader = ChunkReader::new(Limits { message: 0xff_ffff, streams: 64, held: 1 << 25 });
-        Self { stream, reader, input: Vec::new(), chunk_size: 128 }
+        Self { pipe: Pipe::over(stream, target), reader, input: Vec::new(), chunk_size: 128 }
     }
 
     /// True if the server answers a handshake, rather than hang up.
-    pub fn may_shake_hands(address: SocketAddr) -> bool {
-        let mut raw = Self::open(address);
+    pub fn may_shake_hands(target: impl Into<Target>) -> bool {
+        let mut raw = Self::open(target);
         raw.send_bytes(&[&[3], &[7; 1536][..]].concat());
-        raw.stream.read_exact(&mut [0; 1 + 1536 + 1536]).is_ok()
+        raw.pipe.read_exact(&mut [0; 1 + 1536 + 1536]).is_ok()
     }
 
     /// After a plain handshake, without digests.
-    pub fn handshaken(address: SocketAddr) -> Self {
-        Self::open(address).shake_hands()
+    pub fn handshaken(target: impl Into<Target>) -> Self {
+        Self::open(target).shake_hands()
     }
 
     /// The same after a plain handshake.
@@ -63,7 +66,7 @@ impl Raw {
         let c1 = [&[0; 8][..], &[7; 1528]].concat();
         raw.send_bytes(&[&[3], &c1[..]].concat());
         let mut answer = [0; 1 + 1536 + 1536];
-        raw.stream.read_exact(&mut answer).unwrap();
+        raw.pipe.read_exact(&mut answer).unwrap();
         assert_eq!(answer[0], 3);
         assert_eq!(answer[1537..], c1, "S2 is what C1 was");
         raw.send_bytes(&answer[1..1537]);
@@ -71,8 +74,8 @@ impl Raw {
     }
 
     /// Connected to an application.
-    pub fn connected(address: SocketAddr, app: &str) -> Self {
-        let mut raw = Self::handshaken(address);
+    pub fn connected(target: impl Into<Target>, app: &str) -> Self {
+        let mut raw = Self::handshaken(target);
         raw.connect(app);
         let (name, values) = raw.command_answer();
         assert_eq!(name, "_result", "{values:?}");
@@ -122,12 +125,19 @@ impl Raw {
 
     /// Sends bytes as they are; a server that has hung up is found by reading.
     pub fn send_bytes(&mut self, bytes: &[u8]) {
-        let _ = self.stream.write_all(bytes);
+        let _ = self.pipe.write_all(bytes).and_then(|()| self.pipe.flush());
     }
 
     /// The socket.
     pub fn stream(&self) -> &TcpStream {
-        &self.stream
+        self.pipe.tcp()
+    }
+
+    /// Reads so many bytes, whatever they are.
+    pub fn receive(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        self.pipe.read_exact(&mut bytes).unwrap();
+        bytes
     }
 
     /// The next message; `None` at the end of the connection.
@@ -145,7 +155,7 @@ impl Raw {
                 return Some(message);
             }
             let mut buffer = [0; 16 * 1024];
-            match read_once(&self.stream, &mut buffer) {
+            match self.pipe.read_once(&mut buffer) {
                 Ok(0) => return None,
                 Ok(count) => self.input.extend(&buffer[..count]),
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
@@ -183,14 +193,25 @@ impl Raw {
     /// Reads to the end of the connection, which must not be a reset: that may cost the client what it has not read.
     pub fn expect_end_without_reset(&mut self) {
         let mut buffer = [0; 16 * 1024];
-        while read_once(&self.stream, &mut buffer).expect("no reset") > 0 {}
+        while self.pipe.read_once(&mut buffer).expect("no reset") > 0 {}
+    }
+
+    /// Reads for a moment, which the end of the connection cuts short; whether it has.
+    pub fn has_ended(&mut self, moment: Duration) -> bool {
+        self.stream().set_read_timeout(Some(moment)).unwrap();
+        let read = self.pipe.read_once(&mut [0; 1024]);
+        self.stream().set_read_timeout(Some(SOON)).unwrap();
+        match read {
+            Ok(count) => count == 0,
+            Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+        }
     }
 
     /// Reads to the end of the connection, which must come soon.
     pub fn expect_end(&mut self) {
         let mut buffer = [0; 16 * 1024];
         loop {
-            match read_once(&self.stream, &mut buffer) {
+            match self.pipe.read_once(&mut buffer) {
                 Ok(0) => return,
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => return,
@@ -202,6 +223,6 @@ impl Raw {
 
 impl Drop for Raw {
     fn drop(&mut self) {
-        hang_up(&self.stream);
+        hang_up(self.pipe.tcp());
     }
 }
