@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from . import browsers, files, long_watch, obs_studio, players, publishers, refused, shaped, slow, stopped
 
-PUBLISHERS = publishers.PUBLISHERS | {"obs": obs_studio.ObsStudio}
+PUBLISHERS = publishers.PUBLISHERS | {"obs": obs_studio.ObsStudio, "obs-tls": publishers.over_tls(obs_studio.ObsStudio)}
 CLIENTS = players.PLAYERS | {
     "record": files.Recording, "record-ffmpeg9": files.PlayRecording, "record-seek": files.Seek,
     "record-ffplay": files.FfplayRecording, "hls-ffmpeg": files.Hls, "hls-times": files.HlsTimes,
@@ -14,6 +14,7 @@ EVERY_BYTE = ["raw", "ffmpeg9", "rtmpdump", "rtmp2src", "record"]
 ENHANCED = [*EVERY_BYTE, "record-ffmpeg9"]
 LEGACY = [*EVERY_BYTE, "ffmpeg", "ffplay"]
 WATCHED = [*ENHANCED, "ffmpeg", "ffplay", "mpv", "vlc"]
+OVER_TLS = ["raw", "ffmpeg9", "record"]
 
 # Each line is a group of broadcasts that run side by side.
 GROUPS = [
@@ -37,8 +38,12 @@ GROUPS = [
     [("ffmpeg-ts", "h264+aac", ["raw", "ffmpeg9", "ffplay", "record", "hls-ffmpeg"]),
      ("ffmpeg9", "hevc-open+aac", [*ENHANCED, "hls-ffmpeg"]),
      ("ffmpeg-named", "h264+aac", ["raw", "ffmpeg9", "rtmpdump", "vlc", "record", "hls-ffmpeg"])],
+    [("ffmpeg-tls", "h264+aac", [*LEGACY, "mpv", "vlc", "hls-ffmpeg"]), ("ffmpeg9-tls", "hevc+aac", [*ENHANCED, "hls-ffmpeg"]),
+     ("rtmp2sink-tls", "h264+aac", OVER_TLS), ("librtmp-tls", "h264+aac", OVER_TLS), ("ffmpeg-stunnel", "h264+aac", OVER_TLS)],
+    [("obs-tls", "h264+aac", ["raw", "rtmpdump", "rtmp2src", "record"])],
 ]
 BROWSED = ("ffmpeg-long", "h264+aac")
+BROWSED_TLS = ("ffmpeg-long-tls", "h264+aac")  # by https
 HEARD = ("ffmpeg9-long", "av1+aac")  # there is no picture in HLS
 SHAPED = "shape"  # in place of the publisher, for what cameras send that is unusual
 SLOW = "slow"  # the same, for pictures that come seldom
@@ -69,6 +74,7 @@ def table():
             if client.plays:
                 cases.append(Case(publisher, clip, client, True, word))
     cases += [Case(*BROWSED, client, True, f"chromium-{word}") for word, client in browsers.BROWSERS.items()]
+    cases += [Case(*BROWSED_TLS, browsers.BROWSERS[word], True, f"chromium-{word}") for word in ("hls-js", "page")]
     cases.append(Case(*HEARD, browsers.browser("page-sound"), True, "chromium-page-sound"))
     cases += [Case(SHAPED, clip, shaped, False, f"chromium-{word}") for clip in shaped.CLIPS for word in shaped.PLAYERS]
     cases += [Case(SLOW, clip, slow, False, f"chromium-{word}") for clip, word in slow.CASES]

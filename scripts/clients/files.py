@@ -91,14 +91,17 @@ class Hls(Client):
 
     def start(self):
         self.playlist = f"{FOLDERS[self.broadcast.application]}/{escape(self.broadcast.stream)}.m3u8"
-        wait(10, "the playlist", lambda: self.lab.get(self.playlist))
+        self.scheme = "https" if self.broadcast.publisher.scheme == "rtmps" else "http"
+        wait(10, "the playlist", lambda: self.lab.get(self.playlist, self.scheme))
         self.path = self.lab.folder / f"{self.label}.framehash"
         self.process = self.lab.run(self.label,
-                                    self.decode(self.lab.http(self.playlist), self.path, "-live_start_index", 0))
+                                    self.decode(self.lab.http(self.playlist, self.scheme), self.path, "-live_start_index", 0),
+                                    self.authority.environment())
 
     def decode(self, source, to, *options):
         program = self.broadcast.clip.recipe.program
-        return [program, "-y", "-v", "warning", "-xerror", "-err_detect", "explode", *options, "-i", source,
+        return [program, "-y", "-v", "warning", "-xerror", "-err_detect", "explode", *options,
+                *self.authority.options(str(source)), "-i", source,
                 "-map", "0:v?", "-map", "0:a?", "-copyts", *exactly(program), to]
 
     def finish(self):

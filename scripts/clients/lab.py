@@ -12,6 +12,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+from .certificates import Authority
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FFMPEG9 = ROOT / "tests" / "peers" / "ffmpeg9"  # scripts/install-peers puts it there
 
@@ -20,7 +22,10 @@ error_log {folder}/server.log debug;
 pid off;
 rtmp {{
     server {{
-        listen 127.0.0.1:{rtmp_port} reuseport;
+        listen 127.0.0.1:{ports[rtmp]} reuseport;
+        listen 127.0.0.1:{ports[rtmps]} ssl reuseport;
+        ssl_certificate {authority.certificate};
+        ssl_certificate_key {authority.key};
         application live {{
             live on;
             record all;
@@ -67,7 +72,10 @@ rtmp {{
 }}
 http {{
     server {{
-        listen 127.0.0.1:{http_port} reuseport;
+        listen 127.0.0.1:{ports[http]} reuseport;
+        listen 127.0.0.1:{ports[https]} ssl reuseport;
+        ssl_certificate {authority.certificate};
+        ssl_certificate_key {authority.key};
         location / {{ page on; }}
         location /hls {{ alias {folder}/hls; }}
         location /locked {{ alias {folder}/locked; }}
@@ -76,8 +84,18 @@ http {{
 """
 
 
+# Where the server answers, by the first word of a URL. A certificate is for a name.
+HOSTS = {"rtmp": "127.0.0.1", "http": "127.0.0.1", "rtmps": "localhost", "https": "localhost"}
+
+
 class Failure(Exception):
     """Why a case fails, in words for its line of the report."""
+
+
+def address(url):
+    """Host, port, application and stream of a URL."""
+    host, path = url.split("://", 1)[1].split("/", 1)
+    return [*host.split(":"), *path.split("/")]
 
 
 def escape(stream):
@@ -92,7 +110,8 @@ class Lab:
         self.binary = binary
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="millstream-interop-"))
         self.folder.chmod(0o711)  # for clients that do not run as root
-        self.rtmp_port, self.http_port = free_ports(2)
+        self.authority = Authority(self.folder / "certificates")
+        self.ports = dict(zip(HOSTS, free_ports(len(HOSTS))))
         self.processes = []
         self.failed = False
 
@@ -113,7 +132,7 @@ class Lab:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def start_server(self):
-        text = CONFIGURATION.format(folder=self.folder, rtmp_port=self.rtmp_port, http_port=self.http_port)
+        text = CONFIGURATION.format(folder=self.folder, ports=self.ports, authority=self.authority)
         path = self.folder / "millstream.conf"
         path.write_text(text)
         self.server = self.run("server", [str(self.binary), "-c", str(path)])
@@ -132,8 +151,8 @@ class Lab:
 
     def is_listening(self):
         try:
-            socket.create_connection(("127.0.0.1", self.rtmp_port), 1).close()
-            socket.create_connection(("127.0.0.1", self.http_port), 1).close()
+            for scheme, port in self.ports.items():
+                socket.create_connection((HOSTS[scheme], port), 1).close()
             return True
         except OSError:
             return False
@@ -152,16 +171,20 @@ class Lab:
     def server_log(self):
         return (self.folder / "server.log").read_text()
 
-    def url(self, name, application="live"):
-        return f"rtmp://127.0.0.1:{self.rtmp_port}/{application}/{name}"
+    def url(self, name, application="live", scheme="rtmp"):
+        return f"{self.base(scheme)}{application}/{name}"
 
-    def http(self, path=""):
-        return f"http://127.0.0.1:{self.http_port}/{path}"
+    def http(self, path="", scheme="http"):
+        return f"{self.base(scheme)}{path}"
 
-    def get(self, path):
+    def base(self, scheme):
+        return f"{scheme}://{HOSTS[scheme]}:{self.ports[scheme]}/"
+
+    def get(self, path, scheme="http"):
         """The body of a document, or None if there is none."""
+        trust = self.authority.context() if scheme == "https" else None
         try:
-            with urllib.request.urlopen(self.http(path), timeout=5) as response:
+            with urllib.request.urlopen(self.http(path, scheme), timeout=5, context=trust) as response:
                 return response.read()
         except urllib.error.HTTPError:
             return None

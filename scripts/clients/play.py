@@ -3,7 +3,9 @@
 ends. The last line it prints says by how many milliseconds the first video frame was older than the request
 for it; negative: how long it was waited for.
 
-usage: play.py FILE.flv HOST PORT APPLICATION STREAM
+usage: play.py FILE.flv HOST PORT APPLICATION STREAM [AUTHORITY.pem]
+
+With the certificate of an authority it plays over TLS.
 """
 
 import pathlib
@@ -18,10 +20,10 @@ from clients import flv, rtmp
 PATIENCE = 30
 
 
-def play(path, host, port, app, stream):
-    connection = rtmp.Connection(host, port)
+def play(path, host, port, app, stream, authority=None):
+    connection = rtmp.Connection(host, port, authority)
     connection.set_chunk_size()
-    connection.command("connect", 1, {"app": app, "tcUrl": f"rtmp://{host}:{port}/{app}"})
+    connection.command("connect", 1, {"app": app, "tcUrl": f"rtmp{'s' if authority else ''}://{host}:{port}/{app}"})
     connection.answer("_result", 1)
     connection.command("createStream", 2, None)
     msid = int(connection.answer("_result", 2)[0])
@@ -48,7 +50,7 @@ def age(arrivals, asked):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 6:
+    if len(sys.argv) not in (6, 7):
         sys.exit(__doc__)
     try:
         play(pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), *sys.argv[4:])

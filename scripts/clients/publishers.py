@@ -4,8 +4,19 @@ import pathlib
 import sys
 
 from . import clips, flv
-from .lab import FFMPEG9, run_to_end
+from .lab import FFMPEG9, address, free_ports, run_to_end, wait
 
+STUNNEL = """foreground = yes
+pid =
+[rtmps]
+client = yes
+accept = 127.0.0.1:{port}
+connect = {host}:{real_port}
+sni = {host}
+checkHost = {host}
+CAfile = {authority}
+verifyChain = yes
+"""
 PUBLISH = pathlib.Path(__file__).parent / "publish.py"
 ROUND_LESS_4_S = 0xFFFFF000  # 4.096 s before timestamps begin again at 0
 
@@ -16,11 +27,13 @@ class Publisher:
     title = ""  # as the table names it
     application = "live"
     stream = "{}"  # the stream's name, made of the broadcast's
+    scheme = "rtmp"
     is_exact = True  # whether what it says it has sent is so in order and to the last message
     rounding = 0  # milliseconds by which the times may be off
 
     def __init__(self, broadcast):
         self.lab, self.clip, self.url = broadcast.lab, broadcast.clip, broadcast.url
+        self.authority = self.lab.authority
         self.copy = self.lab.folder / f"{broadcast.name}.published.flv"
         self.label = f"{broadcast.name}.publisher"
         self.prepare()
@@ -29,7 +42,7 @@ class Publisher:
         """Makes what the command needs."""
 
     def start(self):
-        self.process = self.lab.run(self.label, self.command())
+        self.process = self.lab.run(self.label, self.authority.trusted(self.command(), self.url))
 
     def command(self):
         raise NotImplementedError
@@ -51,7 +64,7 @@ class Ffmpeg(Publisher):
 
     def command(self):
         return [self.program, "-v", "warning", "-re", "-i", self.clip.path, "-map", 0, "-c", "copy", *self.options,
-                "-f", "flv", self.url]
+                *self.authority.options(self.url), "-f", "flv", self.url]
 
     def published(self):
         return flv.read(self.clip.flv(self.program, *self.options))
@@ -99,7 +112,8 @@ class FfmpegLong(Ffmpeg):
     """The long clip, until it is stopped."""
 
     def command(self):
-        return [self.program, "-v", "warning", "-re", "-i", self.clip.long(), "-c", "copy", "-f", "flv", self.url]
+        return [self.program, "-v", "warning", "-re", "-i", self.clip.long(), "-c", "copy",
+                *self.authority.options(self.url), "-f", "flv", self.url]
 
     def finish(self):
         self.process.interrupt()
@@ -196,9 +210,7 @@ class Raw(Publisher):
     shift = 0
 
     def command(self):
-        host, app_and_name = self.url.removeprefix("rtmp://").split("/", 1)
-        return [sys.executable, PUBLISH, "--shift", self.shift, self.source(),
-                *host.split(":"), *app_and_name.split("/")]
+        return [sys.executable, PUBLISH, "--shift", self.shift, self.source(), *address(self.url)]
 
     def source(self):
         return self.clip.flv(self.clip.recipe.program)
@@ -235,10 +247,37 @@ class RawEverything(RawData):
         clips.with_everything(self.copy, Raw.source(self))
 
 
+class FfmpegStunnel(Ffmpeg):
+    """Over stunnel, as encoders do that have no TLS of their own."""
+
+    title = "ffmpeg 5.1 through stunnel"
+    scheme = "rtmps"
+
+    def prepare(self):
+        [port] = free_ports(1)
+        host, real_port, *_ = address(self.url)
+        settings = self.copy.with_suffix(".stunnel")
+        settings.write_text(STUNNEL.format(port=port, host=host, real_port=real_port, authority=self.authority.file))
+        self.tunnel = self.lab.run(f"{self.label}.stunnel", ["stunnel", settings])
+        wait(10, "stunnel to listen", lambda: self.tunnel.ended() or "Configuration successful" in self.tunnel.output())
+        self.url = f"rtmp://127.0.0.1:{port}/{self.url.split('/', 3)[3]}"
+
+    def finish(self):
+        super().finish()
+        self.tunnel.kill()
+
+
+def over_tls(kind):
+    """The same, over TLS."""
+    return type(f"{kind.__name__}Tls", (kind,), {"scheme": "rtmps", "title": f"{kind.title}, RTMPS"})
+
+
 PUBLISHERS = {
     "ffmpeg": Ffmpeg, "ffmpeg-long": FfmpegLong, "ffmpeg-loop": FfmpegLoop,
     "ffmpeg-locked": FfmpegLocked, "ffmpeg-named": FfmpegNamed, "ffmpeg-ts": FfmpegTs,
     "ffmpeg9": Ffmpeg9, "ffmpeg9-long": Ffmpeg9Long, "ffmpeg9-says": Ffmpeg9Says, "ffmpeg9-rolls24": FfmpegRolls24, "ffmpeg9-rolls31": FfmpegRolls31,
     "rtmp2sink": Rtmp2Sink, "librtmp": RtmpSink,
     "raw": Raw, "raw-rolls32": RawRolls32, "raw-data": RawData, "raw-everything": RawEverything,
+    "ffmpeg-stunnel": FfmpegStunnel,
 }
+PUBLISHERS |= {f"{name}-tls": over_tls(PUBLISHERS[name]) for name in ("ffmpeg", "ffmpeg-long", "ffmpeg9", "rtmp2sink", "librtmp")}

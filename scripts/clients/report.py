@@ -13,8 +13,8 @@ from .lab import FFMPEG9, Failure
 
 FAULTS = (Failure, ValueError, LookupError, OSError, TypeError, subprocess.SubprocessError)
 
-PACKAGES = ["ffmpeg", "obs-studio", "gstreamer1.0-plugins-bad", "gstreamer1.0-plugins-good", "librtmp1", "rtmpdump",
-            "mpv", "vlc-bin", "chromium"]
+PACKAGES = ["ffmpeg", "obs-studio", "gstreamer1.0-plugins-bad", "gstreamer1.0-plugins-good", "glib-networking", "librtmp1",
+            "rtmpdump", "mpv", "vlc-bin", "chromium", "stunnel4"]
 
 DOCUMENT = """# Real clients
 
@@ -35,6 +35,8 @@ ffmpeg 5.1, ffplay, mpv and VLC of Debian 12 do not support the codecs of Enhanc
 - *recording in FFmpeg 9*: it decodes the recording without an error, to the same video and audio as what was published.
 - *HLS in ffmpeg*: it plays the playlist while the stream is live, and decodes it to the same video and audio, without a discontinuity. It is
   FFmpeg 9 if that has published, and otherwise ffmpeg 5.1.
+- *RTMPS*: publisher and players use RTMPS, and HLS is played over HTTPS (*ffmpeg-long-tls/...*: in Chromium). An authority of our
+  own has signed the certificate, and each client is told to trust it. All verify it but librtmp and rtmpdump, which accept any.
 - *shape/...*: unusual streams of encoders and cameras, in HLS: new parameter sets without a new header, with which
   the video is turned; a message for each slice; an empty AAC header. Chromium shows all video frames, the last ones in their new
   size, plays all audio, and does not stall.

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import ssl
 import struct
 from typing import NamedTuple
 
@@ -35,9 +36,13 @@ class Message(NamedTuple):
 class Connection:
     """One connection, from the handshake on."""
 
-    def __init__(self, host, port):
+    def __init__(self, host, port, authority=None):
+        """With the file of an authority, over TLS, and the server's certificate has to be signed by it."""
         self.socket = socket.create_connection((host, port), PATIENCE)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if authority:
+            trust = ssl.create_default_context(cafile=authority)
+            self.socket = trust.wrap_socket(self.socket, server_hostname=host)
         self.received = self.acknowledged = 0
         self.window = 2_500_000
         self.chunk_size_in = self.chunk_size_out = 128

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from . import browsers, flv, shapes
 from .lab import Failure
-from .publishers import PUBLISH
+from .publishers import PUBLISH, address
 from .shapes import AVC
 
 RATE, SECONDS = 25, 26
@@ -50,7 +50,7 @@ class Broadcast:
         self.size = shape.clips[-1].size
         self.publisher = lab.run(f"{self.name}.publisher", [
             sys.executable, PUBLISH, "--speed", FAST if clip.is_over else 1, path,
-            "127.0.0.1", lab.rtmp_port, "live", self.name])
+            *address(lab.url(self.name))])
 
     def watch(self, cases, results):
         if self.is_over:

@@ -12,7 +12,7 @@ await inChromium(async (page) => {
   await page.goto(base);
   const card = await findCard(page);
   const text = await card.evaluate((element) => element.innerText);
-  for (const expected of [stream, playlist, /rtmp:\/\/127\.0\.0\.1:\d+\/(live|tv)\/\S+/, "640×360", /H\.264/, /AAC/]) {
+  for (const expected of [stream, playlist, /rtmps?:\/\/(127\.0\.0\.1|localhost):\d+\/(live|tv)\/\S+/, "640×360", /H\.264/, /AAC/]) {
     const there = expected instanceof RegExp ? expected.test(text) : text.includes(expected);
     if (!there) throw new Error(`the page does not show ${expected}: ${text.replaceAll("\n", " | ")}`);
   }
