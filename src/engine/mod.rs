@@ -61,7 +61,7 @@ pub use config::listener::{Listener, Protocol};
 pub use config::network::Network;
 pub use config::probe::{Account, Probe, is_readable_by_all};
 pub use config::real_address::TrustedProxies;
-pub use config::tls::{ClientVerification, ServerTls, SessionCache, TlsVersions, VerificationMode};
+pub use config::tls::settings::{ClientVerification, ServerTls, SessionCache, TlsVersions, VerificationMode};
 pub use config::{Application, Config};
 pub use ctx::{AppFacts, Ctx};
 pub use http::answer::{
@@ -232,6 +232,7 @@ impl Engine {
     pub fn probe(&self, root: &Scope<'_>, probe: &mut Probe) {
         let config = read(root, &self.known, &self.modules, &mut conf::Faults::default());
         config::probe::check_file(root, &config, probe);
+        config::tls::probe::check(&config, probe);
         for module in &self.modules {
             module.probe(&config, probe);
         }

@@ -35,6 +35,9 @@ const MAIN: &[Context] = &[Context::Main];
 const EVENTS: &[Context] = &[Context::Events];
 const RTMP: &[Context] = Context::APPLICATIONS;
 const HTTP: &[Context] = Context::LOCATIONS;
+/// Servers, which have certificates.
+const WEB: &[Context] = &[Context::Http, Context::HttpServer];
+const TLS: &[Context] = &[Context::Http, Context::HttpServer, Context::Rtmp, Context::RtmpServer];
 
 /// The first group that has a name decides; whole names stand before patterns that cover them.
 #[rustfmt::skip]
@@ -68,9 +71,26 @@ const GROUPS: &[Group] = &[
         "log_subrequest", "open_log_file_cache", "charset", "charset_types", "override_charset",
         "source_charset", "etag", "if_modified_since", "chunked_transfer_encoding", "absolute_redirect",
         "port_in_redirect", "server_name_in_redirect", "msie_padding", "msie_refresh", "ignore_invalid_headers",
-        "underscores_in_headers", "subrequest_output_buffer_size", "resolver", "resolver_timeout", "http2",
+        "underscores_in_headers", "subrequest_output_buffer_size", "resolver", "resolver_timeout",
         "http2_*", "http3", "http3_*", "quic_*", "error_log",
     ] },
+
+    Group { contexts: TLS, treatment: Treatment::Ignored, names: &[
+        "ssl_buffer_size", "ssl_object_cache_inheritable", "ssl_certificate_cache", "ssl_certificate_compression",
+        "ssl_handshake_timeout",
+    ] },
+    // TLS as rustls has it.
+    Group { contexts: TLS, treatment: Treatment::Differs("keys are exchanged by curves (ECDHE), which need no such file"), names: &["ssl_dhparam"] },
+    Group { contexts: TLS, treatment: Treatment::Differs(
+        "nothing is stapled: clients that want to know whether a certificate is revoked ask its authority"
+    ), names: &["ssl_stapling", "ssl_stapling_*"] },
+    Group { contexts: WEB, treatment: Treatment::Differs(
+        "it is needed only for stapling; the certificates of clients are verified by ssl_client_certificate"
+    ), names: &["ssl_trusted_certificate"] },
+    Group { contexts: TLS, treatment: Treatment::Differs(
+        "the keys of tickets are made at the start and changed every six hours"
+    ), names: &["ssl_session_ticket_key"] },
+    Group { contexts: WEB, treatment: Treatment::Differs("HTTP/1.1 is spoken, which clients of HTTP/2 speak as well"), names: &["http2"] },
 
     // The road map: first the rest of nginx-rtmp and nginx-http-flv.
     Group { contexts: RTMP, treatment: Treatment::Planned(
@@ -98,14 +118,17 @@ const GROUPS: &[Group] = &[
     ] },
     // Then what configurations of those have beside it.
     Group { contexts: HTTP, treatment: Treatment::Planned("play over RTMP or HLS"), names: &["flv_live"] },
-    Group { contexts: HTTP, treatment: Treatment::Planned("put a TLS proxy in front that speaks the PROXY protocol, such as stunnel or nginx with \"stream\""), names: &[
-        "ssl", "ssl_*",
-    ] },
     Group { contexts: HTTP, treatment: Treatment::Planned(LEAVE_OUT), names: &[
         "recursive_error_pages", "disable_symlinks", "max_ranges", "merge_slashes",
     ] },
 
     // Without these, something else would be served, or to someone else.
+    Group { contexts: TLS, treatment: Treatment::Refused(
+        "it asks for no password: write the key without one, by \"openssl pkey -in KEY -out NEW\", into a file that only its user may read (mode 0600)"
+    ), names: &["ssl_password_file"] },
+    Group { contexts: TLS, treatment: Treatment::Refused(
+        "it reads no lists of revoked certificates: have an authority of your own for clients, and change it, or check $ssl_client_serial where you decide"
+    ), names: &["ssl_crl", "ssl_ocsp", "ssl_ocsp_*"] },
     Group { contexts: &[Context::Location], treatment: Treatment::Refused("locations do not nest; write it beside the outer one"), names: &["location"] },
     Group { contexts: MAIN, treatment: Treatment::Refused("it serves RTMP and HTTP only; leave the block out"), names: &["stream", "mail"] },
     Group { contexts: HTTP, treatment: Treatment::Refused("it forwards no requests; a proxy in front can"), names: &[
@@ -141,8 +164,7 @@ const GROUPS: &[Group] = &[
 ];
 
 /// Planned directives whose value "off" says what is so without them.
-const OFF_ANYWAY: &[&str] =
-    &["notify_relay_redirect", "session_relay", "dash", "dash_nested", "flv_live", "ssl"];
+const OFF_ANYWAY: &[&str] = &["notify_relay_redirect", "session_relay", "dash", "dash_nested", "flv_live"];
 
 /// Whether a planned directive asks for nothing.
 pub(super) fn is_off_anyway(name: &str, args: &[String]) -> bool {
@@ -226,7 +248,7 @@ mod tests {
 
     #[test]
     fn all_that_is_planned_is_named() {
-        for name in ["push", "pull", "dash", "flv_live", "ssl_*", "play"] {
+        for name in ["push", "pull", "dash", "flv_live", "play"] {
             assert!(planned().any(|planned| planned == name), "{name}");
         }
         assert!(planned().all(|name| !["sendfile", "access_log", "proxy_*"].contains(&name)));

@@ -115,6 +115,10 @@ struct WebServer {
     names: Vec<HostName>,
     trusted: TrustedProxies,
     tls: Option<PlacedTls>,
+    /// The error if it needs a certificate and has none; none if its certificates have an error of their own.
+    lack: Option<Error>,
+    /// Whether all its addresses are encrypted, as `ssl on` says.
+    is_encrypted: bool,
 }
 
 impl<'t> Config<'t> {
@@ -150,6 +154,7 @@ impl<'t> Config<'t> {
                 config.add_http_server(&server, faults);
             }
         }
+        config.check_certificates(faults);
         config.fold_listeners();
         config
     }
@@ -218,7 +223,11 @@ impl<'t> Config<'t> {
         }
         let stream_from_app = faults.keep_or_default(self.stream_from_app(server, scope));
         let settings = Rc::new(ServerSettings::new(server, scope));
-        let tls = faults.keep_or_default(PlacedTls::read(scope, Protocol::Rtmp));
+        let tls = PlacedTls::read(scope, Protocol::Rtmp);
+        if let (Ok(None), Some(node)) = (&tls, scope.own("listen").find(|node| says(node, "ssl"))) {
+            faults.push(PlacedTls::lack(scope, node));
+        }
+        let tls = faults.keep_or_default(tls);
         let server_facts = RtmpServer {
             settings,
             addresses: listened_on,
@@ -232,11 +241,14 @@ impl<'t> Config<'t> {
 
     fn add_http_server(&mut self, scope: &Scope<'t>, faults: &mut Faults) {
         let server = self.web.len();
-        let tls = faults.keep_or_default(PlacedTls::read(scope, Protocol::Http));
+        let tls = PlacedTls::read(scope, Protocol::Http);
+        let lack = tls.is_ok().then(|| PlacedTls::lack(scope, encrypted_listen(scope)));
         self.web.push(WebServer {
             names: hosts::read_names(scope),
             trusted: TrustedProxies::read(scope),
-            tls,
+            tls: faults.keep_or_default(tls),
+            lack,
+            is_encrypted: scope.flag("ssl"),
         });
         self.add_listeners(Owner::Http(server), &addresses(HTTP_PORT, scope, faults), faults);
         let (first, before) = (self.ids.first_location(), self.locations.len());
@@ -280,8 +292,8 @@ impl<'t> Config<'t> {
 
     /// Adds an address of a server. HTTP servers may share one: the request's host decides.
     fn add_address(&mut self, owner: Owner, address: &ListenOn, node: &Node) -> Result<(), Error> {
-        let says = |option: &str| node.name == "listen" && node.args.iter().any(|arg| arg == option);
-        let is_default = says("default_server") || says("default");
+        let is_default = says(node, "default_server") || says(node, "default");
+        let is_encrypted = says(node, "ssl") || self.is_encrypted(owner);
         let shared = self.sharing_listener(owner, address, node)?;
         let (protocol, service) = match owner {
             Owner::Rtmp(server) => (Protocol::Rtmp, Service::Rtmp(server)),
@@ -291,7 +303,7 @@ impl<'t> Config<'t> {
                 (Protocol::Http, Service::Http(hosts))
             }
         };
-        if shared.is_some() && says("ssl") {
+        if shared.is_some() && is_encrypted {
             // An address is encrypted if any `listen` of it says so.
             let same = self.listeners.iter_mut().filter(|listener| listener.address == *address);
             same.for_each(|listener| listener.served.is_encrypted = true);
@@ -311,14 +323,32 @@ impl<'t> Config<'t> {
                 is_control: is_of_control(node),
                 served: AddressService {
                     service,
-                    proxy_protocol: says("proxy_protocol"),
-                    is_encrypted: says("ssl"),
+                    proxy_protocol: says(node, "proxy_protocol"),
+                    is_encrypted,
                 },
                 nth,
                 own_services: Vec::new(),
             });
         }
         Ok(())
+    }
+
+    /// Whether a server's connections are encrypted, whatever its `listen` say.
+    fn is_encrypted(&self, owner: Owner) -> bool {
+        match owner {
+            Owner::Rtmp(_) => false,
+            Owner::Http(server) => self.web.get(server).is_some_and(|web| web.is_encrypted),
+        }
+    }
+
+    /// Adds the errors of HTTP servers that need a certificate and have none.
+    fn check_certificates(&self, faults: &mut Faults) {
+        for listener in self.listeners.iter().filter(|listener| listener.served.is_encrypted) {
+            let Service::Http(hosts) = listener.served.service else { continue };
+            let server = self.hosts.get(hosts).and_then(Hosts::without_certificate);
+            let lack = server.and_then(|server| self.web.get(server)?.lack.clone());
+            lack.into_iter().for_each(|error| faults.push(error));
+        }
     }
 
     /// The virtual hosts of the listener that has an address already, if another server may share it.
@@ -335,8 +365,7 @@ impl<'t> Config<'t> {
                 Some(other @ Listener { served: AddressService { service: Service::Http(hosts), .. }, .. }),
                 Owner::Http(_),
             ) => {
-                let proxy_protocol =
-                    node.args.iter().any(|arg| arg == "proxy_protocol") && node.name == "listen";
+                let proxy_protocol = says(node, "proxy_protocol");
                 if other.served.proxy_protocol != proxy_protocol {
                     let why =
                         "with proxy_protocol and without: all servers of an address have it, or none has";
@@ -380,6 +409,18 @@ impl<'t> Config<'t> {
             }
         }
     }
+}
+
+/// Whether a `listen` has a word.
+fn says(node: &Node, word: &str) -> bool {
+    node.name == "listen" && node.args.iter().any(|arg| arg == word)
+}
+
+/// The first `listen` of a server with `ssl`, or the first one, or the server itself.
+fn encrypted_listen<'t>(scope: &Scope<'t>) -> &'t Node {
+    let mut listens = scope.own("listen");
+    let first = scope.own("listen").next();
+    listens.find(|node| says(node, "ssl")).or(first).unwrap_or(scope.node())
 }
 
 /// The addresses of each RTMP server, as another configuration may have them.

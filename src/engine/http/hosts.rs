@@ -9,7 +9,8 @@ use regex_lite::Regex;
 
 use crate::conf::{Node, Scope};
 use crate::engine::config::real_address::TrustedProxies;
-use crate::engine::config::tls::{PlacedTls, ServerTls};
+use crate::engine::config::tls::PlacedTls;
+use crate::engine::config::tls::settings::ServerTls;
 use crate::engine::peer::Peer;
 
 /// A name of a server, as `server_name` writes it.
@@ -91,6 +92,20 @@ impl Hosts {
     pub fn tls(&self, host: &str) -> Option<&Arc<ServerTls>> {
         let of = |server: Option<usize>| self.tls.iter().find(|(own, _)| Some(*own) == server);
         of(self.find(host)).or_else(|| of(self.default)).map(|(_, tls)| &tls.settings)
+    }
+
+    /// The server whose certificate is missing, if one must have one: the default server, or any if that one refuses
+    /// every handshake.
+    pub fn without_certificate(&self) -> Option<usize> {
+        let of = |server: usize| self.tls.iter().find(|(own, _)| *own == server);
+        let default = self.default?;
+        match of(default) {
+            None => Some(default),
+            Some((_, tls)) if tls.settings.certificates.is_empty() => {
+                self.servers.iter().copied().find(|server| of(*server).is_none())
+            }
+            Some(_) => None,
+        }
     }
 
     /// The settings of all servers.

@@ -13,7 +13,7 @@ use crate::conf::Place;
 use crate::engine::Engine;
 use crate::engine::config::listen_on::ListenOn;
 use crate::engine::config::listener::{AddressService, Listener, Service};
-use crate::engine::config::tls::ServerTls;
+use crate::engine::config::tls::settings::ServerTls;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::SessionId;
 use crate::engine::now::Now;

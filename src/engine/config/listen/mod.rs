@@ -111,7 +111,12 @@ fn look_up(host: &str) -> Result<Vec<SocketAddr>, String> {
 
 fn read_option(option: &str, options: &mut SocketOptions) -> Result<(), String> {
     match option {
-        "ssl" => Ok(()),
+        // HTTP/1.1 is what clients of HTTP/2 get.
+        "ssl" | "http2" => Ok(()),
+        "quic" => {
+            Err("\"quic\": HTTP/3 is not spoken; leave this listen out, its clients take the one with ssl"
+                .to_owned())
+        }
         // These are read where the servers of an address are known.
         "proxy_protocol" | "default_server" | "default" => Ok(()),
         _ if options.take(option)? => Ok(()),

@@ -3,83 +3,22 @@
 //! The values are plain, so that net can keep what it has loaded by them; the names of suites and curves are
 //! OpenSSL's. No file is opened here. Which server a connection belongs to is decided in `engine/tls`.
 
+mod ciphers;
+mod curves;
 pub(in crate::engine) mod directives;
+pub(in crate::engine) mod probe;
+pub(in crate::engine) mod settings;
+mod values;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::conf::{Error, Place, Scope};
+use crate::conf::{Error, Node, Place, Scope};
 use crate::engine::config::listener::Protocol;
-
-/// The settings of TLS of a server. The files are read by net.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ServerTls {
-    /// The protocol inside.
-    pub protocol: Protocol,
-    /// The files of certificates and of their keys (PEM).
-    pub certificates: Vec<(PathBuf, PathBuf)>,
-    /// The versions that are spoken.
-    pub versions: TlsVersions,
-    /// The suites by OpenSSL's names, in the order of preference; empty for all.
-    pub suites: Vec<&'static str>,
-    /// Whether the server's order of suites counts, and not the client's.
-    pub prefers_own: bool,
-    /// The curves by OpenSSL's names, in the order of preference; empty for all.
-    pub curves: Vec<&'static str>,
-    /// What is kept of earlier handshakes.
-    pub cache: SessionCache,
-    /// How long a client may refer to an earlier handshake.
-    pub timeout: Duration,
-    /// Whether clients get tickets.
-    pub tickets: bool,
-    /// The verification of certificates of clients.
-    pub clients: ClientVerification,
-    /// Whether every handshake is refused.
-    pub rejects: bool,
-}
-
-/// The versions of TLS that a server speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TlsVersions {
-    /// TLS 1.2.
-    pub tls12: bool,
-    /// TLS 1.3.
-    pub tls13: bool,
-}
-
-/// What a server keeps of earlier handshakes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SessionCache {
-    /// Nothing.
-    None,
-    /// So many at most.
-    Entries(u32),
-}
-
-/// How a server verifies the certificates of clients.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ClientVerification {
-    /// Whether it does.
-    pub mode: VerificationMode,
-    /// The file of the certificates that may have signed them (PEM).
-    pub authorities: Option<PathBuf>,
-    /// The most certificates between the client's and one of those.
-    pub depth: u8,
-}
-
-/// Whether certificates of clients are verified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum VerificationMode {
-    /// Clients are asked for none.
-    Off,
-    /// A client must have one that is valid.
-    On,
-    /// A client may have none, but no invalid one.
-    Optional,
-    /// A client may have any.
-    OptionalNoCa,
-}
+use crate::engine::config::tls::ciphers::Ciphers;
+use crate::engine::config::tls::curves::Curves;
+use crate::engine::config::tls::settings::{ClientVerification, ServerTls, VerificationMode};
+use crate::engine::config::tls::values::{ConfCommand, Versions};
 
 /// The settings of TLS of a server, and where they stand.
 #[derive(Debug, Clone)]
@@ -89,33 +28,97 @@ pub(in crate::engine) struct PlacedTls {
 }
 
 impl PlacedTls {
-    /// Reads the settings of a server; none without a certificate.
+    /// Reads the settings of a server; none without a certificate. As in nginx, a level with certificates of its own has
+    /// none of the outer ones.
     pub fn read(scope: &Scope<'_>, protocol: Protocol) -> Result<Option<Self>, Error> {
-        let paths = |name| scope.all(name).into_iter().filter_map(|node| node.args.first());
-        let certificates: Vec<(PathBuf, PathBuf)> = paths(CERTIFICATE)
-            .zip(paths(KEY))
-            .map(|(certificate, key)| (certificate.into(), key.into()))
-            .collect();
+        let certificates = pairs(scope)?;
         let rejects = scope.flag("ssl_reject_handshake");
         if certificates.is_empty() && !rejects {
             return Ok(None);
         }
+        let ciphers: Ciphers = scope.custom("ssl_ciphers");
+        let versions = scope.custom::<Versions>("ssl_protocols").spoken;
         let settings = ServerTls {
             protocol,
             certificates,
-            versions: TlsVersions { tls12: true, tls13: true },
-            suites: Vec::new(),
-            prefers_own: false,
-            curves: Vec::new(),
-            cache: SessionCache::None,
-            timeout: Duration::from_secs(300),
-            tickets: protocol == Protocol::Http,
-            clients: ClientVerification { mode: VerificationMode::Off, authorities: None, depth: 1 },
+            versions,
+            suites: suites(scope, &ciphers),
+            prefers_own: scope.flag("ssl_prefer_server_ciphers"),
+            curves: scope.custom::<Curves>("ssl_ecdh_curve").names,
+            cache: scope.custom("ssl_session_cache"),
+            timeout: scope.time("ssl_session_timeout"),
+            tickets: match (protocol, scope.find("ssl_session_tickets")) {
+                // OBS with Mbed TLS 3.6.0 ends a connection at which a ticket of TLS 1.3 comes.
+                (Protocol::Rtmp, None) => false,
+                _ => scope.flag("ssl_session_tickets"),
+            },
+            clients: clients(scope)?,
             rejects,
         };
-        Ok(Some(Self { place: scope.place(CERTIFICATE), settings: Arc::new(settings) }))
+        let place = scope.find(CERTIFICATE).map_or_else(|| scope.place("ssl_reject_handshake"), Place::of);
+        Ok(Some(Self { place, settings: Arc::new(settings) }))
     }
+
+    /// The error of a server whose connections are encrypted, and that has no certificate.
+    pub fn lack(scope: &Scope<'_>, node: &Node) -> Error {
+        let why = format!(
+            "no \"{CERTIFICATE}\" for \"listen ... ssl\": name its file, and that of its key with {KEY}"
+        );
+        Error::at(node, why).for_lack_of(CERTIFICATE, scope)
+    }
+}
+
+/// The certificates of a server with their keys: the first key belongs to the first certificate, and so on.
+fn pairs(scope: &Scope<'_>) -> Result<Vec<(PathBuf, PathBuf)>, Error> {
+    let (certificates, keys) = (scope.all(CERTIFICATE), scope.all(KEY));
+    if let Some(alone) = certificates.get(keys.len()) {
+        let file = alone.args.first().map_or("", String::as_str);
+        let why = match (keys.len(), certificates.len()) {
+            (0, _) => format!("no \"{KEY}\" for the certificate \"{file}\""),
+            (keys, count) => format!(
+                "no \"{KEY}\" for the certificate \"{file}\": here are {count} certificates and {keys} of their keys"
+            ),
+        };
+        return Err(Error::at(alone, why).for_lack_of(KEY, scope));
+    }
+    let pairs = certificates.into_iter().zip(keys);
+    Ok(pairs.map(|(certificate, key)| (certificate.custom(), key.custom())).collect())
+}
+
+/// The suites of both versions; none if there are all in the usual order.
+fn suites(scope: &Scope<'_>, ciphers: &Ciphers) -> Vec<&'static str> {
+    let commands = scope.all("ssl_conf_command").into_iter().rev().map(Node::custom::<ConfCommand>);
+    let newest = commands.filter_map(|command| match command {
+        ConfCommand::Suites(suites) => Some(suites),
+        ConfCommand::Other => None,
+    });
+    match newest.into_iter().next() {
+        None if ciphers.is_usual() => Vec::new(),
+        newest => {
+            let newest = newest.unwrap_or_else(|| ciphers::TLS13.to_vec());
+            newest.into_iter().chain(ciphers.suites.iter().copied()).collect()
+        }
+    }
+}
+
+fn clients(scope: &Scope<'_>) -> Result<ClientVerification, Error> {
+    let mode = match scope.text("ssl_verify_client").as_str() {
+        "on" => VerificationMode::On,
+        "optional" => VerificationMode::Optional,
+        "optional_no_ca" => VerificationMode::OptionalNoCa,
+        _ => VerificationMode::Off,
+    };
+    let authorities = scope.find(AUTHORITIES).map(Node::custom);
+    if authorities.is_none() && matches!(mode, VerificationMode::On | VerificationMode::Optional) {
+        let why = format!(
+            "\"ssl_verify_client\" needs \"{AUTHORITIES}\": the file of the certificates that may have signed those of clients"
+        );
+        return Err(Error::in_place(scope.place("ssl_verify_client"), why).for_lack_of(AUTHORITIES, scope));
+    }
+    let depth = u8::try_from(scope.number("ssl_verify_depth")).unwrap_or(u8::MAX);
+    Ok(ClientVerification { mode, authorities, depth })
 }
 
 const CERTIFICATE: &str = "ssl_certificate";
 const KEY: &str = "ssl_certificate_key";
+const AUTHORITIES: &str = "ssl_client_certificate";

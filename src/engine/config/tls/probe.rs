@@ -1,0 +1,126 @@
+//! What `-t` says about TLS without opening a file: directives without effect, and what differs from nginx.
+
+use crate::conf::{FindingKind, Node, Scope};
+use crate::engine::config::Config;
+use crate::engine::config::listen::Listen;
+use crate::engine::config::listen_on::ListenOn;
+use crate::engine::config::listener::Protocol;
+use crate::engine::config::probe::Probe;
+use crate::engine::config::tls::ciphers::Ciphers;
+use crate::engine::config::tls::curves::Curves;
+use crate::engine::config::tls::values::{ConfCommand, Versions};
+use crate::engine::http::locations::LocationKind;
+
+/// Checks all servers.
+pub(in crate::engine) fn check(config: &Config<'_>, probe: &mut Probe) {
+    let web = config.locations.iter().filter(|location| location.kind == LocationKind::Server);
+    let web = web.filter(|location| !location.is_control).map(|location| (&location.scope, Protocol::Http));
+    for (scope, protocol) in web.chain(config.rtmp_servers.iter().map(|scope| (scope, Protocol::Rtmp))) {
+        let all = protocol == Protocol::Http && scope.flag("ssl");
+        if let Some(node) = scope.find("ssl").filter(|_| all) {
+            let message =
+                "\"ssl on\" is the old spelling: write ssl into the listen lines, such as \"listen 443 ssl\"";
+            probe.tell(node, FindingKind::Differs, message);
+        }
+        let is_encrypted = all || scope.own("listen").any(|node| node.custom::<Listen>().is_encrypted);
+        if is_encrypted {
+            check_versions(scope, probe);
+            check_lists(scope, probe);
+            check_pairs(scope, probe);
+        } else if let Some(node) = scope.own("ssl_certificate").next() {
+            probe.warn(node, "it has no effect, as no \"listen\" of this server has \"ssl\"");
+        }
+        if !all {
+            check_addresses(config, scope, probe);
+        }
+        check_http2(scope, probe);
+    }
+}
+
+fn check_versions(scope: &Scope<'_>, probe: &mut Probe) {
+    if let Some(node) = scope.find("ssl_protocols") {
+        let old = node.custom::<Versions>().old;
+        if !old.is_empty() {
+            let message =
+                format!("{} is not spoken, whatever is written: TLS 1.2 and 1.3 are", old.join(" "));
+            probe.tell(node, FindingKind::Differs, message);
+        }
+    }
+    if let Some(node) = scope.find("ssl_early_data").filter(|_| scope.flag("ssl_early_data")) {
+        probe.warn(node, "early data are never taken, since others could repeat them: it stays off");
+    }
+    for node in scope.all("ssl_conf_command") {
+        if node.custom::<ConfCommand>() == ConfCommand::Other {
+            let name = node.args.first().map_or("", String::as_str);
+            let message = format!("\"ssl_conf_command {name}\" is accepted and means nothing here");
+            probe.tell(node, FindingKind::Ignored, message);
+        }
+    }
+}
+
+fn check_lists(scope: &Scope<'_>, probe: &mut Probe) {
+    if let Some(node) = scope.find("ssl_ciphers") {
+        let ciphers: Ciphers = node.custom();
+        tell_of_missing(node, "suite", (&ciphers.missing, &ciphers.suites), probe);
+    }
+    if let Some(node) = scope.find("ssl_ecdh_curve") {
+        let curves: Curves = node.custom();
+        tell_of_missing(node, "curve", (&curves.missing, &curves.names), probe);
+    }
+}
+
+/// Names what a list has that is not there, and what is left of it.
+fn tell_of_missing(node: &Node, what: &str, (missing, left): (&[String], &[&str]), probe: &mut Probe) {
+    if missing.is_empty() {
+        return;
+    }
+    let shown: Vec<_> = missing.iter().take(MAX_SHOWN).map(|name| name.escape_debug().to_string()).collect();
+    let more = match missing.len() - shown.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let message = format!("there is no {what} {}{more}; left are {}", shown.join(", "), left.join(", "));
+    probe.tell(node, FindingKind::Differs, message);
+}
+
+fn check_pairs(scope: &Scope<'_>, probe: &mut Probe) {
+    let (certificates, keys) = (scope.all("ssl_certificate"), scope.all("ssl_certificate_key"));
+    if let Some(node) = keys.get(certificates.len()).filter(|_| !certificates.is_empty()) {
+        probe
+            .warn(node, "this key belongs to no certificate: the first key is that of the first certificate");
+    }
+}
+
+/// Warns of a `listen` without `ssl` whose address is encrypted, as that of another server says so.
+fn check_addresses(config: &Config<'_>, scope: &Scope<'_>, probe: &mut Probe) {
+    for node in scope.own("listen") {
+        let listen: Listen = node.custom();
+        if listen.is_encrypted {
+            continue;
+        }
+        // A port that is left out is the usual one, at which the listener is, too.
+        let addresses = listen.resolve(80).unwrap_or_default();
+        let same = |address: &ListenOn| config.listeners.iter().find(|other| other.address == *address);
+        let encrypted = addresses
+            .iter()
+            .filter_map(same)
+            .find(|listener| listener.served.is_encrypted && listener.protocol == Protocol::Http);
+        if let Some(listener) = encrypted {
+            let message = format!(
+                "connections to {} are encrypted, as another server says so: write ssl here, too",
+                listener.address
+            );
+            probe.warn(node, message);
+        }
+    }
+}
+
+fn check_http2(scope: &Scope<'_>, probe: &mut Probe) {
+    let spoken = "HTTP/1.1 is spoken, which clients of HTTP/2 speak as well";
+    for node in scope.own("listen").filter(|node| node.args.iter().any(|arg| arg == "http2")) {
+        probe.tell(node, FindingKind::Differs, format!("\"http2\" is accepted, and {spoken}"));
+    }
+}
+
+/// The most names in one message.
+const MAX_SHOWN: usize = 8;
