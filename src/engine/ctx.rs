@@ -46,6 +46,7 @@ use crate::engine::stream::Streams;
 use crate::engine::stream::awaited::Awaited;
 use crate::engine::stream::name::StreamName;
 use crate::engine::timers::{TimerId, Timers};
+use crate::engine::tls::counts::TlsCounts;
 use crate::engine::viewing::Viewing;
 use crate::engine::work::Work;
 
@@ -163,6 +164,8 @@ pub struct Ctx {
     pub descriptors: Descriptors,
     /// The numbers of the whole server since its start.
     pub totals: Totals,
+    /// Encrypted connections and handshakes.
+    pub tls: TlsCounts,
     /// When it started.
     pub started: Now,
     /// Counts of refused connections, clients and publishers.
@@ -231,6 +234,7 @@ impl Ctx {
             jobs: Jobs::default(),
             descriptors: Descriptors::default(),
             totals: Totals::default(),
+            tls: TlsCounts::default(),
             started: now,
             refusals: Refusals::default(),
             bans: Bans::default(),

@@ -120,6 +120,7 @@ pub use stream::traffic::StreamTraffic;
 pub use stream::warnings::{Warning, Warnings};
 pub use stream::{Stream, StreamFacts, Streams};
 pub use timers::TimerId;
+pub use tls::counts::TlsCounts;
 pub use tls::facts::{ClientCertificate, TlsFacts, Verification};
 pub use viewing::Viewing;
 pub use viewing::admission::Admission;

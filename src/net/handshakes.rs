@@ -88,7 +88,10 @@ impl Server {
                 Spoken::Part => {}
                 Spoken::Hello => return self.await_answer(id),
                 Spoken::Unusable(why) => return self.engine.handshake_failed(id, &why, now),
-                Spoken::Plain(first) => return self.refuse_plain(id, first, now),
+                Spoken::Plain(_) => {
+                    let input = input.to_vec();
+                    return self.refuse_plain(id, &input, now);
+                }
             }
         }
     }
@@ -169,14 +172,14 @@ impl Server {
     }
 
     /// Ends a connection that does not begin with TLS. A browser that does is told so, without TLS.
-    fn refuse_plain(&mut self, id: SessionId, first: u8, now: Now) {
+    fn refuse_plain(&mut self, id: SessionId, input: &[u8], now: Now) {
         let Some(mut socket) = self.take_socket(id) else { return };
         if let Stream::Hello(hello) = socket.stream {
             socket.stream = Stream::Tcp(hello.tcp);
         }
         socket.open();
         self.put_socket(socket);
-        self.engine.refuse_plain(id, first, now);
+        self.engine.refuse_plain(id, input, now);
         self.write(id, now);
     }
 

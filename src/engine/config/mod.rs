@@ -80,8 +80,10 @@ pub struct Application<'t> {
     /// The name in `connect`.
     pub name: String,
     pub(in crate::engine) server: ServerId,
-    /// The port of its server.
+    /// The first port of its server.
     pub port: u16,
+    /// The first port of its server without TLS, and the first one with it.
+    pub rtmp_ports: (Option<u16>, Option<u16>),
     /// Its features.
     pub features: Features<'t>,
     /// Its directives, with those inherited from `server` and `rtmp`.
@@ -203,7 +205,14 @@ impl<'t> Config<'t> {
         self.limits.servers.insert(server, ConnectionLimits::of(scope));
         self.server_order.push(server);
         self.rtmp_servers.push(scope.clone());
-        let port = scope.own("listen").find_map(|node| node.custom::<listen::Listen>().port(RTMP_PORT));
+        let listens: Vec<listen::Listen> = scope.own("listen").map(Node::custom).collect();
+        let port = listens.iter().find_map(|listen| listen.port(RTMP_PORT));
+        let first = |is_encrypted| {
+            let mut own = listens.iter().filter(|listen| listen.is_encrypted == is_encrypted);
+            own.find_map(|listen| listen.port(RTMP_PORT))
+        };
+        let plain = if listens.is_empty() { Some(RTMP_PORT) } else { first(false) };
+        let rtmp_ports = (plain, first(true));
         for application in scope.blocks("application") {
             let node = application.node();
             let name = node.args.first().cloned().unwrap_or_default();
@@ -216,6 +225,7 @@ impl<'t> Config<'t> {
                 name,
                 server,
                 port: port.unwrap_or(RTMP_PORT),
+                rtmp_ports,
                 features: Features::default(),
                 policy: Policy::new(&application),
                 scope: application,

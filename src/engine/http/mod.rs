@@ -34,6 +34,7 @@ use crate::engine::ids::SessionId;
 use crate::engine::now::Now;
 use crate::engine::session::log_limits::DetectedProtocol;
 use crate::engine::session::{Life, STEP_DEADLINE, Session};
+use crate::engine::tls::refusal;
 use crate::engine::viewing::admission::Admission;
 use crate::http::{HttpError, Method, Request, RequestBody, conditional, response};
 
@@ -154,6 +155,9 @@ impl Engine {
         let Some(request) = self.cx.receive(id, request, received_at) else {
             return self.cx.finish(id, UNSERVED);
         };
+        if let Some(status) = self.cx.refusal_for_tls(&request) {
+            return self.reply_to(request, Progress::default(), refusal::page(status));
+        }
         self.route(request, Progress::default());
     }
 
@@ -203,6 +207,8 @@ impl Engine {
         if reply.head.status < 300 {
             reply.head.status = forced.unwrap_or(reply.head.status);
         }
+        let is_refused = refusal::told(reply.head.status) != reply.head.status;
+        reply.head.status = refusal::told(reply.head.status);
         let (method, status, length) = (request.method.as_str(), reply.head.status, reply.body.len());
         log::debug!(
             "{id} {method} {} {status} {length} bytes",
@@ -212,19 +218,19 @@ impl Engine {
             self.cx.note_not_found(&request);
         }
         self.cx.count_viewer(&request, status);
-        let persistent = request.head.persistent && !self.cx.is_draining() && !self.cx.is_unserved(id);
+        let is_plain = self.cx.sessions.get(id).is_some_and(|session| session.is_plain);
+        let persistent = request.head.persistent
+            && !is_refused
+            && !is_plain
+            && !self.cx.is_draining()
+            && !self.cx.is_unserved(id);
         if !self.send_reply(request, reply, persistent) {
             self.cx.finish(id, "answered");
         }
     }
 
     /// Queues an answer. Returns whether the connection is kept.
-    pub(in crate::engine) fn send_reply(
-        &mut self,
-        mut request: HttpRequest,
-        mut reply: HttpReply,
-        persistent: bool,
-    ) -> bool {
+    fn send_reply(&mut self, mut request: HttpRequest, mut reply: HttpReply, persistent: bool) -> bool {
         let id = request.session;
         for module in &mut self.modules {
             module.on_http_reply(&mut self.cx, &request, &mut reply.head);
@@ -274,12 +280,7 @@ impl Ctx {
     }
 
     /// A request with all that is known of it, at its server and without a location.
-    pub(in crate::engine) fn receive(
-        &mut self,
-        id: SessionId,
-        request: Request,
-        received_at: Instant,
-    ) -> Option<HttpRequest> {
+    fn receive(&mut self, id: SessionId, request: Request, received_at: Instant) -> Option<HttpRequest> {
         let now = self.now;
         let session = self.sessions.get_mut(id)?;
         let (peer, is_told, tls) = (session.peer, session.is_told, session.tls.clone());

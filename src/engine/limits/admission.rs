@@ -77,7 +77,7 @@ impl Ctx {
     /// Counts a session no more, as a connection and as a client of its application.
     pub(in crate::engine) fn uncount_session(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get(id) else { return };
-        let peer = session.counted_peer();
+        let (peer, is_encrypted) = (session.counted_peer(), session.tls.is_some());
         let (server, app) = match &session.protocol {
             ProtocolState::Rtmp(state) => (Some(state.server.server), state.app),
             ProtocolState::Http(_) if session.is_control => return,
@@ -87,6 +87,9 @@ impl Ctx {
                 return;
             }
         };
+        if is_encrypted {
+            self.tls.leave(if server.is_some() { Protocol::Rtmp } else { Protocol::Http });
+        }
         self.connections.leave(server, peer);
         if let Some(app) = app.and_then(|app| self.apps.get_mut(app)) {
             debug_assert!(app.clients > 0, "who leaves {} was counted", app.name);

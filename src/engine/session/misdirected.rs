@@ -3,7 +3,7 @@
 //! The lines name the port or the path and what to do instead. How often they are written is limited by `log_limits`.
 
 use crate::engine::Engine;
-use crate::engine::config::listener::Protocol;
+use crate::engine::config::listener::{Listener, Protocol};
 use crate::engine::ctx::Ctx;
 use crate::engine::http::request::HttpRequest;
 use crate::engine::ids::SessionId;
@@ -17,12 +17,19 @@ impl Engine {
         let Some(others) = self.cx.log_limits.wrong_port.admit(self.cx.now.instant) else { return };
         let hint = match spoken {
             DetectedProtocol::Rtmp => {
-                self.port_of(Protocol::Rtmp).map(|port| format!(": publish to port {port}"))
+                self.port_of(Protocol::Rtmp, false).map(|port| format!(": publish to port {port}"))
             }
             DetectedProtocol::Http => {
-                self.port_of(Protocol::Http).map(|port| format!(": HTTP is at port {port}"))
+                self.port_of(Protocol::Http, false).map(|port| format!(": HTTP is at port {port}"))
             }
-            DetectedProtocol::Tls => Some(": TLS (https, rtmps) is not spoken here".to_owned()),
+            DetectedProtocol::Tls => {
+                let own = if self.is_http(id) { Protocol::Http } else { Protocol::Rtmp };
+                let name = if self.is_http(id) { "https" } else { "rtmps" };
+                Some(match self.port_of(own, true) {
+                    Some(port) => format!(": {name} is at port {port}"),
+                    None => ": TLS (https, rtmps) is not spoken here".to_owned(),
+                })
+            }
         };
         let (is, not) = match (spoken, self.is_http(id)) {
             (DetectedProtocol::Rtmp, _) => ("RTMP", "HTTP"),
@@ -34,9 +41,11 @@ impl Engine {
         log::info!("{id} {peer}: this is {is}, and the port is for {not}{hint}{others}");
     }
 
-    /// The first port in the configuration for a protocol.
-    fn port_of(&self, protocol: Protocol) -> Option<u16> {
-        let mut listeners = self.cx.listeners.iter().filter(|listener| listener.protocol == protocol);
+    /// The first port in the configuration for a protocol, encrypted or not.
+    fn port_of(&self, protocol: Protocol, is_encrypted: bool) -> Option<u16> {
+        let is_meant =
+            |listener: &&Listener| listener.protocol == protocol && listener.is_encrypted() == is_encrypted;
+        let mut listeners = self.cx.listeners.iter().filter(is_meant);
         listeners.find_map(|listener| listener.address.port()).filter(|port| *port != 0)
     }
 }

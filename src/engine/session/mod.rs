@@ -186,6 +186,8 @@ pub struct Session {
     pub(in crate::engine) is_control: bool,
     /// Whether the connection is encrypted, also before its handshake is complete.
     pub(in crate::engine) is_encrypted: bool,
+    /// Whether it speaks HTTP without TLS at a port for HTTPS; every request is refused.
+    pub(in crate::engine) is_plain: bool,
     /// What its handshake has told.
     pub tls: Option<Rc<TlsFacts>>,
     /// When the connection was accepted.
@@ -246,6 +248,7 @@ impl Session {
             awaited_header: None,
             is_control: false,
             is_encrypted: false,
+            is_plain: false,
             tls: None,
             opened: now,
             last_input: now,

@@ -4,15 +4,17 @@
 //! Net makes the handshakes; the session exists since its connection was accepted, and its first step has begun. What the
 //! configuration says is `config/tls`.
 
+pub(in crate::engine) mod counts;
 pub(in crate::engine) mod facts;
 mod plain;
+pub(in crate::engine) mod refusal;
 
 use std::sync::Arc;
 
 use crate::conf::Place;
 use crate::engine::Engine;
 use crate::engine::config::listen_on::ListenOn;
-use crate::engine::config::listener::{AddressService, Listener, Service};
+use crate::engine::config::listener::{AddressService, Listener, Protocol, Service};
 use crate::engine::config::tls::settings::ServerTls;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::SessionId;
@@ -71,6 +73,10 @@ impl Engine {
         self.cx.now = now;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         log::debug!("{id} {} {}", facts.version, facts.suite);
+        let protocol = if session.rtmp().is_some() { Protocol::Rtmp } else { Protocol::Http };
+        if session.tls.is_none() {
+            self.cx.tls.enter(protocol);
+        }
         session.tls = Some(facts.into());
         // What has to come first inside has its own time.
         match &mut session.protocol {
@@ -79,6 +85,19 @@ impl Engine {
             ProtocolState::HttpClient(_) => {}
         }
         self.cx.wake_no_later_than(id, now.instant + STEP_DEADLINE);
+        self.refuse_client(id);
+    }
+
+    /// Closes a session of RTMPS whose client has no valid certificate, if its server wants one.
+    fn refuse_client(&mut self, id: SessionId) {
+        let Some(session) = self.cx.sessions.get(id) else { return };
+        let refused = session.tls.as_deref().and_then(|facts| self.cx.refuses_client(session, facts));
+        let Some(why) = refused else { return };
+        let peer = session.peer.host();
+        if let Some(others) = self.cx.log_limits.handshake.admit(self.cx.now.instant) {
+            log::info!("{id} {peer}: {why} (ssl_verify_client){others}");
+        }
+        self.cx.close(id, &why);
     }
 
     /// The handshake of a session has failed, or will not be made. (A client that only leaves is
@@ -87,6 +106,7 @@ impl Engine {
         self.cx.now = now;
         let Some(session) = self.cx.sessions.get(id) else { return };
         let peer = session.peer.host();
+        self.cx.tls.failed += 1;
         if let Some(others) = self.cx.log_limits.handshake.admit(now.instant) {
             log::info!("{id} {peer}: no TLS: {why}{others}");
         }

@@ -8,6 +8,7 @@ mod access;
 mod added;
 mod auth;
 mod directives;
+mod encryption;
 mod error_page;
 mod files;
 mod log_format;

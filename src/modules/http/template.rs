@@ -7,7 +7,9 @@ use jiff::Timestamp;
 
 use crate::auth::mask;
 use crate::engine::time_zone;
-use crate::engine::{Exchange, HttpRequest, Peer};
+use crate::engine::{Exchange, HttpRequest, Peer, TlsFacts};
+
+use super::encryption;
 
 /// The values that a text is filled in from.
 #[derive(Debug, Clone, Copy)]
@@ -77,6 +79,8 @@ enum Piece {
 enum Variable {
     /// Something of the request that needs no name.
     Request(fn(TemplateValues<'_>) -> Cow<'_, str>),
+    /// Something of an encrypted connection; empty without TLS.
+    Encryption(fn(&TlsFacts) -> Cow<'_, str>),
     /// Something of the answer.
     Done(fn(&Exchange) -> String),
     /// A header of the request, by its name in lower case.
@@ -156,6 +160,7 @@ impl Variable {
         let request = &view.request.head;
         match self {
             Self::Request(value) => value(*view),
+            Self::Encryption(value) => view.request.tls.as_deref().map(value).unwrap_or_default(),
             Self::Done(value) => view.done.map(value).unwrap_or_default().into(),
             Self::Header(name) => request.headers.get(name).unwrap_or_default().into(),
             Self::Argument(name) => argument(&request.query, name).into(),
@@ -203,13 +208,16 @@ fn variable(name: &str, when: When) -> Option<Variable> {
     if let Some(value) = of_request(name) {
         return Some(Variable::Request(value));
     }
+    if let Some(value) = encryption::variable(name) {
+        return Some(Variable::Encryption(value));
+    }
     if when == When::Request {
         return None;
     }
     if let Some(value) = of_answer(name) {
         return Some(Variable::Done(value));
     }
-    let foreign = ["gzip_ratio", "request_body", "https"].contains(&name);
+    let foreign = ["gzip_ratio", "request_body"].contains(&name);
     let foreign = foreign || ["upstream_", "ssl_"].iter().any(|start| name.starts_with(start));
     foreign.then_some(Variable::Nothing)
 }
@@ -244,7 +252,8 @@ fn of_request(name: &str) -> Option<fn(TemplateValues<'_>) -> Cow<'_, str>> {
         },
         "remote_user" => |view| view.request.user.as_deref().unwrap_or_default().into(),
         "server_protocol" => |view| format!("HTTP/1.{}", view.request.head.version_minor).into(),
-        "scheme" => |_| "http".into(),
+        "scheme" => |view| if view.request.tls.is_some() { "https" } else { "http" }.into(),
+        "https" => |view| if view.request.tls.is_some() { "on" } else { "" }.into(),
         "remote_addr" => |view| view.request.peer.host().into(),
         "realip_remote_addr" => |view| view.request.connection_peer.host().into(),
         "realip_remote_port" => |view| port(view.request.connection_peer),
@@ -375,6 +384,7 @@ mod tests {
             assert!(Template::parse(text, When::Log).is_err(), "{text}");
         }
         assert!(Template::parse("$status", When::Request).is_err());
-        assert!(Template::parse("$status $upstream_addr $ssl_protocol", When::Log).is_ok());
+        assert!(Template::parse("$status $upstream_addr $ssl_session_id", When::Log).is_ok());
+        assert!(Template::parse("$ssl_session_id", When::Request).is_err());
     }
 }

@@ -53,6 +53,20 @@ fn write_clients(text: &mut Text, cx: &Ctx, counts: &StreamCounts) {
         &[("rtmp", cx.totals.rtmp_connections), ("http", cx.totals.http_connections)],
     );
     text.by(
+        "tls_connections",
+        Gauge,
+        "Open connections by protocol that are encrypted; they count in connections, too.",
+        "protocol",
+        &[("rtmp", cx.tls.rtmps as u64), ("http", cx.tls.https as u64)],
+    );
+    text.by(
+        "tls_handshakes_total",
+        Counter,
+        "Handshakes of TLS by their result; clients that left in the middle are not counted.",
+        "result",
+        &[("complete", cx.tls.handshakes), ("failed", cx.tls.failed)],
+    );
+    text.by(
         "streams",
         Gauge,
         "Streams by state: live has a publisher, grace waits for a lost one, idle has only players that wait.",

@@ -159,13 +159,14 @@ fn variable(text: &str) -> Option<&str> {
 /// Whether a URL leads to an HTTP port of this very server: one of this machine, or of an address that it listens on.
 fn leads_here(url: &Url, config: &Config<'_>) -> bool {
     let addresses = config.listeners.iter().filter(|listener| listener.protocol == Protocol::Http);
+    let addresses = addresses.filter(|listener| listener.is_encrypted() == url.is_secure);
     let mut addresses = addresses.filter_map(|listener| listener.address.internet());
     let host = url.host.parse::<IpAddr>().ok();
     let is_local = url.host == "localhost" || host.is_some_and(|host| host.is_loopback());
     addresses.any(|address| {
         let ip = address.ip();
         let is_reached = is_local && (ip.is_unspecified() || ip.is_loopback()) || host == Some(ip);
-        !url.is_secure && address.port() == url.port && is_reached
+        address.port() == url.port && is_reached
     })
 }
 

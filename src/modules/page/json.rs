@@ -19,8 +19,11 @@ pub const END: &str = "]}\n";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct App {
     pub name: String,
-    /// The port of its server.
-    pub rtmp_port: u16,
+    /// The port of its server; none if it has only one with TLS.
+    pub rtmp_port: Option<u16>,
+    /// The port of its server with TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rtmps_port: Option<u16>,
     #[serde(skip)]
     pub is_live: bool,
     #[serde(skip)]
@@ -41,7 +44,9 @@ pub struct LiveStream<'a> {
     pub hls_viewers: Option<usize>,
     pub video: VideoFacts,
     pub audio: AudioFacts,
-    pub rtmp_port: u16,
+    pub rtmp_port: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rtmps_port: Option<u16>,
     /// The path of its playlist on this server.
     pub hls: Option<String>,
     /// The rest of the wait for a lost publisher, ms.
@@ -162,7 +167,13 @@ mod tests {
 
     #[test]
     fn a_document_lists_what_is_live() {
-        let app = App { name: "live".into(), is_live: true, rtmp_port: 1935, has_hls: true };
+        let app = App {
+            name: "live".into(),
+            is_live: true,
+            rtmp_port: Some(1935),
+            rtmps_port: None,
+            has_hls: true,
+        };
         let codec = StreamFacts {
             video_codec: Codec::Avc,
             video_profile: "High",
@@ -185,6 +196,7 @@ mod tests {
             video: VideoFacts::new(codec, hls.map(|_| Duration::from_millis(1980)), app.has_hls),
             audio: AudioFacts::new(codec, app.has_hls),
             rtmp_port: app.rtmp_port,
+            rtmps_port: app.rtmps_port,
             hls: hls.map(str::to_owned),
             ends_in_ms: None,
             warnings: warnings.to_vec(),

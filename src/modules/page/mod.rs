@@ -101,7 +101,8 @@ fn read_app(application: &Application<'_>) -> App {
     App {
         name: application.name.clone(),
         is_live: application.features.live,
-        rtmp_port: application.port,
+        rtmp_port: application.rtmp_ports.0,
+        rtmps_port: application.rtmp_ports.1,
         has_hls: application.features.hls.is_some(),
     }
 }

@@ -116,7 +116,7 @@ function updateCard(card, stream) {
   say(part.picture, picture(stream.video));
   say(part.video, stream.video.codec || "–");
   say(part.audio, sound(stream.audio));
-  say(part.rtmp, `${rtmpBase(stream.app, stream.rtmp_port)}/${encodeURI(stream.name)}`);
+  say(part.rtmp, `${rtmpBase(stream.app, stream)}/${encodeURI(stream.name)}`);
   // Who has opened the page with a key or a link watches with it.
   card.hls = stream.hls === null ? null : new URL(stream.hls + location.search, location.href).href;
   say(part.hls, card.hls ?? "");
@@ -239,8 +239,11 @@ function hint(card, text) {
   say(card.hint, text);
 }
 
-function rtmpBase(app, port) {
-  return `rtmp://${location.hostname}${port === 1935 ? "" : `:${port}`}/${app}`;
+// With TLS if this page has come with it, as both have the same certificate then, or if there is no other port.
+function rtmpBase(app, { rtmp_port: plain, rtmps_port: encrypted }) {
+  const isEncrypted = encrypted && (location.protocol.endsWith("s:") || !plain);
+  const [scheme, port, usual] = isEncrypted ? ["rtmps", encrypted, 443] : ["rtmp", plain, 1935];
+  return `${scheme}://${location.hostname}${port === usual ? "" : `:${port}`}/${app}`;
 }
 
 function showApplications(list) {
@@ -258,7 +261,7 @@ function explain() {
   document.querySelector(".ways").hidden = !chosen;
   say(byId("publish-title"), chosen ? "Nothing is live yet" : "No application takes streams");
   if (!chosen) return;
-  const base = rtmpBase(chosen.name, chosen.rtmp_port);
+  const base = rtmpBase(chosen.name, chosen);
   const encode = "-c:v libx264 -preset veryfast -pix_fmt yuv420p -g 60 -c:a aac";
   say(byId("obs-server"), base);
   say(byId("ffmpeg-test"), "ffmpeg -re -f lavfi -i testsrc2=size=1280x720:rate=30 -f lavfi -i sine=frequency=440 " +

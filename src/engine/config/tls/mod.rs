@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::conf::{Error, Node, Place, Scope};
+use crate::engine::config::listen::Listen;
 use crate::engine::config::listener::Protocol;
 use crate::engine::config::tls::ciphers::Ciphers;
 use crate::engine::config::tls::curves::Curves;
@@ -34,7 +35,7 @@ impl PlacedTls {
         let certificates = pairs(scope)?;
         let rejects = scope.flag("ssl_reject_handshake");
         if certificates.is_empty() && !rejects {
-            return Ok(None);
+            return check_alone(scope).map(|()| None);
         }
         let ciphers: Ciphers = scope.custom("ssl_ciphers");
         let versions = scope.custom::<Versions>("ssl_protocols").spoken;
@@ -83,6 +84,21 @@ fn pairs(scope: &Scope<'_>) -> Result<Vec<(PathBuf, PathBuf)>, Error> {
     }
     let pairs = certificates.into_iter().zip(keys);
     Ok(pairs.map(|(certificate, key)| (certificate.custom(), key.custom())).collect())
+}
+
+/// Checks that a server without a certificate does not ask for those of clients: the settings of the default server count
+/// for its handshakes.
+fn check_alone(scope: &Scope<'_>) -> Result<(), Error> {
+    let asks = scope.find("ssl_verify_client").filter(|_| scope.text("ssl_verify_client") != "off");
+    let is_encrypted = scope.own("listen").any(|node| node.custom::<Listen>().is_encrypted);
+    match asks.filter(|_| is_encrypted) {
+        None => Ok(()),
+        Some(node) => {
+            let why =
+                format!("\"ssl_verify_client\" needs \"{CERTIFICATE}\" in the same server, or around it");
+            Err(Error::at(node, why).for_lack_of(CERTIFICATE, scope))
+        }
+    }
 }
 
 /// The suites of both versions; none if there are all in the usual order.

@@ -28,9 +28,11 @@ impl HttpRequest {
     pub fn is_cross_site(&self) -> bool {
         let headers = &self.head.headers;
         let is_own = |site: &str| ["same-origin", "none"].iter().any(|own| site.eq_ignore_ascii_case(own));
+        let is_encrypted = self.tls.is_some();
+        let is_own_origin = |origin: &str| is_origin_of(origin, headers, is_encrypted);
         headers.all("sec-fetch-site").any(|site| !is_own(site))
-            || headers.all("origin").any(|origin| !is_origin_of(origin, headers))
-            || headers.all("referer").any(|page| !is_page_of(page, headers))
+            || headers.all("origin").any(|origin| !is_own_origin(origin))
+            || headers.all("referer").any(|page| !is_own_origin(origin_of(page)))
     }
 
     /// Whether a browser does not say which page has caused it, so that it may be one of another site.
@@ -73,18 +75,19 @@ fn is_own_name(host: &str) -> bool {
     host == "localhost" || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-/// Whether a page, as `Referer` has it, is one of the host that is asked.
-fn is_page_of(page: &str, headers: &Headers) -> bool {
+/// The origin of a page, as `Referer` has it.
+fn origin_of(page: &str) -> &str {
     let authority_at = page.find("://").map_or(0, |at| at + 3);
     let path_at = page.get(authority_at..).and_then(|rest| rest.find(['/', '?', '#']));
-    let origin = path_at.and_then(|at| page.get(..authority_at + at)).unwrap_or(page);
-    is_origin_of(origin, headers)
+    path_at.and_then(|at| page.get(..authority_at + at)).unwrap_or(page)
 }
 
-/// Whether an origin is the host, with its port, that is asked. "null" is nobody's.
-fn is_origin_of(origin: &str, headers: &Headers) -> bool {
+/// Whether an origin is the host, with its port, that is asked. "null" is nobody's. A page without TLS may be anybody's, and is
+/// none of a server that is asked over TLS; without TLS, a proxy in front may have taken it off.
+fn is_origin_of(origin: &str, headers: &Headers, is_encrypted: bool) -> bool {
     let Some((scheme, authority)) = origin.split_once("://") else { return false };
     let usual = match scheme {
+        "http" if is_encrypted => return false,
         "http" => ":80",
         "https" => ":443",
         _ => return false,

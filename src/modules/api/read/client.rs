@@ -22,6 +22,9 @@ pub struct ClientFacts<'a> {
     id: u32,
     protocol: Protocol,
     address: String,
+    /// Of an encrypted connection only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<Tls>,
     app: &'a str,
     connected_ms: u64,
     /// Since its last byte.
@@ -34,6 +37,13 @@ pub struct ClientFacts<'a> {
     page_url: Cow<'a, str>,
     swf_url: Cow<'a, str>,
     roles: Vec<Role<'a>>,
+}
+
+/// How a connection is encrypted.
+#[derive(Debug, Serialize)]
+struct Tls {
+    version: &'static str,
+    suite: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -75,6 +85,7 @@ impl<'a> ClientFacts<'a> {
             id: session.id.serial(),
             protocol: Protocol::Rtmp,
             address: address(session.peer),
+            tls: session.tls.as_deref().map(|facts| Tls { version: facts.version, suite: facts.suite }),
             app,
             connected_ms: ms_since(Some(session.opened), now),
             silent_ms: ms_since(Some(session.last_input), now),

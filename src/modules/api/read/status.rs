@@ -60,6 +60,11 @@ struct Connections {
     backend: usize,
     rtmp_accepted: u64,
     http_accepted: u64,
+    /// Of those of RTMP and HTTP: the encrypted ones.
+    rtmps: usize,
+    https: usize,
+    tls_handshakes: u64,
+    tls_failed: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -233,6 +238,10 @@ fn connections(cx: &Ctx) -> Connections {
         backend: cx.backend_connections(),
         rtmp_accepted: cx.totals.rtmp_connections,
         http_accepted: cx.totals.http_connections,
+        rtmps: cx.tls.rtmps,
+        https: cx.tls.https,
+        tls_handshakes: cx.tls.handshakes,
+        tls_failed: cx.tls.failed,
     }
 }
 

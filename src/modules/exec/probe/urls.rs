@@ -4,10 +4,13 @@ use crate::conf::Node;
 use crate::engine::{Config, Probe, Protocol, is_this_machine};
 
 /// What URLs of streams begin with.
-const SCHEMES: &[&str] = &["rtmp://", "rtmps://"];
+const SCHEMES: &[&str] = &["rtmp://", RTMPS];
+const RTMPS: &str = "rtmps://";
 
 /// The port of RTMP.
 const USUAL_PORT: u16 = 1935;
+/// The port of RTMPS.
+const USUAL_PORT_OF_TLS: u16 = 443;
 
 /// A URL of a stream on this machine.
 pub struct LocalUrl<'a> {
@@ -38,8 +41,12 @@ pub fn local_urls(words: &[String]) -> Vec<LocalUrl<'_>> {
 /// server.
 pub fn check_urls(node: &Node, config: &Config<'_>, probe: &mut Probe) {
     let listeners = config.listeners.iter().filter(|listener| listener.protocol == Protocol::Rtmp);
-    let ports: Vec<_> = listeners.filter_map(|listener| listener.address.port()).collect();
-    if ports.contains(&0) {
+    let ports = |is_encrypted| -> Vec<u16> {
+        let own = listeners.clone().filter(|listener| listener.is_encrypted() == is_encrypted);
+        own.filter_map(|listener| listener.address.port()).collect()
+    };
+    let (plain, encrypted) = (ports(false), ports(true));
+    if plain.contains(&0) || encrypted.contains(&0) {
         return;
     }
     for url in local_urls(&node.args) {
@@ -47,10 +54,12 @@ pub fn check_urls(node: &Node, config: &Config<'_>, probe: &mut Probe) {
         let written = written.filter(|(_, port)| !port.contains(':')).map(|(_, port)| port.parse::<u16>());
         let port = match written {
             Some(Ok(port)) => port,
+            None if url.scheme == RTMPS => USUAL_PORT_OF_TLS,
             None => USUAL_PORT,
             Some(Err(_)) => continue,
         };
-        if let Some(why) = leads_nowhere(&url, (port, written.is_some()), &ports, config) {
+        let (ports, others) = if url.scheme == RTMPS { (&encrypted, &plain) } else { (&plain, &encrypted) };
+        if let Some(why) = leads_nowhere(&url, (port, written.is_some()), (ports, others), config) {
             return probe.warn(node, why);
         }
     }
@@ -60,20 +69,21 @@ pub fn check_urls(node: &Node, config: &Config<'_>, probe: &mut Probe) {
 fn leads_nowhere(
     url: &LocalUrl<'_>,
     (port, is_written): (u16, bool),
-    ports: &[u16],
+    (ports, others): (&[u16], &[u16]),
     config: &Config<'_>,
 ) -> Option<String> {
     let LocalUrl { scheme, host, app, .. } = url;
-    if *scheme != "rtmp://" {
-        return None;
+    if others.contains(&port) && !ports.contains(&port) {
+        let (other, what) = if *scheme == RTMPS { ("rtmp://", "without TLS") } else { (RTMPS, "with TLS") };
+        return Some(format!("the RTMP server at port {port} is one {what}: write \"{other}{host}/...\""));
     }
     if !ports.contains(&port) {
         let first = ports.first().filter(|_| !is_written)?;
-        return Some(format!("no RTMP server listens at port {port}: write \"rtmp://{host}:{first}/...\""));
+        return Some(format!("no RTMP server listens at port {port}: write \"{scheme}{host}:{first}/...\""));
     }
     let is_known = app.is_empty()
         || app.contains('$')
         || config.applications.iter().any(|known| known.name == *app)
         || config.rtmp_servers.iter().any(|server| server.find("stream_from_app").is_some());
-    (!is_known).then(|| format!("there is no application \"{app}\", to which \"rtmp://{host}/{app}\" leads"))
+    (!is_known).then(|| format!("there is no application \"{app}\", to which \"{scheme}{host}/{app}\" leads"))
 }

@@ -1,0 +1,124 @@
+//! Requests and clients that are refused for their handshake: certificates that are missing or not valid, a server that
+//! the handshake was not made for, no handshake at all.
+//!
+//! As in nginx these have statuses of their own, 495 to 497, for `error_page`; a client is told 400.
+
+use std::sync::Arc;
+
+use crate::engine::config::tls::settings::{ClientVerification, ServerTls, VerificationMode};
+use crate::engine::ctx::Ctx;
+use crate::engine::http::answer::HttpReply;
+use crate::engine::http::request::HttpRequest;
+use crate::engine::session::{ProtocolState, Session};
+use crate::engine::tls::facts::{TlsFacts, Verification};
+
+/// The certificate of the client is not valid.
+const BAD_CERTIFICATE: u16 = 495;
+/// The client has shown no certificate.
+const NO_CERTIFICATE: u16 = 496;
+/// The request came without TLS to a port for it.
+pub(super) const NO_TLS: u16 = 497;
+/// The request is for a server whose certificates of clients the handshake has not asked for.
+const MISDIRECTED: u16 = 421;
+
+/// The status that a client is told for one of these.
+pub(in crate::engine) fn told(status: u16) -> u16 {
+    match status {
+        BAD_CERTIFICATE..=NO_TLS => 400,
+        other => other,
+    }
+}
+
+/// The page for such a status, in nginx's words.
+pub(in crate::engine) fn page(status: u16) -> HttpReply {
+    let why = match status {
+        BAD_CERTIFICATE => "The SSL certificate error",
+        NO_CERTIFICATE => "No required SSL certificate was sent",
+        NO_TLS => "The plain HTTP request was sent to HTTPS port",
+        status => return HttpReply::error(status),
+    };
+    let text = format!(
+        "<html>\r\n<head><title>400 {why}</title></head>\r\n<body>\r\n<center><h1>400 Bad Request</h1></center>\r\n\
+         <center>{why}</center>\r\n</body>\r\n</html>\r\n"
+    );
+    HttpReply::made(status, "text/html", "no-store", text)
+}
+
+impl ClientVerification {
+    /// The status for a client that may not pass, as its certificate is missing or not valid.
+    fn judge(&self, facts: &TlsFacts) -> Option<u16> {
+        match (self.mode, &facts.verification) {
+            (VerificationMode::Off | VerificationMode::OptionalNoCa, _)
+            | (_, Verification::Success)
+            | (VerificationMode::Optional, Verification::None) => None,
+            (VerificationMode::On, Verification::None) => Some(NO_CERTIFICATE),
+            (_, Verification::Failed(_)) => Some(BAD_CERTIFICATE),
+        }
+    }
+}
+
+impl Ctx {
+    /// The status with which a request is refused for the handshake of its connection, before it is led anywhere.
+    pub(in crate::engine) fn refusal_for_tls(&self, request: &HttpRequest) -> Option<u16> {
+        let session = self.sessions.get(request.session)?;
+        if session.is_plain {
+            return Some(NO_TLS);
+        }
+        let (facts, ProtocolState::Http(state)) = (request.tls.as_deref()?, &session.protocol) else {
+            return None;
+        };
+        let hosts = self.hosts_at(state.listener, &state.local)?;
+        let asked: &Arc<ServerTls> = hosts.tls(&request.head.host)?;
+        if asked.clients.mode == VerificationMode::Off {
+            return None;
+        }
+        // Another server may have asked for no certificate, or for those of other authorities.
+        let shaken = hosts.tls(facts.server_name.as_deref().unwrap_or_default())?;
+        if shaken.clients != asked.clients {
+            return Some(MISDIRECTED);
+        }
+        asked.clients.judge(facts)
+    }
+
+    /// Why a client of RTMPS may not go on after its handshake.
+    pub(super) fn refuses_client(&self, session: &Session, facts: &TlsFacts) -> Option<String> {
+        let server = self.servers.get(session.rtmp()?.server.server)?;
+        server.tls.as_ref()?.settings.clients.judge(facts)?;
+        Some(match &facts.verification {
+            Verification::Failed(why) => format!("its certificate is not valid: {why}"),
+            Verification::None | Verification::Success => "it has shown no certificate".to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_passes_by_its_certificate_and_the_mode() {
+        use VerificationMode::{Off, On, Optional, OptionalNoCa};
+        let facts = |verification| TlsFacts {
+            version: "TLSv1.3",
+            suite: "TLS_AES_128_GCM_SHA256",
+            curve: "X25519",
+            server_name: None,
+            is_resumed: false,
+            verification,
+            client: None,
+        };
+        let failed = || Verification::Failed("certificate has expired".into());
+        for (mode, none, bad) in [
+            (Off, None, None),
+            (On, Some(496), Some(495)),
+            (Optional, None, Some(495)),
+            (OptionalNoCa, None, None),
+        ] {
+            let clients = ClientVerification { mode, authorities: None, depth: 1 };
+            assert_eq!(clients.judge(&facts(Verification::None)), none, "{mode:?}");
+            assert_eq!(clients.judge(&facts(failed())), bad, "{mode:?}");
+            assert_eq!(clients.judge(&facts(Verification::Success)), None, "{mode:?}");
+        }
+        assert_eq!([495, 496, 497, 421, 404].map(told), [400, 400, 400, 421, 404]);
+    }
+}
