@@ -38,8 +38,47 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "http { server {\nlisten 443 ssl; } }",
-        "2: \"listen\" takes address:port|address|port|unix:path [default_server] [proxy_protocol] [ipv6only=on|off] [reuseport] ...: \"ssl\" is \
-         not there yet: put a TLS proxy in front that speaks the PROXY protocol, such as stunnel or nginx with \"stream\"; docs/nginx-rtmp.md has more",
+        "2: no \"ssl_certificate\" for \"listen ... ssl\": name its file, and that of its key with ssl_certificate_key",
+    ),
+    (
+        "http { server { listen 443 ssl;\nssl_certificate a.pem; } }",
+        "2: no \"ssl_certificate_key\" for the certificate \"a.pem\"",
+    ),
+    (
+        "rtmp { server { listen 1936 ssl;\nssl_certificate a; ssl_certificate_key a;\nssl_certificate b; } }",
+        "3: no \"ssl_certificate_key\" for the certificate \"b\": here are 2 certificates and 1 of their keys",
+    ),
+    (
+        "http {\nssl_certificate $ssl_server_name.pem; }",
+        "2: \"ssl_certificate\" takes path: \"$ssl_server_name.pem\" has variables, and files are read at the start: \
+         write a server for each name, each with its own files",
+    ),
+    (
+        "rtmp {\nssl_certificate_key engine:pkcs11:x; }",
+        "2: \"ssl_certificate_key\" takes path: \"engine:...\" is a key of an engine, and only files are read: write it into a file (PEM)",
+    ),
+    (
+        "http {\nssl_protocols TLSv1; }",
+        "2: \"ssl_protocols\" takes [TLSv1] [TLSv1.1] [TLSv1.2] [TLSv1.3]: TLSv1 is not spoken any more: write TLSv1.2 TLSv1.3",
+    ),
+    (
+        "http {\nssl_ciphers DES-CBC3-SHA; }",
+        "2: \"ssl_ciphers\" takes list: \"DES-CBC3-SHA\" leaves none of the suites that there are: ECDHE-ECDSA-AES256-GCM-SHA384, \
+         ECDHE-RSA-AES256-GCM-SHA384, ECDHE-ECDSA-CHACHA20-POLY1305, ECDHE-RSA-CHACHA20-POLY1305, ECDHE-ECDSA-AES128-GCM-SHA256, \
+         ECDHE-RSA-AES128-GCM-SHA256",
+    ),
+    (
+        "http { server { listen 443 ssl; ssl_certificate a; ssl_certificate_key a;\nssl_verify_client on; } }",
+        "2: \"ssl_verify_client\" needs \"ssl_client_certificate\": the file of the certificates that may have signed those of clients",
+    ),
+    (
+        "http {\nssl_password_file p; }",
+        "2: \"ssl_password_file\" is nginx's, and Millstream does not do it: it asks for no password: write the key without one, by \
+         \"openssl pkey -in KEY -out NEW\", into a file that only its user may read (mode 0600)",
+    ),
+    (
+        "http { server { location / {\nssl_certificate a; } } }",
+        "2: \"ssl_certificate\" is not allowed in location; it belongs in http, server in http, rtmp or server in rtmp",
     ),
     ("\n\nrtpm { }", "3: unknown directive \"rtpm\" in the top level; did you mean \"rtmp\"?"),
     (
@@ -85,7 +124,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("rtmp {\ngop_max_size 65m; }", "2: \"gop_max_size\" takes a size from 0 to 64m, not \"65m\""),
     (
         "rtmp {\nserver {\nlisten 70000; } }",
-        "3: \"listen\" takes address:port|address|port|unix:path [proxy_protocol] [ipv6only=on|off] [reuseport] ...: \"70000\" is not a port",
+        "3: \"listen\" takes address:port|address|port|unix:path [ssl] [proxy_protocol] [ipv6only=on|off] [reuseport] ...: \"70000\" is not a port",
     ),
     (
         "live on;",
@@ -238,7 +277,7 @@ http {
 ";
 const OF_MANY_MISTAKES: &str = "\
 millstream: c.conf:1: unknown directive \"usr\" in the top level; did you mean \"user\"?
-millstream: c.conf:4: \"listen\" takes address:port|address|port|unix:path [proxy_protocol] [ipv6only=on|off] [reuseport] ...: \"70000\" is not a port
+millstream: c.conf:4: \"listen\" takes address:port|address|port|unix:path [ssl] [proxy_protocol] [ipv6only=on|off] [reuseport] ...: \"70000\" is not a port
 millstream: c.conf:5: \"chunk_size\" takes a number from 128 to 16777215, not \"4k\"; write \"4096\"
 millstream: c.conf:6: \"hls on\" needs \"hls_path\"
 millstream: c.conf:7: \"live\" takes on or off, not \"yes\"

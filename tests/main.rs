@@ -81,6 +81,7 @@ mod slow_disk;
 mod stat;
 mod syslog;
 mod takeover;
+mod tls_nginx;
 mod transcode;
 mod users;
 mod views;

@@ -15,6 +15,8 @@ use millstream::{modules, net};
 
 use crate::common::http::{Connection, get};
 use crate::common::player::{Client, relay};
+use crate::common::tls::certificates::{Certificates, Wanted};
+use crate::common::tls::transport::Target;
 use crate::common::{Folder, Server, media, run, wait};
 
 /// Every configuration in the repository.
@@ -39,13 +41,14 @@ fn every_configuration_in_the_repository_is_good() {
 }
 
 /// Examples of who may publish: each has a test of its own, below, in callbacks_guide.rs or in ladder.rs.
-const FOR_SOME: [&str; 6] = [
+const FOR_SOME: [&str; 7] = [
     "keys.conf",
     "private-publish-public-hls.conf",
     "behind-proxy.conf",
     "callbacks.conf",
     "viewers.conf",
     "ladder.conf",
+    "tls.conf",
 ];
 
 fn is_for_some(file: &Path) -> bool {
@@ -82,6 +85,7 @@ pub fn tamed(text: &str) -> String {
         let words: Vec<_> = line.trim().trim_end_matches(';').split_whitespace().collect();
         match words.as_slice() {
             ["listen", address, ..] if address.starts_with('[') => "listen [::1]:0;".to_owned(),
+            ["listen", .., "ssl"] => "listen 127.0.0.1:0 ssl;".to_owned(),
             ["listen", .., "proxy_protocol"] => "listen 127.0.0.1:0 proxy_protocol;".to_owned(),
             ["listen", ..] => "listen 127.0.0.1:0;".to_owned(),
             ["pid" | "daemon" | "user" | "error_log", ..] => String::new(),
@@ -209,6 +213,37 @@ fn with_the_example_behind_a_proxy_rules_and_log_have_the_addresses_of_the_clien
         assert_eq!(reply.status, status, "{client}");
     }
     assert_eq!(get(server.http(), "/").status, 403);
+}
+
+#[test]
+fn with_the_example_of_tls_encoders_publish_over_rtmps_and_browsers_are_led_to_https() {
+    let certificates = Certificates::empty();
+    certificates.sign(&Wanted::new("live.example.com", "DNS:live.example.com,IP:127.0.0.1"));
+    let name = "live.example.com";
+    let [certificate, key] = [certificates.certificate(name), certificates.key(name)];
+    let text = tamed(&fs::read_to_string(example("tls.conf")).unwrap());
+    let folder = "/etc/letsencrypt/live/live.example.com";
+    let text = text
+        .replace(&format!("{folder}/fullchain.pem"), &certificate.display().to_string())
+        .replace(&format!("{folder}/privkey.pem"), &key.display().to_string());
+    let server = Server::start_in(Folder::new(), &format!("pid off;\n{text}"));
+    let [rtmps, rtmp] = [server.rtmp[0], server.rtmp[1]];
+    let mut publisher = Client::try_publish(Target::tls(rtmps, &certificates), "live", "cam").unwrap();
+    let mut players = [Client::play(rtmp, "cam")];
+    let packets = media::video_only(0, 500);
+    assert_eq!(relay(&mut publisher, &mut players, &packets), [packets]);
+
+    let [http, https] = [server.http[0], server.http[1]];
+    let mut connection = Connection::open(http);
+    connection.send("GET /a?b HTTP/1.1\r\nHost: live.example.com\r\n\r\n");
+    let reply = connection.reply("GET");
+    assert_eq!((reply.status, reply.header("location")), (301, "https://live.example.com/a?b"));
+    let url = format!("https://{https}/streams.json");
+    let mut curl = Command::new("curl");
+    curl.args(["-sS", "--cacert"]).arg(certificates.authority()).arg(url);
+    let said = run(&mut curl);
+    let text = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(text.contains("\"rtmps_port\":0") && text.contains("\"name\":\"cam\""), "{text}");
 }
 
 #[test]

@@ -41,6 +41,7 @@ mod shared_object;
 mod slow_disk;
 mod stat;
 mod statistics;
+mod tls;
 mod unsolicited;
 mod viewing;
 mod walk;
