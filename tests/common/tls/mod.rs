@@ -2,4 +2,5 @@
 
 pub mod both;
 pub mod certificates;
+pub mod openssl;
 pub mod transport;
