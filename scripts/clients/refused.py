@@ -1,4 +1,6 @@
-"""Encoders that are refused: each ends by itself, says why as far as it can, and does not try again."""
+"""Encoders that are refused, or that refuse the server's certificate: each ends by itself, says why as far as it can, and
+does not try again.
+"""
 
 import os
 import pathlib
@@ -15,6 +17,7 @@ CLIP = "h264+aac"
 CALM = 4  # seconds in which nobody may connect again; OBS waits for 2 before it does
 PATIENCE = 15
 STOPPED = "==== Streaming Stop"  # a line of OBS's log
+UNTRUSTED = "untrusted"  # in place of the clip, for a certificate
 
 
 class Reason(NamedTuple):
@@ -22,6 +25,8 @@ class Reason(NamedTuple):
     application: str
     stream: str
     text: str
+    scheme: str = "rtmp"
+    logged: str = "closed: (?:connect|publish) .*refused: .*"  # in front of the text
 
 
 REASONS = {
@@ -31,6 +36,8 @@ REASONS = {
     "key": Reason("keyed", "cam?key=wrong", "wrong key"),
     "no-key": Reason("keyed", "cam", "a key is missing"),
     "rule": Reason("ruled", "cam", "may not publish here"),
+    # Nobody has told the system to trust the server's authority. Not all clients tell the server why they leave.
+    UNTRUSTED: Reason("live", "cam", "for localhost", "rtmps", "closed: no TLS: .*"),
 }
 
 
@@ -39,8 +46,9 @@ class Refused:
 
     def __init__(self, lab, clip, case):
         self.lab, self.clip, self.name = lab, clip, f"{NAME}-{case.clip}-{case.word}-{len(lab.processes)}"
-        self.client, self.reason = CLIENTS[case.word], REASONS[case.clip]
-        self.url = lab.url(self.reason.stream, self.reason.application)
+        clients = CLIENTS_UNTRUSTED if case.clip == UNTRUSTED else CLIENTS
+        self.client, self.reason = clients[case.word], REASONS[case.clip]
+        self.url = lab.url(self.reason.stream, self.reason.application, self.reason.scheme)
         self.offset = len(lab.server_log())
         self.publisher = self.client.kind(self)
         self.process = lab.run(self.publisher.label, self.publisher.command())
@@ -57,7 +65,7 @@ class Refused:
 
     def refusals(self):
         log = self.lab.server_log()[self.offset:]
-        return len(re.findall(rf"closed: (?:connect|publish) .*refused: .*{re.escape(self.reason.text)}", log))
+        return len(re.findall(self.reason.logged + re.escape(self.reason.text), log))
 
 
 class Client:
@@ -106,7 +114,12 @@ CLIENTS = {
     # Its window shows the same text for all reasons; ours is in its log.
     "obs": Obs(ObsStudio),
 }
-CASES = [(reason, word) for reason in REASONS for word in CLIENTS]
+# Those that trust whom the system trusts. OBS's window says that the certificate is invalid.
+CLIENTS_UNTRUSTED = {
+    "rtmp2sink": Client(publishers.Rtmp2Sink, lambda _: "Unacceptable TLS certificate"),
+    "obs": Obs(ObsStudio, lambda _: "Cert verify failed"),
+}
+CASES = [(reason, word) for reason in REASONS for word in (CLIENTS_UNTRUSTED if reason == UNTRUSTED else CLIENTS)]
 
 
 def watch(lab, clip, cases, results):

@@ -44,6 +44,7 @@ ffmpeg 5.1, ffplay, mpv and VLC of Debian 12 do not support the codecs of Enhanc
 - *refused/...*: encoders that may not publish: an application that does not exist, `live off`, a name that is taken, a wrong key, none, a
   `deny` rule. Each encoder stops by itself, does not connect again, and its output or log has the reason that the server gave (librtmp
   as GStreamer uses it only says that it failed). OBS is set to reconnect, as it is by default.
+- *refused/untrusted/...*: the other way round, encoders refuse the server's certificate, which is by an authority that they do not know.
 - *ffmpeg-stopped/...*: HLS players and the page of Millstream, while the encoder is stopped and started again 5 s later: all continue by
   themselves.
 - *long-...*: HLS players, all at the same time, for a minute; then while the encoder is away for a second; then while the
