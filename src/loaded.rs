@@ -111,6 +111,7 @@ impl Loaded {
         engine.probe(&root, &mut found);
         probe::user(&root, &mut found);
         probe::tls(&mut found);
+        probe::certificates(engine, &mut found).into_iter().for_each(|error| found.faults.push(error));
         probe::daemon(&root, &logs, &mut found);
         let files = self.files().map(|(name, _)| name).filter(|name| Path::new(name).is_absolute());
         probe::rereading(&root, files, &mut found);

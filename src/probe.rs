@@ -34,6 +34,19 @@ pub fn tls(found: &mut Probe) {
     }
 }
 
+/// Warns of what is odd about the files of encrypted servers, and returns what is wrong with them.
+pub fn certificates(engine: &Engine, found: &mut Probe) -> Vec<Error> {
+    let mut errors = Vec::new();
+    for (place, settings) in engine.all_server_tls() {
+        let names = engine.tls_names(&settings);
+        let net::Examination { error, warnings } = net::examine_tls(&settings, &names, found.account());
+        let finding = |why| Finding::in_place(place.clone(), FindingKind::Warning, why);
+        found.findings.extend(warnings.into_iter().map(finding));
+        errors.extend(error.map(|why| Error::in_place(place, why)));
+    }
+    errors
+}
+
 /// Checks that the user exists and that this process can run as it.
 pub fn user(root: &Scope<'_>, found: &mut Probe) {
     match (identity(root), root.find("user")) {

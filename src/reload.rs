@@ -175,6 +175,8 @@ fn read(line: &CommandLine, logs: &ErrorLogs, running: &Running) -> Result<Draft
     engine.probe(&loaded.root(), &mut found);
     let outputs = loaded.error_logs(line);
     probe::tls(&mut found);
+    // The errors are told below: what is in use may stay so.
+    let _ = probe::certificates(&engine, &mut found);
     probe::daemon(&loaded.root(), &outputs, &mut found);
     loaded.log_findings(found.findings);
     found.faults.into_result(())?;

@@ -28,5 +28,6 @@ pub use listener::{bind, probe, try_unix};
 pub use listeners::{ListenerChanges, Prepared};
 pub use log_writer::{Format, LogOutput, LogWriter};
 pub use server::{Server, Wish, now};
+pub use tls::certificates::examination::{Examination, examine_tls};
 pub use tls::client::check_tls;
 pub use tls::servers::LoadedTls;

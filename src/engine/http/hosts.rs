@@ -113,6 +113,21 @@ impl Hosts {
         self.tls.iter().map(|(_, tls)| tls)
     }
 
+    /// The names of the servers with these settings; of those that stand for several, only the ones with an asterisk in
+    /// front.
+    pub fn tls_names(&self, settings: &ServerTls) -> Vec<String> {
+        let own: Vec<usize> = self
+            .tls
+            .iter()
+            .filter(|(_, tls)| *tls.settings == *settings)
+            .map(|(server, _)| *server)
+            .collect();
+        let exact =
+            self.exact.iter().filter(|(_, server)| own.contains(server)).map(|(name, _)| name.clone());
+        let below = self.below.iter().filter(|(_, server)| own.contains(server));
+        exact.chain(below.map(|(domain, _)| format!("*{domain}"))).collect()
+    }
+
     /// Whether one of the servers trusts a proxy.
     pub fn trusts(&self, peer: Peer) -> bool {
         self.trusted.iter().any(|proxies| proxies.contains(peer))

@@ -68,6 +68,14 @@ impl Engine {
         found
     }
 
+    /// The names of the servers that use some settings, in the order of the alphabet.
+    pub fn tls_names(&self, settings: &ServerTls) -> Vec<String> {
+        let mut names: Vec<_> = self.cx.hosts.iter().flat_map(|hosts| hosts.tls_names(settings)).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// The handshake of a session is complete.
     pub fn secured(&mut self, id: SessionId, facts: TlsFacts, now: Now) {
         self.cx.now = now;

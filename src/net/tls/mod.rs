@@ -7,7 +7,7 @@
 //! in words for the log.
 
 pub mod accepting;
-mod certificates;
+pub mod certificates;
 pub mod client;
 pub mod clients;
 pub mod names;

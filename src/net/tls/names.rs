@@ -53,17 +53,8 @@ const SUITES: &[(u16, &str)] = &[
     (0xccaa, "DHE-RSA-CHACHA20-POLY1305"),
 ];
 
-/// The curves by number: those of rustls first.
-const CURVES: &[(u16, &str)] = &[
-    (0x001d, "X25519"),
-    (0x0017, "prime256v1"),
-    (0x0018, "secp384r1"),
-    (0x0019, "secp521r1"),
-    (0x001e, "X448"),
-    (0x0016, "secp256k1"),
-    (0x0100, "ffdhe2048"),
-    (0x11ec, "X25519MLKEM768"),
-];
+/// The curves of rustls by number.
+const CURVES: &[(u16, &str)] = &[(0x001d, "X25519"), (0x0017, "prime256v1"), (0x0018, "secp384r1")];
 
 /// Another name of a curve, which is that of NIST.
 const CURVE_P256: (&str, &str) = ("secp256r1", "prime256v1");
@@ -71,11 +62,6 @@ const CURVE_P256: (&str, &str) = ("secp256r1", "prime256v1");
 /// The name of a suite by its number; the number, if it has no name here.
 pub fn suite_name(number: u16) -> Cow<'static, str> {
     name_in(SUITES, number)
-}
-
-/// The name of a curve by its number, likewise.
-pub fn curve_name(number: u16) -> Cow<'static, str> {
-    name_in(CURVES, number)
 }
 
 /// The name of a version by its number, likewise.
@@ -186,7 +172,7 @@ mod tests {
     #[test]
     fn what_has_no_name_is_shown_as_a_number() {
         assert_eq!(suite_name(0xc02f), "ECDHE-RSA-AES128-GCM-SHA256");
-        assert_eq!((suite_name(0x1a1a), curve_name(0x6399)), ("0x1a1a".into(), "0x6399".into()));
+        assert_eq!(suite_name(0x1a1a), "0x1a1a");
         assert_eq!((version_name(0x0302), version_name(0x7f1c)), ("TLSv1.1".into(), "0x7f1c".into()));
     }
 }

@@ -213,7 +213,8 @@ mod tests {
         assert_eq!(cache.get_at(&[1], at(299)), Some(vec![7]));
         assert_eq!(cache.get_at(&[1], at(300)), None);
         assert!(cache.put_at(vec![2], vec![8], at(400)));
-        assert_eq!((cache.state().entries.len(), cache.state().order.len()), (1, 1));
+        assert_eq!(cache.state().entries.len(), 1);
+        assert_eq!(cache.state().order.len(), 1);
         assert_eq!(cache.take_at(&[2], at(500)), Some(vec![8]));
         assert_eq!(cache.take_at(&[2], at(500)), None);
     }

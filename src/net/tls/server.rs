@@ -10,7 +10,7 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::version::{TLS12, TLS13};
-use rustls::{CertificateError, Error, InconsistentKeys, ServerConfig, SignatureAlgorithm};
+use rustls::{CertificateError, Error, ServerConfig, SignatureAlgorithm};
 
 use super::certificates::judge::{Judge, of_client};
 use super::certificates::{Certificate, KeyKind, files};
@@ -134,8 +134,8 @@ fn certified_key(certificate: &Path, key: &Path, provider: &CryptoProvider) -> R
         .key_provider
         .load_private_key(der)
         .map_err(|_| files::fault(KEY, key, &unusable(chain.first())))?;
-    if !fits(&chain, &signing) {
-        let is_behind = chain.iter().skip(1).any(|other| fits(std::slice::from_ref(other), &signing));
+    if !chain.first().is_some_and(|own| fits(own, &signing)) {
+        let is_behind = chain.iter().skip(1).any(|other| fits(other, &signing));
         let why = match is_behind {
             true => "its own certificate has to be the first one in the file, before those of authorities"
                 .to_owned(),
@@ -146,23 +146,23 @@ fn certified_key(certificate: &Path, key: &Path, provider: &CryptoProvider) -> R
     Ok(CertifiedKey::new(chain, signing))
 }
 
-/// What is wrong with a certificate of a chain. One of version 1 may be among those of authorities.
+/// What is wrong with a certificate of a chain. One of version 1 serves clients that do not look at names.
 fn fault_of(error: &Error, number: usize) -> Option<String> {
-    let is_old = matches!(error, Error::InvalidCertificate(CertificateError::Other(other))
-        if other.to_string() == "UnsupportedCertVersion");
-    match (number, is_old) {
-        (1, true) => Some("the certificate is of version 1, which has no names".to_owned()),
-        (_, true) => None,
-        (1, false) => Some(format!("the certificate cannot be read ({error})")),
-        (number, false) => Some(format!("certificate {number} in the file cannot be read ({error})")),
+    match (error, number) {
+        (Error::InvalidCertificate(CertificateError::Other(other)), _)
+            if other.to_string() == "UnsupportedCertVersion" =>
+        {
+            None
+        }
+        (_, 1) => Some(format!("the certificate cannot be read ({error})")),
+        (_, number) => Some(format!("certificate {number} in the file cannot be read ({error})")),
     }
 }
 
-/// Whether a key is that of the first certificate.
-fn fits(chain: &[CertificateDer<'static>], key: &Arc<dyn SigningKey>) -> bool {
-    let Some(own) = chain.first() else { return false };
-    let found = CertifiedKey::new(vec![own.clone()], Arc::clone(key)).keys_match();
-    matches!(found, Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)))
+/// Whether a key is that of a certificate.
+fn fits(certificate: &CertificateDer<'_>, key: &Arc<dyn SigningKey>) -> bool {
+    let own = Certificate::read(certificate).map(|certificate| certificate.public_key);
+    own.is_some_and(|own| key.public_key().is_none_or(|key| *key == *own))
 }
 
 /// Why a key cannot be used that has been read from its file.
@@ -176,5 +176,218 @@ fn unusable(certificate: Option<&CertificateDer<'_>>) -> String {
              (\"openssl ecparam -name prime256v1 -genkey\"), Ed25519, or RSA"
             .to_owned(),
         _ => "the key is broken".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::{ClientConfig, HandshakeKind, NamedGroup};
+
+    use super::*;
+    use crate::engine::{ClientVerification, SessionCache, VerificationMode};
+    use crate::net::tls::certificates::made::{Maker, Pair, chain, client, settings, shake_hands};
+
+    const TLS12_RSA: &str = "ECDHE-RSA-AES128-GCM-SHA256";
+    const TLS12_ECDSA: &str = "ECDHE-ECDSA-AES128-GCM-SHA256";
+    const TLS13: &str = "TLS_AES_128_GCM_SHA256";
+
+    fn fault(settings: &ServerTls) -> String {
+        TlsServer::load(settings).unwrap_err()
+    }
+
+    #[test]
+    fn of_certificates_side_by_side_a_client_gets_one_that_it_understands_ecdsa_before_rsa() {
+        let maker = Maker::new();
+        let (rsa, ecdsa) = (maker.make("rsa", &["-newkey", "rsa:2048"]), maker.make("ecdsa", &[]));
+        let server = TlsServer::load(&settings(&[&rsa, &ecdsa])).unwrap();
+        for (suites, expected) in
+            [(&[][..], &ecdsa), (&[TLS12_RSA], &rsa), (&[TLS12_ECDSA], &ecdsa), (&[TLS13], &ecdsa)]
+        {
+            let (_, client) = shake_hands(&server, &Arc::new(client(suites, None))).unwrap();
+            assert_eq!(client.peer_certificates(), Some(&chain(expected)[..]), "{suites:?}");
+        }
+        let only_rsa = TlsServer::load(&settings(&[&rsa])).unwrap();
+        assert!(shake_hands(&only_rsa, &Arc::new(client(&[TLS12_ECDSA], None))).is_err());
+    }
+
+    #[test]
+    fn versions_suites_and_curves_are_those_of_the_settings() {
+        let maker = Maker::new();
+        let mut settings = settings(&[&maker.make("a", &[])]);
+        settings.suites = vec!["ECDHE-ECDSA-CHACHA20-POLY1305", TLS12_ECDSA];
+        settings.prefers_own = true;
+        settings.curves = vec!["secp384r1"];
+        let both = [TLS12_ECDSA, settings.suites[0]];
+        let server = TlsServer::load(&settings).unwrap();
+        let (found, _) = shake_hands(&server, &Arc::new(client(&both, None))).unwrap();
+        let suite = names::name_of_suite(found.negotiated_cipher_suite().unwrap().suite());
+        assert_eq!(suite, settings.suites[0]);
+        assert_eq!(found.negotiated_key_exchange_group().unwrap().name(), NamedGroup::secp384r1);
+        settings.versions.tls13 = false;
+        let server = TlsServer::load(&settings).unwrap();
+        assert!(shake_hands(&server, &Arc::new(client(&[TLS13], None))).is_err());
+        settings.versions = crate::engine::TlsVersions { tls12: false, tls13: true };
+        let server = TlsServer::load(&settings).unwrap();
+        assert!(shake_hands(&server, &Arc::new(client(&both, None))).is_err());
+    }
+
+    #[test]
+    fn http_agrees_on_http_1_1_and_serves_who_offers_others_only() {
+        let maker = Maker::new();
+        let pair = maker.make("a", &[]);
+        let server = TlsServer::load(&settings(&[&pair])).unwrap();
+        for (offered, expected) in [(&["h2", "http/1.1"][..], Some(HTTP)), (&["h2"], None), (&[], None)] {
+            let mut client = client(&[], None);
+            client.alpn_protocols = offered.iter().map(|name| name.as_bytes().to_vec()).collect();
+            let (found, _) = shake_hands(&server, &Arc::new(client)).unwrap();
+            assert_eq!(found.alpn_protocol(), expected);
+        }
+        let rtmps = ServerTls { protocol: Protocol::Rtmp, ..settings(&[&pair]) };
+        let mut client = client(&[], None);
+        client.alpn_protocols = vec![b"rtmp".to_vec()];
+        let (found, _) = shake_hands(&TlsServer::load(&rtmps).unwrap(), &Arc::new(client)).unwrap();
+        assert_eq!(found.alpn_protocol(), None);
+    }
+
+    /// How the second handshake of a client is made, and how many tickets it has had in TLS 1.3.
+    fn second(servers: [&TlsServer; 2], client: &Arc<ClientConfig>) -> (HandshakeKind, u32) {
+        let (_, first) = shake_hands(servers[0], client).unwrap();
+        let (second, _) = shake_hands(servers[1], client).unwrap();
+        (second.handshake_kind().unwrap(), first.tls13_tickets_received())
+    }
+
+    #[test]
+    fn handshakes_are_shortened_by_tickets_or_by_the_cache_and_encoders_get_no_tickets() {
+        let maker = Maker::new();
+        let pair = maker.make("a", &[]);
+        let (resumed, full) = (HandshakeKind::Resumed, HandshakeKind::Full);
+        let (http, rtmp) = (Protocol::Http, Protocol::Rtmp);
+        let (none, some) = (SessionCache::None, SessionCache::Entries(100));
+        for (protocol, tickets, cache, tls12, tls13) in [
+            (http, true, none, resumed, (resumed, 1)),
+            (http, true, some, resumed, (resumed, 1)),
+            (http, false, some, resumed, (resumed, 1)),
+            (http, false, none, full, (full, 0)),
+            (rtmp, false, some, resumed, (full, 0)),
+            (rtmp, false, none, full, (full, 0)),
+            (rtmp, true, none, resumed, (resumed, 1)),
+        ] {
+            let settings = ServerTls { protocol, tickets, cache, ..settings(&[&pair]) };
+            let server = TlsServer::load(&settings).unwrap();
+            let shown = (protocol, tickets, cache);
+            assert_eq!(
+                second([&server; 2], &Arc::new(client(&[TLS12_ECDSA], None))),
+                (tls12, 0),
+                "{shown:?}"
+            );
+            assert_eq!(second([&server; 2], &Arc::new(client(&[TLS13], None))), tls13, "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn a_renewed_certificate_keeps_handshakes_short_unless_other_authorities_are_trusted() {
+        let maker = Maker::new();
+        let (pair, authority) = (maker.make("a", &[]), maker.authority("authority"));
+        let mut settings = settings(&[&pair]);
+        let authorities = Some(authority.certificate.clone());
+        settings.clients = ClientVerification { mode: VerificationMode::On, authorities, depth: 1 };
+        let client = Arc::new(client(&[], Some(&maker.signed(&authority, "client", &[]))));
+        let before = TlsServer::load(&settings).unwrap();
+        maker.make("a", &[]);
+        let after = TlsServer::load_after(&settings, Some(&before)).unwrap();
+        assert_eq!(second([&before, &after], &client).0, HandshakeKind::Resumed);
+        maker.authority("authority");
+        let later = TlsServer::load_after(&settings, Some(&after)).unwrap();
+        assert_eq!(second([&after, &later], &client).0, HandshakeKind::Full);
+    }
+
+    #[test]
+    fn a_client_is_known_after_the_handshake_and_after_a_short_one() {
+        let maker = Maker::new();
+        let (pair, authority) = (maker.make("a", &[]), maker.authority("authority"));
+        let own = maker.signed(&authority, "client", &[]);
+        let mut settings = settings(&[&pair]);
+        let authorities = Some(authority.certificate.clone());
+        settings.clients = ClientVerification { mode: VerificationMode::On, authorities, depth: 1 };
+        let server = TlsServer::load(&settings).unwrap();
+        for suite in [TLS12_ECDSA, TLS13] {
+            let known = Arc::new(client(&[suite], Some(&own)));
+            for _ in 0..2 {
+                let (found, _) = shake_hands(&server, &known).unwrap();
+                let (verification, certificate) = server.client(found.peer_certificates());
+                assert_eq!(verification, Verification::Success);
+                assert_eq!(&*certificate.unwrap().subject, "CN=client");
+            }
+            let stranger = Arc::new(client(&[suite], None));
+            let (found, _) = shake_hands(&server, &stranger).unwrap();
+            assert_eq!(server.client(found.peer_certificates()), (Verification::None, None));
+            let liar = Arc::new(client(&[suite], Some(&pair)));
+            let (found, _) = shake_hands(&server, &liar).unwrap();
+            let (verification, _) = server.client(found.peer_certificates());
+            assert_eq!(verification, Verification::Failed("self-signed certificate".into()));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_told_with_its_directive_and_file() {
+        let maker = Maker::new();
+        let (a, b) = (maker.make("a", &[]), maker.make("b", &[]));
+        let shown = |why: &str| why.replace(&format!("{}/", maker.0.display()), "");
+        let pair = |certificate: &Pair, key: &Pair| Pair {
+            certificate: certificate.certificate.clone(),
+            key: key.key.clone(),
+        };
+        let why = shown(&fault(&settings(&[&pair(&a, &b)])));
+        assert_eq!(why, "ssl_certificate a.pem: the key in b.key is that of another certificate");
+
+        let [own, other] = [&a, &b].map(|pair| std::fs::read_to_string(&pair.certificate).unwrap());
+        std::fs::write(&a.certificate, format!("{other}{own}")).unwrap();
+        let why = shown(&fault(&settings(&[&a])));
+        assert!(
+            why.starts_with("ssl_certificate a.pem: its own certificate has to be the first one in the file"),
+            "{why}"
+        );
+
+        for (contents, expected) in [
+            (String::new(), "no certificate in it"),
+            (own[..own.len() - 40].to_owned(), "is no whole PEM file: its end is missing"),
+            (own.replace("MII", "MIJ"), "the certificate cannot be read"),
+            (own.replace("MII", "!!!"), "is no PEM file"),
+        ] {
+            std::fs::write(&a.certificate, contents).unwrap();
+            let why = shown(&fault(&settings(&[&a])));
+            assert!(why.starts_with(&format!("ssl_certificate a.pem: {expected}")), "{why}");
+        }
+        let missing = pair(&b, &Pair { key: maker.0.join("c.key"), ..b.clone() });
+        assert!(shown(&fault(&settings(&[&missing]))).starts_with("ssl_certificate_key c.key: No such file"));
+    }
+
+    #[test]
+    fn keys_that_cannot_be_used_are_told_with_what_to_do() {
+        let maker = Maker::new();
+        for (options, expected) in [
+            (&["-newkey", "rsa:1024"][..], "an RSA key of 1024 bits cannot be used"),
+            (&["-newkey", "ed448"], "a key of this kind cannot be used: take ECDSA"),
+            (
+                &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp521r1"],
+                "a key of this kind cannot be used",
+            ),
+        ] {
+            let why = fault(&settings(&[&maker.make("a", options)]));
+            assert!(why.contains(&format!("a.key: {expected}")), "{why}");
+        }
+        let pair = maker.make("a", &[]);
+        for option in ["-aes128", "-aes256"] {
+            let locked = maker.0.join("locked.key");
+            let mut command = std::process::Command::new("openssl");
+            command.arg(if option == "-aes128" { "ec" } else { "pkey" }).arg("-in").arg(&pair.key);
+            command.args([option, "-passout", "pass:secret", "-out"]).arg(&locked);
+            assert!(command.output().unwrap().status.success());
+            let why = fault(&settings(&[&Pair { key: locked, ..pair.clone() }]));
+            assert!(
+                why.contains("locked.key: the key has a password") && why.contains("openssl pkey -in"),
+                "{why}"
+            );
+        }
     }
 }

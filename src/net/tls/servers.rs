@@ -207,3 +207,160 @@ impl Look {
         Seen { settings, serial, change }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+
+    use super::*;
+    use crate::net::tls::certificates::made::{Maker, Pair, chain, client, settings, shake_hands};
+
+    /// A table with one server.
+    struct Table {
+        servers: TlsServers,
+        settings: Arc<ServerTls>,
+        now: Instant,
+    }
+
+    impl Table {
+        fn new(settings: ServerTls) -> Self {
+            let (settings, now) = (Arc::new(settings), Instant::now());
+            let (loaded, warnings) = LoadedTls::read(&[place(&settings)], None).unwrap();
+            assert_eq!(warnings, [""; 0]);
+            let mut servers = TlsServers::default();
+            servers.adopt(loaded, now);
+            Self { servers, settings, now }
+        }
+
+        /// A handshake after some seconds, and the look that follows it; true if there was one.
+        fn look_after(&mut self, seconds: u64) -> bool {
+            self.now += Duration::from_secs(seconds);
+            self.servers.find(&self.settings, self.now).unwrap();
+            // Another handshake at the same time.
+            self.servers.find(&self.settings, self.now).unwrap();
+            let due = self.servers.take_due();
+            assert!(due.len() <= 1);
+            let has_looked = !due.is_empty();
+            due.into_iter().for_each(|look| self.servers.finish(look.take(), self.now));
+            has_looked
+        }
+
+        /// Whether a client gets this certificate.
+        fn shows(&mut self, pair: &Pair) -> bool {
+            let server = self.servers.find(&self.settings, self.now).unwrap();
+            let (_, client) = shake_hands(&server, &Arc::new(client(&[], None))).unwrap();
+            client.peer_certificates().unwrap() == chain(pair)
+        }
+
+        fn failed(&self) -> Option<bool> {
+            self.servers.entries[&self.settings].failed.as_ref().map(|failed| failed.is_told)
+        }
+    }
+
+    fn place(settings: &Arc<ServerTls>) -> (Place, Arc<ServerTls>) {
+        (Place::command_line(), Arc::clone(settings))
+    }
+
+    fn copy(from: &Path, to: &Path) {
+        fs::write(to, fs::read(from).unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_renewed_certificate_is_found_by_a_handshake_once_a_minute_at_most() {
+        let maker = Maker::new();
+        let (old, new) = (maker.make("old", &[]), maker.make("new", &[]));
+        let mut table = Table::new(settings(&[&old]));
+        fs::rename(&new.certificate, &old.certificate).unwrap();
+        fs::rename(&new.key, &old.key).unwrap();
+        assert!(!table.look_after(59));
+        assert!(!table.shows(&old));
+        assert!(table.look_after(1));
+        assert!(table.shows(&old));
+        assert!(!table.look_after(59));
+        assert!(table.look_after(1) && table.failed().is_none());
+    }
+
+    #[test]
+    fn files_behind_links_are_found_when_the_links_change() {
+        let maker = Maker::new();
+        let (old, new) = (maker.make("old", &[]), maker.make("new", &[]));
+        let live = Pair { certificate: maker.0.join("fullchain.pem"), key: maker.0.join("privkey.pem") };
+        let link = |pair: &Pair| {
+            for (target, name) in [(&pair.certificate, &live.certificate), (&pair.key, &live.key)] {
+                let _ = fs::remove_file(name);
+                symlink(target, name).unwrap();
+            }
+        };
+        link(&old);
+        let mut table = Table::new(settings(&[&live]));
+        link(&new);
+        assert!(table.look_after(60) && table.shows(&new));
+    }
+
+    #[test]
+    fn what_is_not_written_yet_is_looked_at_again_after_5_s_and_told_only_if_it_stays_so() {
+        let maker = Maker::new();
+        let (own, new) = (maker.make("own", &[]), maker.make("new", &[]));
+        let before = Pair { certificate: maker.0.join("before.pem"), ..own.clone() };
+        copy(&own.certificate, &before.certificate);
+        let mut table = Table::new(settings(&[&own]));
+        // The key comes first; the certificate is that of the one of before.
+        copy(&new.key, &own.key);
+        assert!(table.look_after(60) && table.shows(&before));
+        assert_eq!(table.failed(), Some(false));
+        let text = fs::read_to_string(&new.certificate).unwrap();
+        fs::write(&own.certificate, &text[..text.len() / 2]).unwrap();
+        assert!(!table.look_after(4));
+        assert!(table.look_after(1) && table.shows(&before));
+        assert_eq!(table.failed(), Some(false));
+        assert!(table.look_after(5) && table.shows(&before));
+        assert_eq!(table.failed(), Some(true));
+        fs::write(&own.certificate, text).unwrap();
+        assert!(!table.look_after(59));
+        assert!(table.look_after(1) && table.shows(&new));
+        assert_eq!(table.failed(), None);
+    }
+
+    #[test]
+    fn a_file_that_is_gone_changes_nothing() {
+        let maker = Maker::new();
+        let (own, kept) = (maker.make("own", &[]), maker.0.join("kept.pem"));
+        copy(&own.certificate, &kept);
+        let mut table = Table::new(settings(&[&own]));
+        fs::remove_file(&own.certificate).unwrap();
+        assert!(table.look_after(60) && table.look_after(5) && table.failed() == Some(true));
+        assert!(table.shows(&Pair { certificate: kept.clone(), ..own.clone() }));
+        fs::rename(&kept, &own.certificate).unwrap();
+        assert!(table.look_after(60) && table.shows(&own));
+    }
+
+    #[test]
+    fn a_reload_keeps_what_it_cannot_read_and_fails_for_what_is_new() {
+        let maker = Maker::new();
+        let (own, other) = (maker.make("own", &[]), maker.make("other", &[]));
+        let mut table = Table::new(settings(&[&own]));
+        let loaded = table.servers.loaded();
+        fs::write(&own.key, "").unwrap();
+        let all = [place(&table.settings), place(&Arc::new(settings(&[&other])))];
+        let (next, warnings) = LoadedTls::read(&all, Some(&loaded)).unwrap();
+        let warning = format!(
+            "ssl_certificate_key {}: no key in it; what was read before stays in use",
+            own.key.display()
+        );
+        assert!(warnings.len() == 1 && warnings[0].ends_with(&warning), "{warnings:?}");
+        // A look of before the reload says nothing about it.
+        table.now += Duration::from_secs(60);
+        table.servers.find(&table.settings, table.now);
+        let look = table.servers.take_due().remove(0);
+        table.servers.adopt(next, table.now);
+        table.servers.finish(look.take(), table.now);
+        assert_eq!((table.failed(), table.servers.entries.len()), (None, 2));
+        assert!(table.shows(&own));
+        fs::write(&other.key, "").unwrap();
+        let all = [place(&table.settings), place(&Arc::new(settings(&[&own, &other])))];
+        let why = LoadedTls::read(&all, Some(&loaded)).unwrap_err();
+        assert!(why.contains(&format!("ssl_certificate_key {}: no key in it", own.key.display())), "{why}");
+    }
+}

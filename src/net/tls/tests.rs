@@ -199,7 +199,7 @@ fn a_server_that_is_not_trusted_and_files_that_cannot_be_used_are_named() {
     };
     assert_eq!(
         result("localhost", own(&other.certificate, &empty)),
-        format!("netcall_ssl_certificate_key {}: no key in it, or one with a password", empty.display())
+        format!("netcall_ssl_certificate_key {}: no key in it", empty.display())
     );
     assert_eq!(
         result("localhost", own(&other.certificate, &made.localhost.key)),

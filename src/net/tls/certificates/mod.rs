@@ -8,7 +8,11 @@ mod der;
 pub mod examination;
 pub mod files;
 pub mod judge;
+#[cfg(test)]
+pub mod made;
 mod subject;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
 
@@ -33,7 +37,8 @@ const DNS_NAME: u8 = 0x82;
 const IP_ADDRESS: u8 = 0x87;
 
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 17];
-const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 19];
+const INFORMATION_ACCESS: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 1];
+const CA_ISSUERS: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 48, 2];
 const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
 const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
 const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
@@ -47,14 +52,16 @@ pub struct Certificate<'a> {
     serial: &'a [u8],
     subject: &'a [u8],
     issuer: &'a [u8],
+    /// The key with its kind (SubjectPublicKeyInfo).
+    pub public_key: &'a [u8],
     /// When it begins and ends, in UTC.
     pub begins: DateTime,
     pub ends: DateTime,
     pub key: KeyKind,
     /// The names and addresses that it is for, in lower case.
     pub names: Vec<String>,
-    /// Whether it may sign others.
-    pub is_of_authority: bool,
+    /// Whether it tells where the certificate of its issuer is found, as those of public authorities do.
+    pub tells_of_issuer: bool,
 }
 
 /// The kind of a key.
@@ -80,17 +87,19 @@ impl<'a> Certificate<'a> {
         let mut dates = fields.enter(SEQUENCE)?;
         let (begins, ends) = (date(&mut dates)?, date(&mut dates)?);
         let subject = fields.next_if(SEQUENCE)?;
-        let key = key_kind(fields.enter(SEQUENCE)?).unwrap_or(KeyKind::Other);
+        let public_key = fields.next().filter(|item| item.tag == SEQUENCE)?;
+        let key = key_kind(Der(public_key.value)).unwrap_or(KeyKind::Other);
         let mut found = Self {
             der,
             serial,
             subject,
             issuer,
+            public_key: public_key.whole,
             begins,
             ends,
             key,
             names: Vec::new(),
-            is_of_authority: false,
+            tells_of_issuer: false,
         };
         if let Some(extensions) = fields.find(|item| item.tag == EXTENSIONS) {
             let extensions = Der(extensions.value).enter(SEQUENCE)?;
@@ -109,8 +118,8 @@ impl<'a> Certificate<'a> {
             SUBJECT_ALT_NAME => {
                 self.names = value.filter_map(|name| alternative_name(name.tag, name.value)).collect()
             }
-            BASIC_CONSTRAINTS => {
-                self.is_of_authority = value.next_if(BOOLEAN).is_some_and(|flag| flag != [0])
+            INFORMATION_ACCESS => {
+                self.tells_of_issuer = value.any(|item| Der(item.value).next_if(OID) == Some(CA_ISSUERS));
             }
             _ => {}
         }
