@@ -2,7 +2,7 @@
 //! again. What they cost themselves is told apart from what the server's processes cost.
 
 #[path = "../load/process.rs"]
-#[expect(dead_code, reason = "nobody here asks for memory")]
+#[expect(dead_code, reason = "nobody here asks for memory, or for this program's own time")]
 mod process;
 #[path = "../load/tls.rs"]
 mod tls;
@@ -16,6 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use getopts::Options;
+use nix::sys::resource::{UsageWho, getrusage};
 use rustls::client::Resumption;
 use rustls::{HandshakeKind, StreamOwned};
 
@@ -59,10 +60,10 @@ fn main() -> ExitCode {
 }
 
 fn run(plan: &Plan) -> io::Result<String> {
-    let (server, own, tally) = (Processes::new(&plan.server), Processes::own(), Tally::default());
+    let (server, tally) = (Processes::new(&plan.server), Tally::default());
     // The first is not measured: it brings what shortens the others.
     visit(plan, &Tally::default())?;
-    let (server_time, own_time, begun) = (server.time()?, own.time()?, Instant::now());
+    let (server_time, own_before, begun) = (server.time()?, own_time()?, Instant::now());
     let end = begun + plan.measure;
     let client = || -> io::Result<()> {
         while Instant::now() < end {
@@ -80,8 +81,15 @@ fn run(plan: &Plan) -> io::Result<String> {
         tally.handshakes.load(Ordering::Relaxed),
         tally.resumed.load(Ordering::Relaxed),
         server.time()?.saturating_sub(server_time).as_secs_f64(),
-        own.time()?.saturating_sub(own_time).as_secs_f64(),
+        own_time()? - own_before,
     ))
+}
+
+/// The seconds that all threads of this program have run, those included that have ended.
+fn own_time() -> io::Result<f64> {
+    let usage = getrusage(UsageWho::RUSAGE_SELF)?;
+    let times = [usage.user_time(), usage.system_time()];
+    Ok(times.iter().map(|time| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6).sum())
 }
 
 /// One connection, from its beginning to its end.

@@ -152,7 +152,7 @@ impl Socket {
     /// Whether there may be more to read behind a read that has not filled its buffer.
     #[inline]
     pub fn may_have_more(&self) -> bool {
-        self.hung_up || self.stream.is_encrypted()
+        self.hung_up || self.stream.may_have_more()
     }
 
     /// Sends what has been encrypted and could not be sent.

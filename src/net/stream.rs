@@ -41,11 +41,19 @@ impl Stream {
         }
     }
 
-    /// Whether bytes are changed on their way: the kernel cannot send a file by itself, and one read may leave more
-    /// that no event announces.
+    /// Whether bytes are changed on their way: the kernel cannot send a file by itself.
     #[inline]
     pub fn is_encrypted(&self) -> bool {
         matches!(self, Self::Tls(_) | Self::Hello(_))
+    }
+
+    /// Whether a read that has not filled its buffer may have left more that no event announces.
+    #[inline]
+    pub fn may_have_more(&self) -> bool {
+        match self {
+            Self::Tls(stream) => stream.may_have_more(),
+            Self::Tcp(_) | Self::Unix(_) | Self::Hello(_) => false,
+        }
     }
 
     /// Sends what has been encrypted and could not be sent; `WouldBlock` if some is left.

@@ -29,10 +29,17 @@ const MAX_WITHOUT_DATA: usize = 128 * 1024;
 pub struct TlsStream {
     tcp: TcpStream,
     tls: Connection,
+    /// Something encrypted may wait for room. This is asked for each message, and `tls` is not looked at for it: with
+    /// many players, what a look there brings from memory takes longer than all else that is done for a message.
+    has_unsent: bool,
     /// Nothing more is written; the socket's sending side is closed when the last record has been sent.
     is_ending: bool,
     /// Encrypted bytes that have come since the last data.
     without_data: usize,
+    /// The socket, or the last read, may have left something to be read.
+    may_have_more: bool,
+    /// What is wrong behind the data that has just been read.
+    failure: Option<io::Error>,
     /// What the handshake with a client needs until it is complete.
     handshake: Option<Box<Handshake>>,
 }
@@ -60,7 +67,16 @@ impl TlsStream {
     fn new(tcp: TcpStream, connection: impl Into<Connection>, handshake: Option<Box<Handshake>>) -> Self {
         let mut tls: Connection = connection.into();
         tls.set_buffer_limit(Some(RECORD));
-        Self { tcp, tls, is_ending: false, without_data: 0, handshake }
+        Self {
+            tcp,
+            tls,
+            has_unsent: true,
+            is_ending: false,
+            without_data: 0,
+            may_have_more: true,
+            failure: None,
+            handshake,
+        }
     }
 
     /// The socket, for its options.
@@ -73,6 +89,11 @@ impl TlsStream {
         &mut self.tcp
     }
 
+    /// Whether there may be more to read that no event will announce.
+    pub fn may_have_more(&self) -> bool {
+        self.may_have_more
+    }
+
     /// Goes on with the handshake. False if the peer has to send something first.
     pub fn shake_hands(&mut self) -> io::Result<bool> {
         loop {
@@ -80,7 +101,7 @@ impl TlsStream {
             if !self.tls.is_handshaking() {
                 return Ok(true);
             }
-            match self.take_records() {
+            match self.take_handshake() {
                 Ok(0) => return Err(self.closed_early()),
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
@@ -105,7 +126,13 @@ impl TlsStream {
     }
 
     /// Sends encrypted bytes that wait; `WouldBlock` if some are left.
+    #[inline]
     pub fn send_unsent(&mut self) -> io::Result<()> {
+        if self.has_unsent { self.send_encrypted() } else { Ok(()) }
+    }
+
+    fn send_encrypted(&mut self) -> io::Result<()> {
+        self.has_unsent = true;
         while self.tls.wants_write() {
             match self.tls.write_tls(&mut self.tcp) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
@@ -114,6 +141,7 @@ impl TlsStream {
                 Err(error) => return Err(error),
             }
         }
+        self.has_unsent = false;
         if self.is_ending { self.tcp.shutdown(Shutdown::Write) } else { Ok(()) }
     }
 
@@ -126,33 +154,74 @@ impl TlsStream {
     }
 
     fn send_what_fits(&mut self) -> io::Result<()> {
-        match self.send_unsent() {
+        match self.send_encrypted() {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
             result => result,
         }
     }
 
-    /// Reads what the socket has, a few records at most, and decrypts it; returns how many bytes it had.
-    fn take_records(&mut self) -> io::Result<usize> {
+    /// Reads what the socket has of the handshake, and takes it; returns how many bytes it had.
+    fn take_handshake(&mut self) -> io::Result<usize> {
         let count = loop {
             match self.tls.read_tls(&mut self.tcp) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 result => break result?,
             }
         };
-        if let Err(error) = self.tls.process_new_packets() {
-            return Err(io::Error::new(ErrorKind::InvalidData, self.explain(&error)));
+        self.process()?;
+        self.send_what_fits()?;
+        self.count_without_data(count)?;
+        Ok(count)
+    }
+
+    /// Reads once what the socket has, and decrypts it into `buffer`, which has room for what is whole by then; returns
+    /// how many bytes of data there are.
+    fn take_records(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut records = [0; RECORD];
+        let room = records.get_mut(..buffer.len().min(RECORD)).unwrap_or_default();
+        let count = self.tcp.read(room)?;
+        // An end is told by the next look, behind what has been read.
+        self.may_have_more = count == room.len() || count == 0;
+        let mut rest = room.get(..count).unwrap_or_default();
+        let mut filled = 0;
+        loop {
+            // It takes 4 KiB at a time; none, if this is the end.
+            let taken = self.tls.read_tls(&mut rest)?;
+            let processed = self.process();
+            let room = buffer.get_mut(filled..).unwrap_or_default();
+            filled += self.tls.reader().read(room).unwrap_or_default();
+            self.failure = processed.err();
+            if taken == 0 || rest.is_empty() || self.failure.is_some() {
+                break;
+            }
         }
         // Answers of the protocol itself.
         self.send_what_fits()?;
+        if filled == 0 {
+            self.count_without_data(count)?;
+        }
+        Ok(filled)
+    }
+
+    fn process(&mut self) -> io::Result<()> {
+        match self.tls.process_new_packets() {
+            Ok(state) => {
+                // The end may come without an event of its own.
+                self.may_have_more |= state.peer_has_closed();
+                Ok(())
+            }
+            Err(error) => Err(io::Error::new(ErrorKind::InvalidData, self.explain(&error))),
+        }
+    }
+
+    /// Notes that encrypted bytes had no data in them.
+    fn count_without_data(&mut self, count: usize) -> io::Result<()> {
         self.without_data += count;
         if self.without_data > MAX_WITHOUT_DATA {
-            return Err(io::Error::new(
-                ErrorKind::InvalidData,
-                "it sends records without data, again and again",
-            ));
+            let why = "it sends records without data, again and again";
+            return Err(io::Error::new(ErrorKind::InvalidData, why));
         }
-        Ok(count)
+        Ok(())
     }
 
     /// Tells the peer why its records are refused; returns what the log says.
@@ -187,12 +256,22 @@ impl Read for TlsStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.tls.reader().read(buffer) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.take_records()?;
-                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 result => {
-                    self.without_data = 0;
+                    (self.without_data, self.may_have_more) = (0, true);
                     return result;
+                }
+            }
+            if let Some(failure) = self.failure.take() {
+                return Err(failure);
+            }
+            match self.take_records(buffer)? {
+                0 if self.may_have_more || self.failure.is_some() => {}
+                0 => return Err(ErrorKind::WouldBlock.into()),
+                count => {
+                    self.without_data = 0;
+                    self.may_have_more |= self.failure.is_some();
+                    return Ok(count);
                 }
             }
         }

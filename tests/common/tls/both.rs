@@ -51,10 +51,13 @@ impl ServerOver {
             Some(made) => format!("listen 127.0.0.1:0 ssl; {}", made.directives("server")),
         };
         let text = format!("pid off; rtmp {{ server {{ {} }} }}", rtmp.replace("LISTEN", &listen));
-        let server = start(Folder::new(), &text);
+        let mut server = start(Folder::new(), &text);
         let target = match &certificates {
             None => server.rtmp().into(),
-            Some(made) => Target::tls(server.rtmp(), made),
+            Some(made) => {
+                server.rtmp = server.addresses("RTMPS");
+                Target::tls(server.rtmp(), made)
+            }
         };
         Self { server, target, _certificates: certificates }
     }
