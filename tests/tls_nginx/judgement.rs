@@ -32,7 +32,7 @@ const CASES: &[(&str, bool)] = &[
     ),
     ("server { listen PORT; } server { listen PORT ssl; server_name b; }", false),
     ("server { listen PORT; A } server { listen PORT ssl; server_name b; }", true),
-    ("server { listen PORT; ssl_certificate CERT; }", true),
+    ("server { listen PORT; ssl_certificate CERT; }", false),
     ("server { listen PORT ssl http2; A }", true),
     ("server { listen PORT ssl; A ssl_verify_client on; }", false),
     ("server { listen PORT ssl; A ssl_verify_client on; ssl_client_certificate CA; }", true),

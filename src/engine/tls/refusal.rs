@@ -48,13 +48,18 @@ impl ClientVerification {
     /// The status for a client that may not pass, as its certificate is missing or not valid.
     fn judge(&self, facts: &TlsFacts) -> Option<u16> {
         match (self.mode, &facts.verification) {
-            (VerificationMode::Off | VerificationMode::OptionalNoCa, _)
-            | (_, Verification::Success)
-            | (VerificationMode::Optional, Verification::None) => None,
+            (VerificationMode::Off, _) | (_, Verification::Success) => None,
             (VerificationMode::On, Verification::None) => Some(NO_CERTIFICATE),
+            (_, Verification::None) => None,
+            (VerificationMode::OptionalNoCa, Verification::Failed(why)) if is_of_trust(why) => None,
             (_, Verification::Failed(_)) => Some(BAD_CERTIFICATE),
         }
     }
+}
+
+/// Whether a certificate is refused only since nobody who is trusted has signed it, by OpenSSL's words for that.
+fn is_of_trust(why: &str) -> bool {
+    why.starts_with("self-signed certificate") || why.starts_with("unable to ")
 }
 
 impl Ctx {
@@ -107,16 +112,17 @@ mod tests {
             verification,
             client: None,
         };
-        let failed = || Verification::Failed("certificate has expired".into());
-        for (mode, none, bad) in [
-            (Off, None, None),
-            (On, Some(496), Some(495)),
-            (Optional, None, Some(495)),
-            (OptionalNoCa, None, None),
+        let failed = |why: &str| Verification::Failed(why.into());
+        for (mode, none, own, expired) in [
+            (Off, None, None, None),
+            (On, Some(496), Some(495), Some(495)),
+            (Optional, None, Some(495), Some(495)),
+            (OptionalNoCa, None, None, Some(495)),
         ] {
             let clients = ClientVerification { mode, authorities: None, depth: 1 };
             assert_eq!(clients.judge(&facts(Verification::None)), none, "{mode:?}");
-            assert_eq!(clients.judge(&facts(failed())), bad, "{mode:?}");
+            assert_eq!(clients.judge(&facts(failed("self-signed certificate"))), own, "{mode:?}");
+            assert_eq!(clients.judge(&facts(failed("certificate has expired"))), expired, "{mode:?}");
             assert_eq!(clients.judge(&facts(Verification::Success)), None, "{mode:?}");
         }
         assert_eq!([495, 496, 497, 421, 404].map(told), [400, 400, 400, 421, 404]);

@@ -115,7 +115,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         Takes::OneOf(&["on", "off", "optional", "optional_no_ca"]),
         "off",
         "Whether clients are asked for a certificate. With on they must have a valid one: others get status 400 over HTTP, and are closed \
-         over RTMP. With optional they may have none, with optional_no_ca also one that nobody trusts; $ssl_client_verify \
+         over RTMP. With optional they may have none, with optional_no_ca also one of an authority that is not in ssl_client_certificate; $ssl_client_verify \
          says which.",
     ),
     row(

@@ -3,8 +3,7 @@
 use crate::conf::{FindingKind, Node, Scope};
 use crate::engine::config::Config;
 use crate::engine::config::listen::Listen;
-use crate::engine::config::listen_on::ListenOn;
-use crate::engine::config::listener::Protocol;
+use crate::engine::config::listener::{Listener, Protocol};
 use crate::engine::config::probe::Probe;
 use crate::engine::config::tls::ciphers::Ciphers;
 use crate::engine::config::tls::curves::Curves;
@@ -20,9 +19,9 @@ pub(in crate::engine) fn check(config: &Config<'_>, probe: &mut Probe) {
         if let Some(node) = scope.find("ssl").filter(|_| all) {
             let message =
                 "\"ssl on\" is the old spelling: write ssl into the listen lines, such as \"listen 443 ssl\"";
-            probe.tell(node, FindingKind::Differs, message);
+            probe.tell(node, FindingKind::Ignored, message);
         }
-        let is_encrypted = all || scope.own("listen").any(|node| node.custom::<Listen>().is_encrypted);
+        let is_encrypted = all || scope.own("listen").any(|node| is_encrypted_by(node, protocol, config));
         if is_encrypted {
             check_versions(scope, probe);
             check_lists(scope, probe);
@@ -43,7 +42,7 @@ fn check_versions(scope: &Scope<'_>, probe: &mut Probe) {
         if !old.is_empty() {
             let message =
                 format!("{} is not spoken, whatever is written: TLS 1.2 and 1.3 are", old.join(" "));
-            probe.tell(node, FindingKind::Differs, message);
+            probe.tell(node, FindingKind::Ignored, message);
         }
     }
     if let Some(node) = scope.find("ssl_early_data").filter(|_| scope.flag("ssl_early_data")) {
@@ -80,7 +79,7 @@ fn tell_of_missing(node: &Node, what: &str, (missing, left): (&[String], &[&str]
         more => format!(" and {more} more"),
     };
     let message = format!("there is no {what} {}{more}; left are {}", shown.join(", "), left.join(", "));
-    probe.tell(node, FindingKind::Differs, message);
+    probe.tell(node, FindingKind::Ignored, message);
 }
 
 fn check_pairs(scope: &Scope<'_>, probe: &mut Probe) {
@@ -94,17 +93,10 @@ fn check_pairs(scope: &Scope<'_>, probe: &mut Probe) {
 /// Warns of a `listen` without `ssl` whose address is encrypted, as that of another server says so.
 fn check_addresses(config: &Config<'_>, scope: &Scope<'_>, probe: &mut Probe) {
     for node in scope.own("listen") {
-        let listen: Listen = node.custom();
-        if listen.is_encrypted {
+        if node.custom::<Listen>().is_encrypted {
             continue;
         }
-        // A port that is left out is the usual one, at which the listener is, too.
-        let addresses = listen.resolve(80).unwrap_or_default();
-        let same = |address: &ListenOn| config.listeners.iter().find(|other| other.address == *address);
-        let encrypted = addresses
-            .iter()
-            .filter_map(same)
-            .find(|listener| listener.served.is_encrypted && listener.protocol == Protocol::Http);
+        let encrypted = encrypted_listener(node, Protocol::Http, config);
         if let Some(listener) = encrypted {
             let message = format!(
                 "connections to {} are encrypted, as another server says so: write ssl here, too",
@@ -115,10 +107,25 @@ fn check_addresses(config: &Config<'_>, scope: &Scope<'_>, probe: &mut Probe) {
     }
 }
 
+/// Whether the connections to an address of a `listen` are encrypted.
+fn is_encrypted_by(node: &Node, protocol: Protocol, config: &Config<'_>) -> bool {
+    node.custom::<Listen>().is_encrypted || encrypted_listener(node, protocol, config).is_some()
+}
+
+/// The listener with encrypted connections that a `listen` shares with other servers.
+fn encrypted_listener<'c>(node: &Node, protocol: Protocol, config: &'c Config<'_>) -> Option<&'c Listener> {
+    // A port that is left out is the usual one of HTTP: servers of RTMP share no address.
+    let addresses = node.custom::<Listen>().resolve(80).unwrap_or_default();
+    let is_it = |listener: &&Listener| {
+        listener.protocol == protocol && listener.served.is_encrypted && addresses.contains(&listener.address)
+    };
+    config.listeners.iter().find(is_it)
+}
+
 fn check_http2(scope: &Scope<'_>, probe: &mut Probe) {
     let spoken = "HTTP/1.1 is spoken, which clients of HTTP/2 speak as well";
     for node in scope.own("listen").filter(|node| node.args.iter().any(|arg| arg == "http2")) {
-        probe.tell(node, FindingKind::Differs, format!("\"http2\" is accepted, and {spoken}"));
+        probe.tell(node, FindingKind::Ignored, format!("\"http2\" is accepted, and {spoken}"));
     }
 }
 

@@ -70,6 +70,6 @@ pub enum VerificationMode {
     On,
     /// A client may have none, but no invalid one.
     Optional,
-    /// A client may have any.
+    /// A client may have none, and one of any authority, but none that is not valid otherwise.
     OptionalNoCa,
 }
