@@ -326,6 +326,36 @@ fn an_end_that_is_not_announced_is_told_apart() {
 }
 
 #[test]
+fn data_in_front_of_a_broken_record_is_read_before_the_error() {
+    let made = Certificates::new();
+    let client = TlsClient::load(&made.trusting()).unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    let port = serve(server_config(&made.localhost, None), move |peer| {
+        assert!(peer.read(&mut [0; 10])? > 0);
+        for size in [5000, 16_000, 300] {
+            peer.write_all(&vec![7; size])?;
+            peer.flush()?;
+        }
+        peer.sock.write_all(&[
+            0x17, 3, 3, 0, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20,
+        ])?;
+        tell.send(()).unwrap();
+        peer.read(&mut [0; 10]).map(drop)
+    });
+    let mut stream = connect(&client, "localhost", port).unwrap();
+    stream.write_all(b"GET").unwrap();
+    told.recv().unwrap();
+    let (mut buffer, mut total) = (vec![0; 64 * 1024], 0);
+    let error = loop {
+        match wait(|| stream.read(&mut buffer).map(Some)) {
+            Ok(count) => total += count,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!((total, error.kind()), (21_300, ErrorKind::InvalidData), "{error}");
+}
+
+#[test]
 fn what_the_socket_does_not_take_is_not_encrypted_and_all_arrives_behind_a_shutdown() {
     let made = Certificates::new();
     let client = TlsClient::load(&made.trusting()).unwrap();
