@@ -72,9 +72,15 @@ impl World {
         self.end_turn();
         let mut bytes = Vec::new();
         while let Ok(Some(_)) = self.engine.send(id, self.now, |outgoing| {
-            let Outgoing::Bytes(part) = outgoing else { return Err(()) };
-            bytes.extend_from_slice(part);
-            Ok(part.len())
+            let before = bytes.len();
+            match outgoing {
+                Outgoing::Bytes(part) => bytes.extend_from_slice(part),
+                Outgoing::Slices { slices, .. } => {
+                    slices.iter().for_each(|part| bytes.extend_from_slice(part));
+                }
+                Outgoing::File { .. } => return Err(()),
+            }
+            Ok(bytes.len() - before)
         }) {}
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));

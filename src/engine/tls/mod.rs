@@ -15,6 +15,7 @@ use crate::conf::Place;
 use crate::engine::Engine;
 use crate::engine::config::listen_on::ListenOn;
 use crate::engine::config::listener::{AddressService, Listener, Protocol, Service};
+use crate::engine::config::tls::PlacedTls;
 use crate::engine::config::tls::settings::ServerTls;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::SessionId;
@@ -59,7 +60,8 @@ impl Engine {
                     self.cx.hosts.get(hosts).map(|hosts| hosts.all_tls().collect()).unwrap_or_default()
                 }
             };
-            for tls in placed.into_iter().filter(|tls| !tls.settings.certificates.is_empty()) {
+            let is_used = |tls: &&PlacedTls| !tls.settings.certificates.is_empty() && !tls.settings.rejects;
+            for tls in placed.into_iter().filter(is_used) {
                 if !found.iter().any(|(_, other)| *other == tls.settings) {
                     found.push((tls.place.clone(), Arc::clone(&tls.settings)));
                 }
