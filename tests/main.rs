@@ -85,6 +85,7 @@ mod tls_acme;
 mod tls_clients;
 mod tls_guide;
 mod tls_nginx;
+mod tls_renewal;
 mod transcode;
 mod users;
 mod views;
