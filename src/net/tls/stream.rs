@@ -134,7 +134,7 @@ impl TlsStream {
     fn send_encrypted(&mut self) -> io::Result<()> {
         self.has_unsent = true;
         while self.tls.wants_write() {
-            match self.tls.write_tls(&mut self.tcp) {
+            match self.tls.write_tls(&mut Sending(&mut self.tcp)) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -248,6 +248,27 @@ impl TlsStream {
     fn send_record(&mut self, taken: usize) -> io::Result<usize> {
         self.send_what_fits()?;
         Ok(taken)
+    }
+}
+
+/// Sends a single slice by `send`: `writev`, which is for files of any kind, looks at more of the kernel's memory. With 500
+/// players it took 0.1 s more for a GB.
+struct Sending<'a>(&'a mut TcpStream);
+
+impl Write for Sending<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match slices {
+            [slice] => self.0.write(slice),
+            slices => self.0.write_vectored(slices),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
