@@ -41,11 +41,12 @@ impl Server {
         self.tls_servers.loaded()
     }
 
-    /// Has threads look whether certificates have been renewed, where handshakes have found that it is time to.
+    /// Has a thread look whether certificates have been renewed, where handshakes have found that it is time to.
     pub(super) fn look_at_certificates(&mut self) {
         for look in self.tls_servers.take_due() {
             let settings = look.settings();
-            self.workers.find(move || Ok(look.take()), move |result| Finding::Server(settings, result));
+            let finding = move |result| Finding::Server(settings, result);
+            self.workers.look_at_certificates(move || Ok(look.take()), finding);
         }
     }
 

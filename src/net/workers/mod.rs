@@ -1,4 +1,5 @@
-//! The threads that do jobs (one writer, up to four readers, and one hasher) and those that look up names. They start
+//! The threads that do jobs (one writer, up to four readers, and one hasher), those that look up names, and one that looks
+//! at certificates. They start
 //! with the first job, after any fork, and hand results back; a waker wakes the poll for them. Nothing of the server is
 //! touched here: a job owns what it works on.
 
@@ -27,6 +28,8 @@ pub struct Workers {
     hasher: Pool,
     /// What new connections need. Most servers make few, so these threads end.
     resolvers: Pool,
+    /// Looks at certificates, one after the other: a disk that does not answer holds up nothing else.
+    keeper: Pool,
     /// What main wants done, such as a configuration read, which must not wait for a disk that all readers wait for.
     background: Pool,
     results: Arc<Results>,
@@ -63,6 +66,7 @@ impl Workers {
             readers: Pool::new("reader", 1, READERS, STACK_FOR_JOBS),
             hasher: Pool::new("hasher", 1, 1, STACK_FOR_JOBS),
             resolvers: Pool::new("resolver", 0, RESOLVERS, STACK_FOR_LOOKUPS),
+            keeper: Pool::new("keeper", 0, 1, STACK_FOR_LOOKUPS),
             background: Pool::new("background", 1, 1, STACK_FOR_CONFIGURATION),
             results,
         })
@@ -111,6 +115,24 @@ impl Workers {
         work: impl FnOnce() -> Result<T, String> + Send + 'static,
         finding: impl FnOnce(Result<T, String>) -> Finding + Send + 'static,
     ) {
+        self.resolvers.add(vec![self.search("lookup", work, finding)]);
+    }
+
+    /// The same for certificates, which have a thread of their own.
+    pub fn look_at_certificates<T>(
+        &self,
+        work: impl FnOnce() -> Result<T, String> + Send + 'static,
+        finding: impl FnOnce(Result<T, String>) -> Finding + Send + 'static,
+    ) {
+        self.keeper.add(vec![self.search("certificates", work, finding)]);
+    }
+
+    fn search<T>(
+        &self,
+        name: &'static str,
+        work: impl FnOnce() -> Result<T, String> + Send + 'static,
+        finding: impl FnOnce(Result<T, String>) -> Finding + Send + 'static,
+    ) -> Work {
         let results = Arc::clone(&self.results);
         let run = Box::new(move |place| {
             let (result, panics) = match place {
@@ -125,7 +147,7 @@ impl Workers {
                 all.panics += panics;
             });
         });
-        self.resolvers.add(vec![Work { name: "lookup", run }]);
+        Work { name, run }
     }
 
     /// Has something done that is no job of the engine.
@@ -200,6 +222,7 @@ impl Results {
 mod tests {
     use std::hint::black_box;
     use std::sync::mpsc::channel;
+    use std::time::{Duration, Instant};
 
     use mio::Poll;
 
@@ -215,5 +238,29 @@ mod tests {
             sender.send(black_box(&deep).len()).unwrap();
         });
         assert_eq!(receiver.recv(), Ok(3 << 20));
+    }
+    #[test]
+    fn certificates_on_a_disk_that_does_not_answer_hold_up_no_lookup_of_names() {
+        let poll = Poll::new().unwrap();
+        let workers = Workers::new(poll.registry(), Token(0)).unwrap();
+        let (held, hold) = channel::<()>();
+        let hold = Arc::new(Mutex::new(hold));
+        for _ in 0..2 * RESOLVERS {
+            let hold = Arc::clone(&hold);
+            let wait = move || Err::<Vec<_>, _>(format!("{:?}", hold.lock().unwrap().recv()));
+            workers.look_at_certificates(wait, |found| Finding::Addresses("look".to_owned(), found));
+        }
+        workers.find(|| Ok(Vec::new()), |found| Finding::Addresses("name".to_owned(), found));
+        let begun = Instant::now();
+        loop {
+            let found = workers.take().findings;
+            if found.iter().any(|found| matches!(found, Finding::Addresses(name, Ok(_)) if name == "name")) {
+                break;
+            }
+            assert!(found.is_empty() && begun.elapsed() < Duration::from_secs(10));
+            std::thread::yield_now();
+        }
+        assert_eq!(workers.keeper.count()["certificates"], 2 * RESOLVERS);
+        drop(held);
     }
 }
