@@ -81,6 +81,7 @@ mod slow_disk;
 mod stat;
 mod syslog;
 mod takeover;
+mod tls;
 mod tls_acme;
 mod tls_clients;
 mod tls_guide;

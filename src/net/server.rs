@@ -17,7 +17,6 @@ use super::cached_parts::CachedParts;
 use super::commands::list::Commands;
 use super::commands::tokens::is_output;
 use super::connecting::connector::Connector;
-use super::handshakes::Handshakes;
 use super::listeners::{FIRST_FREE_TOKEN, Listeners};
 use super::read_ahead::ReadAhead;
 use super::socket::Socket;
@@ -108,8 +107,8 @@ pub struct Server {
     pub(super) cached_parts: CachedParts,
     /// Sessions that are being connected.
     pub(super) connector: Connector,
-    /// Clients whose hellos are to be answered. While there are some, polling does not wait.
-    pub(super) handshakes: Handshakes,
+    /// Clients whose hellos are to be answered, each once. While there are some, polling does not wait.
+    pub(super) handshakes: VecDeque<SessionId>,
     pub(super) tls_servers: TlsServers,
     pub(super) commands: Commands,
     /// What signals have asked for, each once.
@@ -147,7 +146,7 @@ impl Server {
             read_ahead: ReadAhead::default(),
             cached_parts: CachedParts::default(),
             connector: Connector::default(),
-            handshakes: Handshakes::default(),
+            handshakes: VecDeque::new(),
             tls_servers,
             commands: Commands::default(),
             signals,
