@@ -1,5 +1,6 @@
 //! The part of `-t` that concerns the process: user, logs, pid file and addresses.
 
+use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -36,12 +37,14 @@ pub fn tls(found: &mut Probe) {
 
 /// Warns of what is odd about the files of encrypted servers, and returns what is wrong with them.
 pub fn certificates(engine: &Engine, found: &mut Probe) -> Vec<Error> {
-    let mut errors = Vec::new();
+    let (mut errors, mut told) = (Vec::new(), HashSet::new());
     for (place, settings) in engine.all_server_tls() {
         let names = engine.tls_names(&settings);
         let net::Examination { error, warnings } = net::examine_tls(&settings, &names, found.account());
+        // Several servers may have the same file.
+        let warnings = warnings.into_iter().filter(|warning| told.insert(warning.clone()));
         let finding = |why| Finding::in_place(place.clone(), FindingKind::Warning, why);
-        found.findings.extend(warnings.into_iter().map(finding));
+        found.findings.extend(warnings.map(finding));
         errors.extend(error.map(|why| Error::in_place(place, why)));
     }
     errors

@@ -35,6 +35,8 @@ struct Draft {
     logs: OpenedLogs,
     access_logs: NewLogs,
     tls: LoadedTls,
+    /// What is wrong without keeping it from being adopted, for who asks for the reload.
+    warnings: Vec<String>,
     memory: Option<u64>,
 }
 
@@ -83,10 +85,11 @@ impl<'a> Reloader<'a> {
         let before = server.addresses();
         let draft = reading.take().unwrap_or_else(|| Err(Failure::Other("a fault of the server".to_owned())));
         let result = match draft.and_then(|draft| self.adopt(server, draft)) {
-            Ok(changes) => {
+            Ok((changes, warnings)) => {
                 let text = format!("reloaded {name}{changes}");
                 log::info!("{text}");
-                Ok(text)
+                let warnings = warnings.iter().map(|warning| format!("warning: {warning}"));
+                Ok(std::iter::once(text.clone()).chain(warnings).collect::<Vec<_>>().join("\n"))
             }
             Err(failure) => {
                 let mut lines: Vec<_> = failure.to_string().lines().map(str::to_owned).collect();
@@ -106,12 +109,12 @@ impl<'a> Reloader<'a> {
         }
     }
 
-    /// Returns what has changed, for the log.
-    fn adopt(&mut self, server: &mut net::Server, draft: Draft) -> Result<String, Failure> {
+    /// Returns what has changed, for the log, and warnings, which are there already.
+    fn adopt(&mut self, server: &mut net::Server, draft: Draft) -> Result<(String, Vec<String>), Failure> {
         if !server.is_serving() {
             return Err(Failure::Other("the server is about to end".to_owned()));
         }
-        let Draft { loaded, logs, access_logs, tls, memory } = draft;
+        let Draft { loaded, logs, access_logs, tls, warnings, memory } = draft;
         let mut next = loaded.next_engine(server.engine())?;
         if let Some(memory) = memory {
             next.set_memory(memory);
@@ -122,7 +125,7 @@ impl<'a> Reloader<'a> {
         self.adopt_logs(logs);
         let listeners = server.adopt(next, prepared, tls);
         let before = mem::replace(&mut self.applications, loaded.applications());
-        Ok(describe(listeners, &before, &self.applications))
+        Ok((describe(listeners, &before, &self.applications), warnings))
     }
 
     /// Warns of changed directives that have no effect before a restart.
@@ -181,14 +184,14 @@ fn read(line: &CommandLine, logs: &ErrorLogs, running: &Running) -> Result<Draft
     loaded.log_findings(found.findings);
     found.faults.into_result(())?;
     let access_logs = engine.open_new_logs(&running.open_logs)?;
-    let (tls, warnings) =
+    let (tls, mut warnings) =
         LoadedTls::read(&engine.all_server_tls(), Some(&running.tls)).map_err(Failure::Other)?;
-    warnings.iter().for_each(|warning| log::warn!("{warning}"));
     drop(engine);
     let logs = logs.open(&outputs).map_err(Failure::Other)?;
-    logs.warnings.iter().for_each(|warning| log::warn!("{warning}"));
+    warnings.extend(logs.warnings.iter().map(ToString::to_string));
+    warnings.iter().for_each(|warning| log::warn!("{warning}"));
     logs.start().map_err(Failure::Other)?;
-    Ok(Draft { loaded, logs, access_logs, tls, memory: machine::memory() })
+    Ok(Draft { loaded, logs, access_logs, tls, warnings, memory: machine::memory() })
 }
 
 /// What has changed in short; empty if it is nothing of these.

@@ -49,15 +49,16 @@ fn start(
     line: &CommandLine,
     logs: &ErrorLogs,
 ) -> Result<(net::Server, Option<process::PidFile>), String> {
-    log::info!("millstream {} serves {}", env!("CARGO_PKG_VERSION"), source_name(line));
     process::raise_file_limit();
     let mut engine = loaded.engine().map_err(|errors| errors.to_string())?;
+    let (tls, _) = net::LoadedTls::read(&engine.all_server_tls(), None)?;
+    log::info!("millstream {} serves {}", env!("CARGO_PKG_VERSION"), source_name(line));
     // Only the findings: what cannot be done is reported when the start tries it.
     loaded.log_findings(loaded.probe(&engine, line).findings);
     if let Some(memory) = machine::memory() {
         engine.set_memory(memory);
     }
-    let mut server = net::Server::new(engine).map_err(|error| error.to_string())?;
+    let mut server = net::Server::new(engine, tls).map_err(|error| error.to_string())?;
     server.set_launcher(launcher::MODE);
     let mut pid_file = take_pid_file(loaded)?;
     let identity = probe::identity(&loaded.root()).transpose().map_err(|error| error.to_string())?;

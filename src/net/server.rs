@@ -125,12 +125,11 @@ pub fn now() -> Now {
 }
 
 impl Server {
-    /// Reads the files of TLS, opens the listeners of the engine, and takes the signals.
-    pub fn new(mut engine: Engine) -> io::Result<Self> {
+    /// Opens the listeners of the engine, and takes the signals. `tls` is what has been read for it.
+    pub fn new(mut engine: Engine, tls: LoadedTls) -> io::Result<Self> {
         engine.limit_descriptors(descriptors());
         let mut tls_servers = TlsServers::default();
-        let (loaded, _) = LoadedTls::read(&engine.all_server_tls(), None).map_err(io::Error::other)?;
-        tls_servers.adopt(loaded, Instant::now());
+        tls_servers.adopt(tls, Instant::now());
         let poll = Poll::new()?;
         let mut listeners = Listeners::default();
         let prepared = listeners.prepare(engine.listeners(), poll.registry())?;

@@ -13,6 +13,7 @@ use crate::engine::*;
 use crate::http::client::Response;
 use crate::net::connecting::resolver::Answer;
 use crate::net::server::{Server, Wish, now};
+use crate::net::tls::servers::LoadedTls;
 
 pub type CallResult = (u64, Result<Response, CallError>);
 
@@ -56,7 +57,7 @@ pub fn server(calls: Vec<(Destination, Duration)>) -> (Server, Receiver<CallResu
     let table = directive_table(&modules);
     conf::check(&mut tree, &table).unwrap();
     let engine = Engine::new(&Scope::root(&tree, &table), modules, 7, now()).unwrap();
-    (Server::new(engine).unwrap(), receiver)
+    (Server::new(engine, LoadedTls::default()).unwrap(), receiver)
 }
 
 /// What comes of the calls: a status and a body, or an error.

@@ -18,6 +18,10 @@ use crate::engine::{Protocol, ServerTls, SessionCache};
 const ENTRY: usize = 256;
 /// The longest entry: one with the certificates of a client. It is not kept if it is longer.
 const MAX_ENTRY: usize = 16 * 1024;
+/// The most bytes that a ticket is made of.
+const MAX_TICKET: usize = 8 * 1024;
+/// The longest time for which a ticket holds: the key below changes then in any case.
+const MAX_TIME: u32 = 6 * 3600;
 /// The keys without an entry that are not worth being looked for.
 const SPARE: usize = 64;
 
@@ -50,7 +54,7 @@ pub fn set(
 
 /// Tickets that hold for this time, and at most twice as long: their key changes then.
 fn tickets(time: Duration) -> Result<Arc<dyn ProducesTickets>, String> {
-    let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX / 2).clamp(1, 7 * 24 * 3600);
+    let seconds = u32::try_from(time.as_secs()).unwrap_or(MAX_TIME).clamp(1, MAX_TIME);
     let tickets = TicketRotator::new(seconds, || {
         let key = ring::Ticketer::new().map_err(|_| rustls::crypto::GetRandomFailed)?;
         Ok(Box::new(Key(key)))
@@ -72,7 +76,8 @@ impl ProducesTickets for Key {
     }
 
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
-        self.0.encrypt(plain)
+        // A hello with a longer ticket is one that this server refuses. With the certificates of a client, it has them.
+        if plain.len() > MAX_TICKET { None } else { self.0.encrypt(plain) }
     }
 
     fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
@@ -204,6 +209,15 @@ impl StoresServerSessions for Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_ticket_is_longer_than_this_server_takes_in_a_hello() {
+        let tickets = tickets(Duration::from_secs(86_400)).unwrap();
+        let ticket = tickets.encrypt(&[7; MAX_TICKET]).unwrap();
+        assert_eq!(tickets.decrypt(&ticket).unwrap(), [7; MAX_TICKET]);
+        assert!(tickets.encrypt(&[7; MAX_TICKET + 1]).is_none());
+        assert_eq!(tickets.lifetime(), MAX_TIME);
+    }
 
     #[test]
     fn an_entry_is_forgotten_after_its_time_or_when_it_is_taken() {

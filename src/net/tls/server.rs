@@ -12,14 +12,18 @@ use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::version::{TLS12, TLS13};
 use rustls::{CertificateError, Error, ServerConfig, SignatureAlgorithm};
 
+use super::certificates::files::{self, Fault};
 use super::certificates::judge::{Judge, of_client};
-use super::certificates::{Certificate, KeyKind, files};
+use super::certificates::{Certificate, KeyKind};
 use super::reasons::describe;
 use super::{names, resumption};
 use crate::engine::{ClientCertificate, Protocol, ServerTls, Verification};
 
 pub const CERTIFICATE: &str = "ssl_certificate";
 pub const KEY: &str = "ssl_certificate_key";
+
+/// The most bytes of certificates: rustls takes no longer message of a server, and OpenSSL one of 100 KiB.
+const MAX_CHAIN: usize = 60_000;
 
 /// The protocol that HTTP offers (ALPN).
 const HTTP: &[u8] = b"http/1.1";
@@ -35,12 +39,12 @@ pub struct TlsServer {
 impl TlsServer {
     /// Reads the files. The error names the directive and the file.
     pub fn load(settings: &ServerTls) -> Result<Self, String> {
-        Self::load_after(settings, None)
+        Ok(Self::load_after(settings, None)?)
     }
 
     /// The same after files of the same settings have changed: clients that have met the server of before still have short
     /// handshakes, unless those that may have signed their certificates are others.
-    pub fn load_after(settings: &ServerTls, before: Option<&Self>) -> Result<Self, String> {
+    pub fn load_after(settings: &ServerTls, before: Option<&Self>) -> Result<Self, Fault> {
         let provider = Arc::new(names::provider(&settings.suites, &settings.curves));
         let certificates = Certificates::load(settings, &provider)?;
         let judge = Judge::load(&settings.clients, &provider)?;
@@ -101,7 +105,7 @@ struct Certificates(Vec<Arc<CertifiedKey>>);
 
 impl Certificates {
     /// Reads the files; those with keys of ECDSA and Ed25519, which sign faster, are first.
-    fn load(settings: &ServerTls, provider: &CryptoProvider) -> Result<Self, String> {
+    fn load(settings: &ServerTls, provider: &CryptoProvider) -> Result<Self, Fault> {
         let mut keys = Vec::new();
         for (certificate, key) in &settings.certificates {
             keys.push(Arc::new(certified_key(certificate, key, provider)?));
@@ -120,20 +124,29 @@ impl ResolvesServerCert for Certificates {
     }
 }
 
-fn certified_key(certificate: &Path, key: &Path, provider: &CryptoProvider) -> Result<CertifiedKey, String> {
+fn certified_key(certificate: &Path, key: &Path, provider: &CryptoProvider) -> Result<CertifiedKey, Fault> {
     let chain = files::certificates(CERTIFICATE, certificate)?;
+    let bytes: usize = chain.iter().map(|certificate| certificate.len()).sum();
+    if bytes > MAX_CHAIN {
+        let why = format!(
+            "{} certificates of {bytes} bytes, and clients take {MAX_CHAIN} at most: only the own one and those of its \
+             authorities belong here",
+            chain.len()
+        );
+        return Err(Fault::of(CERTIFICATE, certificate, &why));
+    }
     let der = files::private_key(KEY, key)?;
     for (number, other) in (1..).zip(&chain) {
         if let Err(error) = ParsedCertificate::try_from(other).map(|_| ())
             && let Some(why) = fault_of(&error, number)
         {
-            return Err(files::fault(CERTIFICATE, certificate, &why));
+            return Err(Fault::of(CERTIFICATE, certificate, &why));
         }
     }
     let signing = provider
         .key_provider
         .load_private_key(der)
-        .map_err(|_| files::fault(KEY, key, &unusable(chain.first())))?;
+        .map_err(|_| Fault::of(KEY, key, &unusable(chain.first())))?;
     if !chain.first().is_some_and(|own| fits(own, &signing)) {
         let is_behind = chain.iter().skip(1).any(|other| fits(other, &signing));
         let why = match is_behind {
@@ -141,7 +154,7 @@ fn certified_key(certificate: &Path, key: &Path, provider: &CryptoProvider) -> R
                 .to_owned(),
             false => format!("the key in {} is that of another certificate", key.display()),
         };
-        return Err(files::fault(CERTIFICATE, certificate, &why));
+        return Err(Fault::of(CERTIFICATE, certificate, &why));
     }
     Ok(CertifiedKey::new(chain, signing))
 }
@@ -349,7 +362,9 @@ mod tests {
         );
 
         for (contents, expected) in [
-            (String::new(), "no certificate in it"),
+            (String::new(), "no certificate in it: it is empty"),
+            (format!("\u{feff}{own}"), "no certificate in it: it begins with a byte order mark"),
+            (own.repeat(200), "200 certificates of "),
             (own[..own.len() - 40].to_owned(), "is no whole PEM file: its end is missing"),
             (own.replace("MII", "MIJ"), "the certificate cannot be read"),
             (own.replace("MII", "!!!"), "is no PEM file"),
@@ -358,8 +373,71 @@ mod tests {
             let why = shown(&fault(&settings(&[&a])));
             assert!(why.starts_with(&format!("ssl_certificate a.pem: {expected}")), "{why}");
         }
+        std::os::unix::fs::symlink("nowhere", maker.0.join("link.key")).unwrap();
+        let link = pair(&b, &Pair { key: maker.0.join("link.key"), ..b.clone() });
+        assert!(shown(&fault(&settings(&[&link]))).ends_with("it is a link to a file that is not there"));
         let missing = pair(&b, &Pair { key: maker.0.join("c.key"), ..b.clone() });
         assert!(shown(&fault(&settings(&[&missing]))).starts_with("ssl_certificate_key c.key: No such file"));
+    }
+
+    /// Makes a file by openssl of a certificate and its key.
+    fn made_by_openssl(arguments: &str, pair: &Pair, file: &Path) {
+        let mut command = std::process::Command::new("openssl");
+        for argument in arguments.split_whitespace() {
+            match argument {
+                "CERTIFICATE" => command.arg(&pair.certificate),
+                "KEY" => command.arg(&pair.key),
+                _ => command.arg(argument),
+            };
+        }
+        let made = command.arg("-out").arg(file).output().unwrap();
+        assert!(made.status.success(), "{arguments}: {}", String::from_utf8_lossy(&made.stderr));
+    }
+
+    #[test]
+    fn files_in_other_formats_are_told_with_what_makes_pem_of_them() {
+        let maker = Maker::new();
+        let (own, file) = (maker.make("own", &[]), maker.0.join("other"));
+        for (arguments, of_certificate, of_key) in [
+            (
+                "x509 -in CERTIFICATE -outform DER",
+                "it is DER, not PEM: \"openssl x509 -inform DER",
+                "exchanged?",
+            ),
+            ("x509 -in CERTIFICATE -trustout", "format of OpenSSL's own", "exchanged?"),
+            ("pkey -in KEY", "exchanged?", ""),
+            (
+                "pkey -in KEY -outform DER",
+                "a binary format",
+                "it is DER, not PEM: \"openssl pkey -inform DER",
+            ),
+            ("pkey -in KEY -pubout", "", "only the public half"),
+            ("crl2pkcs7 -nocrl -certfile CERTIFICATE", "openssl pkcs7 -print_certs -in ", ""),
+            (
+                "crl2pkcs7 -nocrl -certfile CERTIFICATE -outform DER",
+                "openssl pkcs7 -inform DER -print_certs -in ",
+                "",
+            ),
+            (
+                "pkcs12 -export -in CERTIFICATE -inkey KEY -passout pass:x",
+                "it is PKCS#12, not PEM: \"openssl pkcs12 -in ",
+                "-nocerts -nodes -out NEW",
+            ),
+            ("req -new -key KEY -subj /CN=own", "it is a request for a certificate (CSR)", "(CSR)"),
+        ] {
+            made_by_openssl(arguments, &own, &file);
+            let why = fault(&settings(&[&Pair { certificate: file.clone(), ..own.clone() }]));
+            let start = format!("ssl_certificate {}: no certificate in it", file.display());
+            assert!(why.starts_with(&start) && why.contains(of_certificate), "{arguments}: {why}");
+            let why = TlsServer::load(&settings(&[&Pair { key: file.clone(), ..own.clone() }]));
+            match why {
+                Ok(_) => assert_eq!(arguments, "pkey -in KEY"),
+                Err(why) => {
+                    let start = format!("ssl_certificate_key {}: no key in it", file.display());
+                    assert!(why.starts_with(&start) && why.contains(of_key), "{arguments}: {why}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -2,14 +2,18 @@
 //!
 //! It is filled at the start and by reloads, whose threads read the files ([`LoadedTls`]). When a handshake comes and the
 //! files have not been looked at for a minute, a thread looks, and reads those that have changed. The handshake does not
-//! wait for it. So a renewed certificate needs no signal, and a server without handshakes does nothing.
+//! wait for it: the next one gets what is new. So a renewed certificate needs no signal, and a server without handshakes
+//! does nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::certificates::files::Fault;
 use super::server::TlsServer;
-use super::stamps::Stamps;
+use super::stamps::{Stamp, Stamps};
+use log::Level;
+
 use crate::conf::Place;
 use crate::engine::ServerTls;
 
@@ -26,7 +30,7 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn read(settings: &ServerTls, before: Option<&TlsServer>) -> Result<Self, String> {
+    fn read(settings: &ServerTls, before: Option<&TlsServer>) -> Result<Self, Fault> {
         let stamps = Stamps::of(settings);
         Ok(Self { server: TlsServer::load_after(settings, before)?, stamps })
     }
@@ -38,31 +42,36 @@ pub struct LoadedTls(HashMap<Arc<ServerTls>, Loaded>);
 
 impl LoadedTls {
     /// Reads the files of all settings. `before` is what the running server has, which stays in use, with a warning, where
-    /// the same settings have files that cannot be used: this user may not be the one of the start. An error is told with its
-    /// place in the configuration.
+    /// the same settings have files that this user may not read: the one of the start may have been another. An error is
+    /// told with its place in the configuration.
     pub fn read(
         all: &[(Place, Arc<ServerTls>)],
         before: Option<&Self>,
     ) -> Result<(Self, Vec<String>), String> {
         let (mut loaded, mut warnings, mut errors) = (HashMap::new(), Vec::new(), Vec::new());
+        let mut told = HashSet::new();
         for (place, settings) in all {
             let own = before.and_then(|before| before.0.get(settings));
             match (Loaded::read(settings, own.map(|own| &own.server)), own) {
                 (Ok(new), _) => {
                     loaded.insert(Arc::clone(settings), new);
                 }
-                (Err(why), Some(own)) => {
-                    warnings.push(format!("{place}: {}", stays(&why)));
+                (Err(fault), Some(own)) if fault.is_forbidden => {
+                    let warning = stays(&fault);
+                    // Others may have the same file.
+                    if told.insert(warning.clone()) {
+                        warnings.push(format!("{place}: {warning}"));
+                    }
                     loaded.insert(Arc::clone(settings), own.clone());
                 }
-                (Err(why), None) => errors.push(format!("{place}: {why}")),
+                (Err(fault), _) => errors.push(format!("{place}: {fault}")),
             }
         }
         if errors.is_empty() { Ok((Self(loaded), warnings)) } else { Err(errors.join("\n")) }
     }
 }
 
-fn stays(why: &str) -> String {
+fn stays(why: &Fault) -> String {
     format!("{why}; what was read before stays in use")
 }
 
@@ -72,6 +81,8 @@ pub struct TlsServers {
     entries: HashMap<Arc<ServerTls>, Entry>,
     /// Those whose files a thread is to look at.
     due: Vec<Arc<ServerTls>>,
+    /// What has been logged of files, and how they were then: several servers may have the same file.
+    told: HashMap<String, Stamp>,
     /// Counts what the table has been filled with.
     serial: u64,
 }
@@ -111,10 +122,10 @@ pub struct Seen {
 
 #[derive(Debug)]
 struct Change {
-    /// The first file that has changed.
-    file: String,
+    /// The first file that has changed, and how it is now.
+    file: (String, Stamp),
     stamps: Stamps,
-    result: Result<Box<Loaded>, String>,
+    result: Result<Box<Loaded>, Fault>,
 }
 
 impl TlsServers {
@@ -148,23 +159,41 @@ impl TlsServers {
         let Some(entry) = self.entries.get_mut(&settings).filter(|_| serial == self.serial) else { return };
         entry.is_looked_at = false;
         entry.next_look = now + LOOK;
-        match change {
-            None => entry.failed = None,
-            Some(Change { file, result: Ok(loaded), .. }) => {
-                log::info!("{file} has changed, and is in use from now on");
-                (entry.loaded, entry.failed) = (*loaded, None);
+        let Some(Change { file: (file, stamp), stamps, result }) = change else {
+            // If it fails again in the same way, that is told again.
+            if entry.failed.take().is_some() {
+                self.told.clear();
             }
-            Some(Change { stamps, result: Err(why), .. }) => match &mut entry.failed {
-                Some(failed) if failed.stamps == stamps => {
-                    if !std::mem::replace(&mut failed.is_told, true) {
-                        log::warn!("{}", stays(&why));
-                    }
+            return;
+        };
+        match result {
+            Ok(loaded) => {
+                (entry.loaded, entry.failed) = (*loaded, None);
+                let line = format!("{file} has changed, and is in use from the next handshake on");
+                self.tell(Level::Info, line, stamp);
+                self.look_soon(&stamps, now);
+            }
+            Err(fault) => {
+                if entry.note_failure(stamps, now) {
+                    self.tell(Level::Warn, stays(&fault), stamp);
                 }
-                failed => {
-                    *failed = Some(Failed { stamps, is_told: false });
-                    entry.next_look = now + SECOND_LOOK;
-                }
-            },
+            }
+        }
+    }
+
+    /// Logs something about a file that is like this, unless it has been logged already.
+    fn tell(&mut self, level: Level, line: String, stamp: Stamp) {
+        if self.told.get(&line) != Some(&stamp) {
+            log::log!(level, "{line}");
+            self.told.insert(line, stamp);
+        }
+    }
+
+    /// Servers that have one of these files, too, are to look at them with their next handshakes.
+    fn look_soon(&mut self, files: &Stamps, now: Instant) {
+        let others = self.entries.values_mut().filter(|entry| entry.failed.is_none());
+        for entry in others.filter(|entry| files.is_newer_than(&entry.loaded.stamps)) {
+            entry.next_look = now;
         }
     }
 
@@ -180,6 +209,7 @@ impl TlsServers {
         let entry = |loaded| Entry { loaded, failed: None, next_look: now + LOOK, is_looked_at: false };
         self.entries = loaded.0.into_iter().map(|(settings, loaded)| (settings, entry(loaded))).collect();
         self.due.clear();
+        self.told.clear();
         self.serial += 1;
     }
 
@@ -187,6 +217,20 @@ impl TlsServers {
     pub fn loaded(&self) -> LoadedTls {
         let entries = self.entries.iter();
         LoadedTls(entries.map(|(settings, entry)| (Arc::clone(settings), entry.loaded.clone())).collect())
+    }
+}
+
+impl Entry {
+    /// The files, as they are now, cannot be used. Returns true if that is to be told: the second time.
+    fn note_failure(&mut self, stamps: Stamps, now: Instant) -> bool {
+        match &mut self.failed {
+            Some(failed) if failed.stamps == stamps => !std::mem::replace(&mut failed.is_told, true),
+            failed => {
+                *failed = Some(Failed { stamps, is_told: false });
+                self.next_look = now + SECOND_LOOK;
+                false
+            }
+        }
     }
 }
 
@@ -337,30 +381,76 @@ mod tests {
     }
 
     #[test]
-    fn a_reload_keeps_what_it_cannot_read_and_fails_for_what_is_new() {
+    fn a_reload_fails_for_files_that_do_not_fit_and_nothing_changes() {
         let maker = Maker::new();
         let (own, other) = (maker.make("own", &[]), maker.make("other", &[]));
         let mut table = Table::new(settings(&[&own]));
         let loaded = table.servers.loaded();
-        fs::write(&own.key, "").unwrap();
-        let all = [place(&table.settings), place(&Arc::new(settings(&[&other])))];
-        let (next, warnings) = LoadedTls::read(&all, Some(&loaded)).unwrap();
-        let warning = format!(
-            "ssl_certificate_key {}: no key in it; what was read before stays in use",
-            own.key.display()
-        );
-        assert!(warnings.len() == 1 && warnings[0].ends_with(&warning), "{warnings:?}");
         // A look of before the reload says nothing about it.
         table.now += Duration::from_secs(60);
         table.servers.find(&table.settings, table.now);
         let look = table.servers.take_due().remove(0);
+        let kept = maker.0.join("kept.key");
+        copy(&own.key, &kept);
+        copy(&other.key, &own.key);
+        let all = [place(&table.settings), place(&Arc::new(settings(&[&other])))];
+        let why = LoadedTls::read(&all, Some(&loaded)).unwrap_err();
+        assert!(why.ends_with("own.key is that of another certificate") && !why.contains('\n'), "{why}");
+        copy(&kept, &own.key);
+        let (next, warnings) = LoadedTls::read(&all, Some(&loaded)).unwrap();
+        assert_eq!(warnings, [""; 0]);
         table.servers.adopt(next, table.now);
         table.servers.finish(look.take(), table.now);
         assert_eq!((table.failed(), table.servers.entries.len()), (None, 2));
         assert!(table.shows(&own));
-        fs::write(&other.key, "").unwrap();
-        let all = [place(&table.settings), place(&Arc::new(settings(&[&own, &other])))];
-        let why = LoadedTls::read(&all, Some(&loaded)).unwrap_err();
-        assert!(why.contains(&format!("ssl_certificate_key {}: no key in it", own.key.display())), "{why}");
+    }
+
+    /// Root may read all; a folder that is none is hidden from everybody.
+    #[test]
+    fn a_file_that_cannot_be_looked_at_any_more_is_told_once_and_changes_nothing() {
+        let maker = Maker::new();
+        let made = maker.make("own", &[]);
+        let (folder, moved) = (maker.0.join("live"), maker.0.join("moved"));
+        let inside =
+            |folder: &Path| Pair { certificate: folder.join("own.pem"), key: folder.join("own.key") };
+        fs::create_dir(&folder).unwrap();
+        copy(&made.certificate, &inside(&folder).certificate);
+        copy(&made.key, &inside(&folder).key);
+        let mut table = Table::new(settings(&[&inside(&folder)]));
+        fs::rename(&folder, &moved).unwrap();
+        fs::write(&folder, "").unwrap();
+        assert!(table.look_after(60) && table.failed() == Some(false));
+        assert!(table.look_after(5) && table.failed() == Some(true));
+        let told = table.servers.told.len();
+        assert!(table.look_after(60) && table.servers.told.len() == told && told == 1);
+        assert!(table.shows(&made));
+        fs::remove_file(&folder).unwrap();
+        fs::rename(&moved, &folder).unwrap();
+        assert!(table.look_after(60) && table.failed().is_none() && table.servers.told.is_empty());
+    }
+
+    #[test]
+    fn servers_with_the_same_file_get_a_renewed_one_at_the_same_time_and_there_is_one_line() {
+        let maker = Maker::new();
+        let (own, new) = (maker.make("own", &[]), maker.make("new", &[]));
+        let other = Arc::new(ServerTls { tickets: false, ..settings(&[&own]) });
+        let first = Arc::new(settings(&[&own]));
+        let (loaded, _) = LoadedTls::read(&[place(&first), place(&other)], None).unwrap();
+        let mut table = Table { servers: TlsServers::default(), settings: first, now: Instant::now() };
+        table.servers.adopt(loaded, table.now);
+        // The other one is looked at before the files change, the first one behind that.
+        table.now += Duration::from_secs(60);
+        table.servers.find(&other, table.now);
+        let look = table.servers.take_due().remove(0);
+        table.servers.finish(look.take(), table.now);
+        fs::rename(&new.certificate, &own.certificate).unwrap();
+        fs::rename(&new.key, &own.key).unwrap();
+        assert!(table.look_after(1) && table.shows(&own));
+        table.servers.find(&other, table.now);
+        let look = table.servers.take_due().remove(0);
+        table.servers.finish(look.take(), table.now);
+        assert_eq!(table.servers.told.len(), 1);
+        table.settings = other;
+        assert!(table.shows(&own));
     }
 }

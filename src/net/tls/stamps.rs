@@ -12,9 +12,9 @@ use crate::engine::ServerTls;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamps(Vec<(&'static str, PathBuf, Stamp)>);
 
-/// A file, at the end of all links.
+/// How a file is, at the end of all links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stamp {
+pub enum Stamp {
     File {
         /// Device and inode: a renewal mostly makes another file.
         file: (u64, u64),
@@ -37,12 +37,19 @@ impl Stamps {
         Self(files.map(|(directive, path)| (directive, path.clone(), Stamp::of(path))).collect())
     }
 
-    /// The first file that is another one than before, with its directive.
-    pub fn changed(&self, before: &Self) -> Option<String> {
-        let is_other =
-            |(now, before): &(&(_, _, Stamp), &(_, _, Stamp))| now.2 != Stamp::Hidden && now.2 != before.2;
-        let ((directive, path, _), _) = self.0.iter().zip(&before.0).find(is_other)?;
-        Some(format!("{directive} {}", path.display()))
+    /// The first file that is another one than before, or may be as it is hidden now: with its directive, and how it is.
+    pub fn changed(&self, before: &Self) -> Option<(String, Stamp)> {
+        let is_other = |(now, before): &(&(_, _, Stamp), &(_, _, Stamp))| now.2 != before.2;
+        let ((directive, path, stamp), _) = self.0.iter().zip(&before.0).find(is_other)?;
+        Some((format!("{directive} {}", path.display()), *stamp))
+    }
+
+    /// Whether one of the files is also one of others, and was another one for them.
+    pub fn is_newer_than(&self, others: &Self) -> bool {
+        let is_newer = |(_, path, stamp): &(_, PathBuf, Stamp)| {
+            others.0.iter().any(|(_, other, before)| other == path && before != stamp)
+        };
+        self.0.iter().any(is_newer)
     }
 }
 

@@ -57,7 +57,9 @@ impl Examination {
             dates_warning(own, now),
             key_warning(own.key),
             names_warning(own, names),
+            usage_warning(own),
             chain_warning(own, others),
+            others_warning(others, now),
         ];
         for why in warnings.into_iter().flatten() {
             self.warn(CERTIFICATE, path, &why);
@@ -104,6 +106,26 @@ fn dates_warning(own: &Certificate<'_>, now: DateTime) -> Option<String> {
     } else {
         None
     }
+}
+
+/// Warns of certificates of authorities that are not valid.
+pub fn others_warning(others: &[Certificate<'_>], now: DateTime) -> Option<String> {
+    let place = others.iter().position(|other| other.ends <= now)?;
+    let ends = date_text(others.get(place)?.ends);
+    Some(format!("certificate {} in the file, one of an authority, has expired ({ends})", place + 2))
+}
+
+/// Warns of certificates that have been made for something else.
+fn usage_warning(own: &Certificate<'_>) -> Option<String> {
+    let why = if own.is_authority {
+        "the certificate is that of an authority (CA:TRUE), which many clients refuse from a server: let it sign another one \
+         for the server"
+    } else if !own.is_for_servers {
+        "the certificate is not for servers (extendedKeyUsage has no serverAuth), so clients refuse it"
+    } else {
+        return None;
+    };
+    Some(why.to_owned())
 }
 
 fn key_warning(key: KeyKind) -> Option<String> {

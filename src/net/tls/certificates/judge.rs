@@ -39,7 +39,7 @@ impl Judge {
     pub fn load(
         settings: &ClientVerification,
         provider: &Arc<CryptoProvider>,
-    ) -> Result<Option<Arc<Self>>, String> {
+    ) -> Result<Option<Arc<Self>>, files::Fault> {
         if settings.mode == VerificationMode::Off {
             return Ok(None);
         }

@@ -1,12 +1,13 @@
 //! What certificates say, and the files that they and their keys are in.
 //!
-//! `files.rs` reads files; this file says what one certificate says, of its DER (`der.rs`, `subject.rs`); `judge.rs`
+//! `files.rs` reads files (`formats.rs` says what they are that are none); this file says what one certificate says, of its DER (`der.rs`, `subject.rs`); `judge.rs`
 //! verifies the certificates of clients; `examination.rs` is what `-t` says about the files of a server. Rustls and webpki
 //! decide whether a certificate is sound: what is read here is only shown.
 
 mod der;
 pub mod examination;
 pub mod files;
+mod formats;
 pub mod judge;
 #[cfg(test)]
 pub mod made;
@@ -36,6 +37,10 @@ const EXTENSIONS: u8 = 0xa3;
 const DNS_NAME: u8 = 0x82;
 const IP_ADDRESS: u8 = 0x87;
 
+const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 19];
+const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 37];
+const ANY_USAGE: &[u8] = &[0x55, 0x1d, 37, 0];
+const OF_SERVERS: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 1];
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 17];
 const INFORMATION_ACCESS: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 1];
 const CA_ISSUERS: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 48, 2];
@@ -62,6 +67,10 @@ pub struct Certificate<'a> {
     pub names: Vec<String>,
     /// Whether it tells where the certificate of its issuer is found, as those of public authorities do.
     pub tells_of_issuer: bool,
+    /// Whether it may sign others.
+    pub is_authority: bool,
+    /// Whether it may be shown by servers.
+    pub is_for_servers: bool,
 }
 
 /// The kind of a key.
@@ -100,6 +109,8 @@ impl<'a> Certificate<'a> {
             key,
             names: Vec::new(),
             tells_of_issuer: false,
+            is_authority: false,
+            is_for_servers: true,
         };
         if let Some(extensions) = fields.find(|item| item.tag == EXTENSIONS) {
             let extensions = Der(extensions.value).enter(SEQUENCE)?;
@@ -117,6 +128,11 @@ impl<'a> Certificate<'a> {
         match kind {
             SUBJECT_ALT_NAME => {
                 self.names = value.filter_map(|name| alternative_name(name.tag, name.value)).collect()
+            }
+            BASIC_CONSTRAINTS => self.is_authority = value.next_if(BOOLEAN).is_some_and(|is| is != [0]),
+            EXTENDED_KEY_USAGE => {
+                self.is_for_servers =
+                    value.any(|usage| usage.tag == OID && [OF_SERVERS, ANY_USAGE].contains(&usage.value));
             }
             INFORMATION_ACCESS => {
                 self.tells_of_issuer = value.any(|item| Der(item.value).next_if(OID) == Some(CA_ISSUERS));

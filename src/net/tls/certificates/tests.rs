@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustls::pki_types::UnixTime;
 
-use super::examination::examine_tls;
+use super::examination::{examine_tls, others_warning};
 use super::judge::Judge;
 use super::made::{Maker, Pair, chain, settings};
 use super::{Certificate, KeyKind};
@@ -128,8 +128,46 @@ fn what_will_be_wrong_is_said_before() {
             .starts_with("ssl_certificate_key a.key: every user of this machine may read the key (mode 644)"),
         "{found:?}"
     );
-    let found = warnings(&maker, &maker.make("b", &["-days", "30"]), &["b.example"]);
-    assert!(found[0].contains("the certificate has no names (subjectAltName)"), "{found:?}");
+    let found = warnings(&maker, &maker.authority("b"), &["b.example"]);
+    assert!(found[1].contains("the certificate has no names (subjectAltName)"), "{found:?}");
+}
+
+#[test]
+fn certificates_that_are_for_something_else_or_have_expired_are_named() {
+    let maker = Maker::new();
+    let names = ["-addext", "subjectAltName=DNS:a.example", "-days", "30"];
+    let authority = maker.make("authority", &[&names[..], &["-addext", "basicConstraints=CA:TRUE"]].concat());
+    let found = warnings(&maker, &authority, &[]);
+    assert!(found.len() == 1 && found[0].contains("that of an authority (CA:TRUE)"), "{found:?}");
+    for (usage, is_odd) in [
+        ("clientAuth", true),
+        ("emailProtection,clientAuth", true),
+        ("clientAuth,serverAuth", false),
+        ("anyExtendedKeyUsage", false),
+    ] {
+        let usage = format!("extendedKeyUsage={usage}");
+        let pair = maker.signed(&authority, "a", &[&names[..], &["-addext", &usage]].concat());
+        let found = warnings(&maker, &pair, &[]);
+        assert_eq!(found.len(), usize::from(is_odd), "{usage}: {found:?}");
+        assert!(
+            found.iter().all(|found| found.contains("is not for servers (extendedKeyUsage")),
+            "{found:?}"
+        );
+    }
+    let expired = |name, days| Certificate { ends: date(days), ..Certificate::read(name).unwrap() };
+    let own = chain(&maker.signed(&authority, "a", &names));
+    let above = chain(&authority);
+    let warning = others_warning(&[expired(&above[0], 1), expired(&own[0], -1)], date(0));
+    assert!(
+        warning
+            .is_some_and(|warning| warning.contains("certificate 3 in the file, one of an authority, has"))
+    );
+    assert_eq!(others_warning(&[expired(&above[0], 1)], date(0)), None);
+}
+
+/// Some days after the beginning of a year.
+fn date(days: i64) -> jiff::civil::DateTime {
+    jiff::civil::date(2030, 1, 1).at(0, 0, 0, 0).saturating_add(jiff::Span::new().days(days))
 }
 
 #[test]
