@@ -291,7 +291,7 @@ millstream: c.conf:26: \"log_format\" takes name [escape=default|json|none] text
 millstream: c.conf:27: \"allow\" takes address|network|local|all: \"10.0.0.0/33\" is not an address, a network such as 192.168.0.0/16, or all
 millstream: c.conf:31: \"nonsense\" is no media type
 millstream: c.conf:31: which extensions have the type a/b?
-millstream: c.conf:32: \"proxy_pass\" in an `if`; the only `if` known is: if ($request_method = METHOD) { add_header ...; return ...; }, with =, !=, ~, ~*, !~ or !~*, and if ($secure_link = \"\") { return ...; }
+millstream: c.conf:32: \"proxy_pass\" in an `if`; the only `if` known is: if ($request_method = METHOD) { add_header ...; return ...; }, with =, !=, ~, ~*, !~ or !~*, and such as if ($host = NAME) { return ...; }, on $host, $http_host, $server_name, $server_port, $scheme, $https, $ssl_client_verify or another $ssl_..., or $secure_link
 millstream: c.conf:32: \"nowhere\" is neither a status nor a URL
 millstream: c.conf:33: \"expires\" takes [modified] time|@time|epoch|max|off: \"soon\" is not such as 1h, -1, @18h or epoch
 millstream: c.conf:34: location \"/\" stands in this server twice

@@ -162,8 +162,9 @@ fn joined(parts: [String; 3]) -> String {
 }
 
 fn clients(answer: &Value) -> String {
-    let mut table =
-        Table::new(&["ID", "DOES", "STREAM", "ADDRESS", "PROGRAM", "FOR", "IN", "OUT", "DROPPED", "WAITS"]);
+    let mut table = Table::new(&[
+        "ID", "DOES", "STREAM", "ADDRESS", "TLS", "PROGRAM", "FOR", "IN", "OUT", "DROPPED", "WAITS",
+    ]);
     for client in list(answer, "clients") {
         let roles = list(client, "roles");
         if text(client, "protocol") == "hls" {
@@ -198,6 +199,7 @@ fn row(client: &Value, (does, stream, dropped): (&str, String, String)) -> Vec<C
         Cell::Text(does.to_owned()),
         Cell::Text(or_dash(stream)),
         Cell::Text(or_dash(text(client, "address"))),
+        Cell::Text(or_dash(text(field(client, "tls"), "version"))),
         Cell::Text(or_dash(shortened(&text(client, "flash_ver")))),
         Cell::Number(only_rtmp(duration(number(client, "connected_ms") / 1000))),
         Cell::Number(only_rtmp(bytes(number(client, "bytes_in")))),
@@ -312,7 +314,7 @@ live/cam: HLS\\u{1b} has no URL
     fn clients_have_a_line_for_each_role() {
         let answer = json!({"viewers_left_out": 3, "clients": [
             {"id": 7, "protocol": "rtmp", "address": "192.0.2.7:5000", "connected_ms": 5000, "bytes_in": 1200,
-             "bytes_out": 50, "flash_ver": "OBS", "queue": {"bytes": 0},
+             "bytes_out": 50, "flash_ver": "OBS", "tls": {"version": "TLSv1.3"}, "queue": {"bytes": 0},
              "roles": [{"role": "publish", "app": "live", "stream": "cam"},
                        {"role": "play", "app": "live", "stream": "b", "dropped": 4, "paused": false}]},
             {"id": 9, "protocol": "hls", "app": "live", "stream": "cam"},
@@ -320,8 +322,8 @@ live/cam: HLS\\u{1b} has no URL
         ]});
         let text = super::answer(&Command::Clients, &answer);
         let lines: Vec<_> = text.lines().collect();
-        assert!(lines[0].starts_with("ID  DOES       STREAM    ADDRESS         PROGRAM"), "{text}");
-        assert!(lines[1].starts_with(" 7  publishes  live/cam  192.0.2.7:5000  OBS"), "{text}");
+        assert!(lines[0].starts_with("ID  DOES       STREAM    ADDRESS         TLS      PROGRAM"), "{text}");
+        assert!(lines[1].starts_with(" 7  publishes  live/cam  192.0.2.7:5000  TLSv1.3  OBS"), "{text}");
         assert!(lines[2].starts_with(" 7  plays      live/b "), "{text}");
         assert!(lines[3].starts_with(" 9  views      live/cam  -"), "{text}");
         assert!(lines[4].starts_with("10  nothing    live "), "{text}");

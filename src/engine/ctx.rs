@@ -4,8 +4,9 @@
 //! fields are grouped: what modules use, configuration, bookkeeping, and the work that is left for later steps.
 
 use crate::engine::now::Now;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::rtmp::chunk::DEFAULT_CHUNK_SIZE;
@@ -21,6 +22,7 @@ use crate::engine::config::listen_on::ListenOn;
 use crate::engine::config::listener::{Listener, Service};
 use crate::engine::config::policy::Policy;
 use crate::engine::config::server::RtmpServer;
+use crate::engine::config::tls::settings::ServerTls;
 use crate::engine::config::{Application, Config};
 use crate::engine::http::hosts::Hosts;
 use crate::engine::http::locations::Locations;
@@ -47,6 +49,7 @@ use crate::engine::stream::awaited::Awaited;
 use crate::engine::stream::name::StreamName;
 use crate::engine::timers::{TimerId, Timers};
 use crate::engine::tls::counts::TlsCounts;
+use crate::engine::tls::facts::Verifier;
 use crate::engine::viewing::Viewing;
 use crate::engine::work::Work;
 
@@ -166,6 +169,8 @@ pub struct Ctx {
     pub totals: Totals,
     /// Encrypted connections and handshakes.
     pub tls: TlsCounts,
+    /// By what handshakes verify the certificates of clients, by the settings of their servers.
+    pub(in crate::engine) verifiers: HashMap<Arc<ServerTls>, Arc<Verifier>>,
     /// When it started.
     pub started: Now,
     /// Counts of refused connections, clients and publishers.
@@ -235,6 +240,7 @@ impl Ctx {
             descriptors: Descriptors::default(),
             totals: Totals::default(),
             tls: TlsCounts::default(),
+            verifiers: HashMap::new(),
             started: now,
             refusals: Refusals::default(),
             bans: Bans::default(),

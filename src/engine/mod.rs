@@ -61,6 +61,8 @@ pub use config::listener::{Listener, Protocol};
 pub use config::network::Network;
 pub use config::probe::{Account, Probe, is_readable_by_all};
 pub use config::real_address::TrustedProxies;
+#[cfg(test)]
+pub use config::tls::all_names as all_tls_names;
 pub use config::tls::settings::{ClientVerification, ServerTls, SessionCache, TlsVersions, VerificationMode};
 pub use config::{Application, Config};
 pub use ctx::{AppFacts, Ctx};
@@ -121,7 +123,7 @@ pub use stream::warnings::{Warning, Warnings};
 pub use stream::{Stream, StreamFacts, Streams};
 pub use timers::TimerId;
 pub use tls::counts::TlsCounts;
-pub use tls::facts::{ClientCertificate, TlsFacts, Verification};
+pub use tls::facts::{ClientCertificate, TlsFacts, Verification, Verifier};
 pub use viewing::Viewing;
 pub use viewing::admission::Admission;
 pub use viewing::files::{HlsFile, HlsFileKind, HlsFiles};

@@ -30,6 +30,7 @@ impl Server {
         self.engine.adopt(next, now);
         self.connector.clients.clear();
         self.tls_servers.adopt(tls, now.instant);
+        self.engine.use_verifiers(self.tls_servers.verifiers());
         self.backlog.replace(self.listeners.slots());
         // What has been queued for clients; the next poll may wait for long.
         self.flush(now);

@@ -151,7 +151,7 @@ impl Server {
         socket.write_when_served = true;
         let hung_up = socket.hung_up;
         if let Some(facts) = facts {
-            self.engine.secured(id, facts, now);
+            self.engine.encrypted(id, facts, now);
         }
         if hung_up {
             self.engine.hung_up(id, now);

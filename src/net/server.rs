@@ -130,6 +130,7 @@ impl Server {
         engine.limit_descriptors(descriptors());
         let mut tls_servers = TlsServers::default();
         tls_servers.adopt(tls, Instant::now());
+        engine.use_verifiers(tls_servers.verifiers());
         let poll = Poll::new()?;
         let mut listeners = Listeners::default();
         let prepared = listeners.prepare(engine.listeners(), poll.registry())?;

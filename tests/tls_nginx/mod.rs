@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod certbot;
 mod judgement;
 
 use std::net::SocketAddr;
@@ -32,6 +33,7 @@ fn http(made: &Certificates, [first, second]: [SocketAddr; 2]) -> String {
              return 200 \"maybe {KNOWN}\"; }}
          server {{ listen {first} ssl; server_name any.example; ssl_verify_client optional_no_ca; {}
              return 200 \"any {KNOWN}\"; }}
+         server {{ listen {first}; server_name hidden.example; ssl_verify_client on; return 200 \"hidden\"; }}
          server {{ listen {second} ssl; {} ssl_protocols TLSv1.2; ssl_prefer_server_ciphers on;
              ssl_ciphers ECDHE-RSA-CHACHA20-POLY1305:EECDH+AES128+AESGCM:!aNULL;
              error_page 497 https://$host/moved$request_uri; return 200 \"second {KNOWN}\"; }} }}",
@@ -63,7 +65,7 @@ impl Both {
         let (own, nginx, folder) = (at(), at(), Folder::new());
         let text = format!("events {{ }} {}", http(&made, nginx));
         let running = Nginx::start(&folder, &text, nginx[0]).expect("this test needs nginx");
-        let server = Server::start(&format!("pid off; {}", http(&made, own)));
+        let server = Server::start(&http(&made, own));
         Self { made, own, nginx, _server: server, _nginx: running, _folder: folder }
     }
 
@@ -204,6 +206,9 @@ fn clients_with_certificates_and_without_get_the_same_as_from_nginx() {
         ("any.example", &bad, "200  any on https"),
         ("any.example", &old, "400  The SSL certificate error"),
         ("a.example", &own, "200  a on https"),
+        // It has no certificate, so that the handshake is that of another server, which asks for none.
+        ("hidden.example", &own, "400  No required SSL certificate was sent"),
+        ("hidden.example", &[], "400  No required SSL certificate was sent"),
     ] {
         for version in ["1.2", "1.3"] {
             let arguments = [certificate, &["--tls-max", version]].concat();

@@ -85,10 +85,10 @@ const GROUPS: &[Group] = &[
         "nothing is stapled: clients that want to know whether a certificate is revoked ask its authority"
     ), names: &["ssl_stapling", "ssl_stapling_*"] },
     Group { contexts: WEB, treatment: Treatment::Differs(
-        "it is needed only for stapling; the certificates of clients are verified by ssl_client_certificate"
+        "nothing is stapled, and the certificates of clients are verified by ssl_client_certificate alone"
     ), names: &["ssl_trusted_certificate"] },
     Group { contexts: TLS, treatment: Treatment::Differs(
-        "the keys of tickets are made at the start and changed every six hours"
+        "the keys of tickets are made at the start, and changed every ssl_session_timeout"
     ), names: &["ssl_session_ticket_key"] },
     Group { contexts: WEB, treatment: Treatment::Differs("HTTP/1.1 is spoken, which clients of HTTP/2 speak as well"), names: &["http2"] },
 
@@ -130,7 +130,10 @@ const GROUPS: &[Group] = &[
         "it reads no lists of revoked certificates: have an authority of your own for clients, and change it, or check $ssl_client_serial where you decide"
     ), names: &["ssl_crl", "ssl_ocsp", "ssl_ocsp_*"] },
     Group { contexts: &[Context::Location], treatment: Treatment::Refused("locations do not nest; write it beside the outer one"), names: &["location"] },
-    Group { contexts: MAIN, treatment: Treatment::Refused("it serves RTMP and HTTP only; leave the block out"), names: &["stream", "mail"] },
+    Group { contexts: MAIN, treatment: Treatment::Refused(
+        "it serves RTMP and HTTP only; leave the block out: RTMPS is \"listen 1936 ssl;\" with ssl_certificate in a server of rtmp"
+    ), names: &["stream"] },
+    Group { contexts: MAIN, treatment: Treatment::Refused("it serves RTMP and HTTP only; leave the block out"), names: &["mail"] },
     Group { contexts: HTTP, treatment: Treatment::Refused("it forwards no requests; a proxy in front can"), names: &[
         "proxy_*", "fastcgi_*", "uwsgi_*", "scgi_*", "grpc_*", "memcached_*", "upstream", "mirror", "mirror_*",
         "perl", "perl_*", "js_*", "content_by_lua*", "access_by_lua*", "rewrite_by_lua*",

@@ -28,12 +28,14 @@ use crate::engine::config::control::{ControlSocket, is_of_control};
 use crate::engine::config::features::Features;
 use crate::engine::config::known::{Ids, Known};
 use crate::engine::config::listen::options::SocketOptions;
+use crate::engine::config::listen::ports::{RTMP_PORT, RtmpPorts};
 use crate::engine::config::listen_on::ListenOn;
 use crate::engine::config::listener::{AddressService, ListenAddress, Listener, Protocol, Service};
 use crate::engine::config::policy::Policy;
 use crate::engine::config::real_address::TrustedProxies;
 use crate::engine::config::server::{RtmpServer, ServerSettings};
-use crate::engine::config::tls::PlacedTls;
+use crate::engine::config::tls::settings::ClientVerification;
+use crate::engine::config::tls::{PlacedTls, read_clients};
 use crate::engine::http::hosts::{self, HostName, Hosts};
 use crate::engine::http::locations::{self, Location};
 use crate::engine::http::playlists::Site;
@@ -41,8 +43,7 @@ use crate::engine::ids::{AppId, ServerId};
 use crate::engine::limits::connections::{BlockLimits, ConnectionLimits};
 use crate::rtmp::chunk::Mux;
 
-/// The ports where `listen` names none.
-const RTMP_PORT: u16 = 1935;
+/// The port of HTTP where `listen` names none.
 const HTTP_PORT: u16 = 80;
 
 /// A whole configuration, borrowed from its tree.
@@ -80,10 +81,8 @@ pub struct Application<'t> {
     /// The name in `connect`.
     pub name: String,
     pub(in crate::engine) server: ServerId,
-    /// The first port of its server.
-    pub port: u16,
-    /// The first port of its server without TLS, and the first one with it.
-    pub rtmp_ports: (Option<u16>, Option<u16>),
+    /// The ports of its server.
+    pub ports: RtmpPorts,
     /// Its features.
     pub features: Features<'t>,
     /// Its directives, with those inherited from `server` and `rtmp`.
@@ -117,6 +116,8 @@ struct WebServer {
     names: Vec<HostName>,
     trusted: TrustedProxies,
     tls: Option<PlacedTls>,
+    /// How it verifies the certificates of clients, also without one of its own.
+    clients: ClientVerification,
     /// The error if it needs a certificate and has none; none if its certificates have an error of their own.
     lack: Option<Error>,
     /// Whether all its addresses are encrypted, as `ssl on` says.
@@ -205,14 +206,7 @@ impl<'t> Config<'t> {
         self.limits.servers.insert(server, ConnectionLimits::of(scope));
         self.server_order.push(server);
         self.rtmp_servers.push(scope.clone());
-        let listens: Vec<listen::Listen> = scope.own("listen").map(Node::custom).collect();
-        let port = listens.iter().find_map(|listen| listen.port(RTMP_PORT));
-        let first = |is_encrypted| {
-            let mut own = listens.iter().filter(|listen| listen.is_encrypted == is_encrypted);
-            own.find_map(|listen| listen.port(RTMP_PORT))
-        };
-        let plain = if listens.is_empty() { Some(RTMP_PORT) } else { first(false) };
-        let rtmp_ports = (plain, first(true));
+        let ports = RtmpPorts::read(scope);
         for application in scope.blocks("application") {
             let node = application.node();
             let name = node.args.first().cloned().unwrap_or_default();
@@ -224,8 +218,7 @@ impl<'t> Config<'t> {
                 id: self.ids.app(server, &listened_on, &name),
                 name,
                 server,
-                port: port.unwrap_or(RTMP_PORT),
-                rtmp_ports,
+                ports,
                 features: Features::default(),
                 policy: Policy::new(&application),
                 scope: application,
@@ -233,11 +226,7 @@ impl<'t> Config<'t> {
         }
         let stream_from_app = faults.keep_or_default(self.stream_from_app(server, scope));
         let settings = Rc::new(ServerSettings::new(server, scope));
-        let tls = PlacedTls::read(scope, Protocol::Rtmp);
-        if let (Ok(None), Some(node)) = (&tls, scope.own("listen").find(|node| says(node, "ssl"))) {
-            faults.push(PlacedTls::lack(scope, node));
-        }
-        let tls = faults.keep_or_default(tls);
+        let tls = faults.keep_or_default(PlacedTls::of_rtmp(scope));
         let server_facts = RtmpServer {
             settings,
             addresses: listened_on,
@@ -253,10 +242,17 @@ impl<'t> Config<'t> {
         let server = self.web.len();
         let tls = PlacedTls::read(scope, Protocol::Http);
         let lack = tls.is_ok().then(|| PlacedTls::lack(scope, encrypted_listen(scope)));
+        let clients = match &tls {
+            Ok(Some(tls)) => tls.settings.clients.clone(),
+            Ok(None) => faults.keep_or_default(read_clients(scope, Protocol::Http)),
+            // It has been told already.
+            Err(_) => ClientVerification::default(),
+        };
         self.web.push(WebServer {
             names: hosts::read_names(scope),
             trusted: TrustedProxies::read(scope),
             tls: faults.keep_or_default(tls),
+            clients,
             lack,
             is_encrypted: scope.flag("ssl"),
         });
@@ -304,6 +300,11 @@ impl<'t> Config<'t> {
     fn add_address(&mut self, owner: Owner, address: &ListenOn, node: &Node) -> Result<(), Error> {
         let is_default = says(node, "default_server") || says(node, "default");
         let is_encrypted = says(node, "ssl") || self.is_encrypted(owner);
+        if is_encrypted && address.ip().is_none() {
+            let why =
+                "TLS is not spoken at Unix sockets: leave ssl out, as clients of them are on this machine";
+            return Err(Error::at(node, format!("{address}: {why}")));
+        }
         let shared = self.sharing_listener(owner, address, node)?;
         let (protocol, service) = match owner {
             Owner::Rtmp(server) => (Protocol::Rtmp, Service::Rtmp(server)),
@@ -319,28 +320,30 @@ impl<'t> Config<'t> {
             same.for_each(|listener| listener.served.is_encrypted = true);
         }
         if shared.is_none() {
-            let nth = self.count_of(address, protocol);
-            self.listeners.push(Listener {
-                id: self.ids.listener(&ListenAddress::new(address.clone(), protocol, nth)),
-                protocol,
-                address: address.clone(),
-                options: if node.name == "listen" {
-                    node.custom::<listen::Listen>().options
-                } else {
-                    SocketOptions::default()
-                },
-                origin: if is_of_control(node) { Place::whole(ControlSocket::NAME) } else { Place::of(node) },
-                is_control: is_of_control(node),
-                served: AddressService {
-                    service,
-                    proxy_protocol: says(node, "proxy_protocol"),
-                    is_encrypted,
-                },
-                nth,
-                own_services: Vec::new(),
-            });
+            let proxy_protocol = says(node, "proxy_protocol");
+            let served = AddressService { service, proxy_protocol, is_encrypted };
+            self.add_listener(protocol, address, node, served);
         }
         Ok(())
+    }
+
+    fn add_listener(&mut self, protocol: Protocol, address: &ListenOn, node: &Node, served: AddressService) {
+        let nth = self.count_of(address, protocol);
+        self.listeners.push(Listener {
+            id: self.ids.listener(&ListenAddress::new(address.clone(), protocol, nth)),
+            protocol,
+            address: address.clone(),
+            options: if node.name == "listen" {
+                node.custom::<listen::Listen>().options
+            } else {
+                SocketOptions::default()
+            },
+            origin: if is_of_control(node) { Place::whole(ControlSocket::NAME) } else { Place::of(node) },
+            is_control: is_of_control(node),
+            served,
+            nth,
+            own_services: Vec::new(),
+        });
     }
 
     /// Whether a server's connections are encrypted, whatever its `listen` say.
@@ -401,7 +404,7 @@ impl<'t> Config<'t> {
         if let (Some(hosts), Some(web)) = (self.hosts.get_mut(position), self.web.get(server)) {
             hosts.add(server, &web.names, is_default)?;
             hosts.trust(web.trusted.clone());
-            hosts.encrypt(server, web.tls.clone());
+            hosts.encrypt(server, web.tls.clone(), web.clients.clone());
         }
         Ok(position)
     }

@@ -10,7 +10,7 @@ use regex_lite::Regex;
 use crate::conf::{Node, Scope};
 use crate::engine::config::real_address::TrustedProxies;
 use crate::engine::config::tls::PlacedTls;
-use crate::engine::config::tls::settings::ServerTls;
+use crate::engine::config::tls::settings::{ClientVerification, ServerTls, VerificationMode};
 use crate::engine::peer::Peer;
 
 /// A name of a server, as `server_name` writes it.
@@ -46,6 +46,8 @@ pub struct Hosts {
     trusted: Vec<TrustedProxies>,
     /// The settings of TLS of each server that has any.
     tls: Vec<(usize, PlacedTls)>,
+    /// How those servers verify the certificates of clients that do.
+    clients: Vec<(usize, ClientVerification)>,
 }
 
 impl Hosts {
@@ -83,8 +85,18 @@ impl Hosts {
     }
 
     /// Takes the settings of a server for encrypted connections.
-    pub fn encrypt(&mut self, server: usize, tls: Option<PlacedTls>) {
+    pub fn encrypt(&mut self, server: usize, tls: Option<PlacedTls>, clients: ClientVerification) {
         self.tls.extend(tls.map(|tls| (server, tls)));
+        if clients.mode != VerificationMode::Off {
+            self.clients.push((server, clients));
+        }
+    }
+
+    /// How the server of this host verifies the certificates of clients, if it does. This is its own, whoever's
+    /// certificate the handshake has shown.
+    pub fn clients(&self, host: &str) -> Option<&ClientVerification> {
+        let server = self.find(host)?;
+        self.clients.iter().find(|(own, _)| *own == server).map(|(_, clients)| clients)
     }
 
     /// The settings with which a handshake is made that names this host: those of its server, or, as in nginx, of the

@@ -82,6 +82,10 @@ impl Engine {
             let waited = std::mem::replace(&mut state.in_request, true);
             match state.protocol.next(&mut input) {
                 Ok(Some(request)) if request.body.is_announced() => {
+                    if self.cx.refusal_for_tls(id, &request.host).is_some() {
+                        // That ends the connection: the body is not taken.
+                        return self.answer(id, request, received_at);
+                    }
                     if let Err(error) = self.take_body(id, request, (received_at, input.is_empty())) {
                         return self.reject(id, error, received_at);
                     }
@@ -151,11 +155,15 @@ impl Engine {
         Ok(())
     }
 
-    fn answer(&mut self, id: SessionId, request: Request, received_at: Instant) {
+    fn answer(&mut self, id: SessionId, mut request: Request, received_at: Instant) {
+        let refusal = self.cx.refusal_for_tls(id, &request.host);
+        // The next connection has its own handshake.
+        request.persistent &= refusal.is_none();
         let Some(request) = self.cx.receive(id, request, received_at) else {
             return self.cx.finish(id, UNSERVED);
         };
-        if let Some(status) = self.cx.refusal_for_tls(&request) {
+        if let Some(status) = refusal {
+            self.cx.note_client_refusal(id, status);
             return self.reply_to(request, Progress::default(), refusal::page(status));
         }
         self.route(request, Progress::default());
@@ -207,7 +215,6 @@ impl Engine {
         if reply.head.status < 300 {
             reply.head.status = forced.unwrap_or(reply.head.status);
         }
-        let is_refused = refusal::told(reply.head.status) != reply.head.status;
         reply.head.status = refusal::told(reply.head.status);
         let (method, status, length) = (request.method.as_str(), reply.head.status, reply.body.len());
         log::debug!(
@@ -219,11 +226,8 @@ impl Engine {
         }
         self.cx.count_viewer(&request, status);
         let is_plain = self.cx.sessions.get(id).is_some_and(|session| session.is_plain);
-        let persistent = request.head.persistent
-            && !is_refused
-            && !is_plain
-            && !self.cx.is_draining()
-            && !self.cx.is_unserved(id);
+        let persistent =
+            request.head.persistent && !is_plain && !self.cx.is_draining() && !self.cx.is_unserved(id);
         if !self.send_reply(request, reply, persistent) {
             self.cx.finish(id, "answered");
         }

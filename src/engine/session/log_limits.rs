@@ -1,7 +1,7 @@
 //! Limits for log lines about misdirected clients: to a port of another protocol, or to a path that does not exist.
 //!
-//! Whoever floods the server with such requests must not flood the log: one line of each kind a second, one line for
-//! a path a minute. Lines that are left out are counted, and the next one tells how many. `misdirected.rs` writes the
+//! Whoever floods the server with such requests must not flood the log: one line of each kind a second, one line a minute
+//! for a path, and for an address with the reason why its handshake has failed. Lines that are left out are counted, and the next one tells how many. `misdirected.rs` writes the
 //! lines.
 
 use std::collections::VecDeque;
@@ -9,10 +9,13 @@ use std::time::{Duration, Instant};
 
 /// The shortest time between two lines of one kind.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The shortest time between two lines for one path: players request a playlist again and again until it exists.
-const PATH_PAUSE: Duration = Duration::from_secs(60);
-/// The most paths that are remembered.
-const MAX_PATHS: usize = 64;
+/// The shortest time between two lines for one subject: players request a playlist again and again until it exists, and
+/// encoders connect again and again.
+const SUBJECT_PAUSE: Duration = Duration::from_secs(60);
+/// The most subjects that are remembered.
+const MAX_SUBJECTS: usize = 64;
+/// The most characters of a subject that are.
+const MAX_SUBJECT: usize = 400;
 /// The most characters of a path, and of a method, in a line.
 pub(in crate::engine) const MAX_PATH: usize = 200;
 pub(in crate::engine) const MAX_METHOD: usize = 16;
@@ -22,8 +25,10 @@ pub(in crate::engine) const MAX_METHOD: usize = 16;
 pub(in crate::engine) struct LogLimits {
     pub(in crate::engine) wrong_port: LineLimit,
     pub(in crate::engine) proxy_header: LineLimit,
-    pub(in crate::engine) handshake: LineLimit,
-    pub(in crate::engine) not_found: PathLimit,
+    /// By address and reason.
+    pub(in crate::engine) handshake: SubjectLimit,
+    /// By path.
+    pub(in crate::engine) not_found: SubjectLimit,
 }
 
 /// At most one line a second, with a count of those that were left out.
@@ -33,11 +38,11 @@ pub(in crate::engine) struct LineLimit {
     left_out: u64,
 }
 
-/// At most one line a minute for each path that was not found.
+/// At most one line a minute for each subject, such as a path that was not found.
 #[derive(Debug, Default)]
-pub(in crate::engine) struct PathLimit {
+pub(in crate::engine) struct SubjectLimit {
     lines: LineLimit,
-    /// The paths that were logged lately, and when; the oldest first.
+    /// The subjects that were logged lately, and when; the oldest first.
     named: VecDeque<(Instant, String)>,
 }
 
@@ -65,21 +70,22 @@ impl LineLimit {
     }
 }
 
-impl PathLimit {
-    /// The same for a path that was not found.
-    pub(in crate::engine) fn admit(&mut self, path: &str, now: Instant) -> Option<String> {
-        while self.named.front().is_some_and(|(at, _)| now >= *at + PATH_PAUSE) {
+impl SubjectLimit {
+    /// The same for a subject.
+    pub(in crate::engine) fn admit(&mut self, subject: &str, now: Instant) -> Option<String> {
+        while self.named.front().is_some_and(|(at, _)| now >= *at + SUBJECT_PAUSE) {
             self.named.pop_front();
         }
-        if self.named.iter().any(|(_, named)| named == path) {
+        let subject: String = subject.chars().take(MAX_SUBJECT).collect();
+        if self.named.iter().any(|(_, named)| *named == subject) {
             self.lines.left_out += 1;
             return None;
         }
         let others = self.lines.admit(now)?;
-        if self.named.len() == MAX_PATHS {
+        if self.named.len() == MAX_SUBJECTS {
             self.named.pop_front();
         }
-        self.named.push_back((now, path.to_owned()));
+        self.named.push_back((now, subject));
         Some(others)
     }
 }
@@ -113,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_path_that_is_requested_again_and_again_is_logged_once_a_minute() {
-        let (mut found, now) = (PathLimit::default(), Instant::now());
+        let (mut found, now) = (SubjectLimit::default(), Instant::now());
         assert_eq!(found.admit("/hls/cam.m3u8", now).as_deref(), Some(""));
         assert!((0..59).all(|second| found.admit("/hls/cam.m3u8", now + seconds(second)).is_none()));
         let more = " (and 59 more since the last line like this)";
@@ -123,13 +129,13 @@ mod tests {
 
     #[test]
     fn the_paths_of_a_scanner_take_bounded_memory() {
-        let (mut found, now) = (PathLimit::default(), Instant::now());
+        let (mut found, now) = (SubjectLimit::default(), Instant::now());
         let lines = (0..1000).filter(|n| found.admit(&n.to_string(), now + PAUSE / 100 * *n).is_some());
         assert_eq!(lines.count(), 10);
         for count in 0..59 {
             found.admit(&format!("a{count}"), now + seconds(20 + count));
         }
-        assert!(found.named.len() <= MAX_PATHS, "{}", found.named.len());
+        assert!(found.named.len() <= MAX_SUBJECTS, "{}", found.named.len());
     }
 
     #[test]

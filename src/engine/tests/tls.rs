@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::engine::tests::*;
-use crate::engine::{ServerTls, TlsFacts, Verification, VerificationMode};
+use crate::engine::{ServerTls, TlsFacts, Verification, VerificationMode, Verifier};
 
 const CONFIG: &str = "
     rtmp { ssl_certificate r.pem; ssl_certificate_key r.key; ssl_client_certificate ca.pem;
@@ -35,6 +35,7 @@ fn facts(server_name: Option<&str>, verification: Verification) -> TlsFacts {
         server_name: server_name.map(Into::into),
         is_resumed: false,
         verification,
+        verifier: None,
         client: None,
     }
 }
@@ -60,10 +61,34 @@ impl World {
         files.map(|(certificate, key)| format!("{} {}", certificate.display(), key.display())).collect()
     }
 
-    /// Status and body of the answer for a host on a connection with these facts.
-    fn ask(&mut self, facts: TlsFacts, host: &str) -> (String, String) {
+    /// Has net read the files of all servers; `authorities` is what the files of authorities have in them.
+    fn read_files(&mut self, authorities: u64) {
+        let all = self.engine.all_server_tls().into_iter().map(|(_, settings)| settings);
+        let verifying = all.filter(|settings| settings.clients.mode != VerificationMode::Off);
+        let verifiers = verifying.map(|settings| {
+            let verifier = Verifier { clients: settings.clients.clone(), authorities };
+            (settings, Arc::new(verifier))
+        });
+        self.engine.use_verifiers(verifiers.collect());
+    }
+
+    /// What is known after a handshake with the server of this name.
+    fn facts(&self, listener: usize, name: Option<&str>, verification: Verification) -> TlsFacts {
+        let verifier =
+            self.settings(listener, name).and_then(|settings| self.engine.cx.verifiers.get(&settings));
+        TlsFacts { verifier: verifier.map(Arc::clone), ..facts(name, verification) }
+    }
+
+    /// Status and body of the answer for a host on a connection whose handshake was with the server of this name.
+    fn ask(&mut self, (name, verification): (Option<&str>, Verification), host: &str) -> (String, String) {
+        let facts = self.facts(HTTPS, name, verification);
+        self.ask_after(facts, host)
+    }
+
+    /// The same on a connection with these facts.
+    fn ask_after(&mut self, facts: TlsFacts, host: &str) -> (String, String) {
         let id = self.accept_tls(HTTPS);
-        self.engine.secured(id, facts, self.now);
+        self.engine.encrypted(id, facts, self.now);
         self.answer_of(id, format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes())
     }
 
@@ -121,9 +146,9 @@ fn an_address_is_encrypted_if_one_of_its_listens_says_so() {
 #[test]
 fn a_request_is_answered_by_its_host_and_knows_the_handshake() {
     let mut world = World::configured(table(), CONFIG);
-    let answer = world.ask(facts(Some("maybe.example"), Verification::None), "maybe.example");
+    let answer = world.ask((Some("maybe.example"), Verification::None), "maybe.example");
     assert_eq!(answer, ("200".into(), "on https TLSv1.3 maybe.example NONE".into()));
-    assert_eq!(world.ask(facts(None, Verification::None), "b.example").1, "b");
+    assert_eq!(world.ask((None, Verification::None), "b.example").1, "b");
     assert_eq!((world.engine.cx.tls.https, world.engine.cx.tls.handshakes), (2, 2));
     let ids: Vec<_> = world.engine.cx.sessions.ids();
     for id in ids {
@@ -136,42 +161,110 @@ fn a_request_is_answered_by_its_host_and_knows_the_handshake() {
 #[test]
 fn a_request_for_a_server_that_wants_certificates_needs_a_handshake_that_has_asked_for_them() {
     let mut world = World::configured(table(), CONFIG);
+    world.read_files(1);
     let members = || Some("members.example");
-    let passed = world.ask(facts(members(), Verification::Success), "members.example");
+    let passed = world.ask((members(), Verification::Success), "members.example");
     assert_eq!(passed, ("200".into(), "members".into()));
-    let without = world.ask(facts(members(), Verification::None), "members.example");
+    let without = world.ask((members(), Verification::None), "members.example");
     assert_eq!(
         without,
         ("400".into(), "enter".into()),
         "error_page 496 keeps its status, which is told as 400"
     );
-    let (status, page) =
-        world.ask(facts(members(), Verification::Failed("expired".into())), "members.example");
+    let (status, page) = world.ask((members(), Verification::Failed("expired".into())), "members.example");
     assert!(status == "400" && page.contains("The SSL certificate error"), "{status} {page}");
     for name in [None, Some("b.example"), Some("maybe.example")] {
-        let (status, _) = world.ask(facts(name, Verification::None), "members.example");
+        let (status, _) = world.ask((name, Verification::None), "members.example");
         assert_eq!(status, "421", "{name:?}");
     }
-    let (status, _) =
-        world.ask(facts(Some("maybe.example"), Verification::Failed("x".into())), "maybe.example");
+    let (status, _) = world.ask((Some("maybe.example"), Verification::Failed("x".into())), "maybe.example");
     assert_eq!(status, "400");
+}
+
+/// The same listeners; the names are those of servers of one address.
+const SHARED: &str = "
+    rtmp { server { listen 127.0.0.1:1935; } server { listen 127.0.0.1:1936; } server { listen 127.0.0.1:1937; } }
+    http { ssl_client_certificate ca.pem;
+        server { listen 127.0.0.1:443 ssl; ssl_certificate a; ssl_certificate_key a; return 200 all; }
+        server { listen 127.0.0.1:443; server_name on.example; ssl_verify_client on; return 200 on; }
+        server { listen 127.0.0.1:443; server_name maybe.example; ssl_verify_client optional; return 200 maybe; }
+        server { listen 127.0.0.1:443; server_name own.example; ssl_verify_client on;
+            ssl_certificate b; ssl_certificate_key b; return 200 own; } }";
+
+#[test]
+fn a_server_without_a_certificate_of_its_own_lets_nobody_in_whose_certificate_it_has_not_asked_for() {
+    let mut world = World::configured(table(), SHARED);
+    world.read_files(1);
+    let own = Verification::Success;
+    for (name, verification, host, status) in [
+        (Some("on.example"), Verification::None, "on.example", "400"),
+        (None, Verification::None, "on.example", "400"),
+        (Some("own.example"), own.clone(), "on.example", "400"),
+        (Some("maybe.example"), Verification::None, "maybe.example", "200"),
+        (Some("own.example"), own.clone(), "maybe.example", "400"),
+        (Some("own.example"), own.clone(), "own.example", "200"),
+        (Some("on.example"), Verification::None, "own.example", "421"),
+        (Some("own.example"), own, "else.example", "200"),
+    ] {
+        let case = format!("{name:?} {verification:?} {host}");
+        assert_eq!(world.ask((name, verification), host).0, status, "{case}");
+    }
+    // One whose handshakes ask by the default server's settings counts by them, if they are its own.
+    let text = SHARED.replace("server_name on.example;", "server_name on.example; ssl_verify_depth 3;");
+    let text = text.replace("listen 127.0.0.1:443 ssl;", "listen 127.0.0.1:443 ssl; ssl_verify_client on;");
+    let mut world = World::configured(table(), &text);
+    world.read_files(1);
+    assert_eq!(world.ask((None, Verification::Success), "else.example").0, "200");
+    assert_eq!(world.ask((None, Verification::Success), "on.example").0, "400", "another depth");
+}
+
+#[test]
+fn a_client_whose_authority_is_valid_no_more_passes_no_more_on_the_connection_that_it_has() {
+    let mut world = World::configured(table(), CONFIG);
+    world.read_files(1);
+    let name = Some("members.example");
+    let before = world.facts(HTTPS, name, Verification::Success);
+    assert_eq!(world.ask_after(before.clone(), "members.example").0, "200");
+    // A reload, or a look at files that have changed.
+    world.read_files(2);
+    assert_eq!(world.ask_after(before.clone(), "members.example").0, "421");
+    assert!(
+        world.engine.cx.sessions.iter().all(Session::is_ending),
+        "the next connection has its own handshake"
+    );
+    assert_eq!(world.ask((name, Verification::Success), "members.example").0, "200");
+    // What has not been read lets nobody in.
+    world.engine.use_verifiers(std::collections::HashMap::new());
+    assert_eq!(world.ask_after(before, "members.example").0, "400");
 }
 
 #[test]
 fn a_client_of_rtmps_without_the_certificate_that_its_server_wants_is_closed() {
     let mut world = World::configured(table(), CONFIG);
+    world.read_files(1);
     for (verification, stays) in [
         (Verification::Success, true),
         (Verification::None, false),
         (Verification::Failed("x".into()), false),
     ] {
         let id = world.accept_tls(VERIFIED);
-        world.engine.secured(id, facts(None, verification.clone()), world.now);
+        let facts = world.facts(VERIFIED, None, verification.clone());
+        world.engine.encrypted(id, facts, world.now);
         let is_open = world.engine.cx.sessions.get(id).is_some_and(|session| !session.is_ending());
         assert_eq!(is_open, stays, "{verification:?}");
     }
+    let counts = world.engine.cx.tls;
+    assert_eq!((counts.rtmps, counts.handshakes, counts.failed), (1, 1, 2), "refused ones have failed");
+    let before = world.facts(VERIFIED, None, Verification::Success);
+    world.read_files(2);
+    let id = world.accept_tls(VERIFIED);
+    world.engine.encrypted(id, before, world.now);
+    assert!(
+        world.engine.cx.sessions.get(id).is_none_or(Session::is_ending),
+        "the authorities are others now"
+    );
     let id = world.accept_tls(RTMPS);
-    world.engine.secured(id, facts(None, Verification::None), world.now);
+    world.engine.encrypted(id, facts(None, Verification::None), world.now);
     assert!(!world.engine.cx.sessions.get(id).unwrap().is_ending());
 }
 
@@ -190,6 +283,23 @@ fn http_without_tls_at_a_port_for_https_is_told_so_and_a_page_for_497_may_lead_o
     let id = world.accept_tls(0);
     world.engine.refuse_plain(id, b"GET /a?b HTTP/1.1\r\nHost: c.example\r\n\r\n", world.now);
     assert_eq!(world.answer_of(id, b"").0, "302");
+}
+
+#[test]
+fn a_request_with_a_body_is_refused_for_its_handshake_before_the_body_is_taken() {
+    let mut world = World::configured(table(), CONFIG);
+    world.read_files(1);
+    const POST: &[u8] =
+        b"POST / HTTP/1.1\r\nHost: members.example\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
+    let id = world.accept_tls(HTTPS);
+    let facts = world.facts(HTTPS, Some("members.example"), Verification::None);
+    world.engine.encrypted(id, facts, world.now);
+    assert_eq!(world.answer_of(id, POST), ("400".into(), "enter".into()));
+    assert!(world.engine.cx.sessions.get(id).is_none_or(Session::is_ending), "its body is no request");
+    let id = world.accept_tls(HTTPS);
+    world.engine.refuse_plain(id, POST, world.now);
+    let (status, page) = world.answer_of(id, b"");
+    assert!(status == "400" && page.contains("The plain HTTP request was sent to HTTPS port"), "{page}");
 }
 
 #[test]
@@ -214,7 +324,7 @@ fn a_handshake_that_is_never_complete_is_closed_after_the_time_for_the_first_ste
     assert!(world.engine.cx.sessions.get(id).is_none());
     let id = world.accept_tls(RTMPS);
     world.pass(9);
-    world.engine.secured(id, facts(None, Verification::None), world.now);
+    world.engine.encrypted(id, facts(None, Verification::None), world.now);
     world.pass(9);
     assert!(world.engine.cx.sessions.get(id).is_some(), "RTMP has its own time");
     world.pass(2);

@@ -1,5 +1,9 @@
 //! What is known of an encrypted connection after its handshake.
 
+use std::sync::Arc;
+
+use crate::engine::config::tls::settings::ClientVerification;
+
 /// What is known of an encrypted connection after its handshake. Names of suites and curves are OpenSSL's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFacts {
@@ -15,8 +19,19 @@ pub struct TlsFacts {
     pub is_resumed: bool,
     /// The result of the verification of its certificate.
     pub verification: Verification,
+    /// By what it was verified; none if it was asked for no certificate.
+    pub verifier: Option<Arc<Verifier>>,
     /// Its certificate.
     pub client: Option<Box<ClientCertificate>>,
+}
+
+/// By what the certificates of clients are verified. What it has found counts only where the same is in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verifier {
+    /// The settings.
+    pub clients: ClientVerification,
+    /// Stands for what the file of the authorities had in it.
+    pub authorities: u64,
 }
 
 /// The result of the verification of a client's certificate.

@@ -9,6 +9,7 @@ pub(in crate::engine) mod facts;
 mod plain;
 pub(in crate::engine) mod refusal;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::conf::Place;
@@ -21,8 +22,8 @@ use crate::engine::ctx::Ctx;
 use crate::engine::ids::SessionId;
 use crate::engine::now::Now;
 use crate::engine::session::proxy_header::Header;
-use crate::engine::session::{ProtocolState, STEP_DEADLINE};
-use crate::engine::tls::facts::TlsFacts;
+use crate::engine::session::{ProtocolState, STEP_DEADLINE, Session};
+use crate::engine::tls::facts::{TlsFacts, Verifier};
 
 impl Engine {
     /// Whether connections to an address of the machine at the listener at this position are encrypted.
@@ -78,12 +79,23 @@ impl Engine {
         names
     }
 
+    /// By what certificates of clients are verified from now on, for the settings of each server that does. A client that
+    /// was verified otherwise passes no more.
+    pub fn use_verifiers(&mut self, verifiers: HashMap<Arc<ServerTls>, Arc<Verifier>>) {
+        self.cx.verifiers = verifiers;
+    }
+
     /// The handshake of a session is complete.
-    pub fn secured(&mut self, id: SessionId, facts: TlsFacts, now: Now) {
+    pub fn encrypted(&mut self, id: SessionId, facts: TlsFacts, now: Now) {
         self.cx.now = now;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         log::debug!("{id} {} {}", facts.version, facts.suite);
         let protocol = if session.rtmp().is_some() { Protocol::Rtmp } else { Protocol::Http };
+        let session = self.cx.sessions.get(id);
+        if let Some(why) = session.and_then(|session| self.cx.refuses_client(session, &facts)) {
+            return self.refuse_client(id, &why);
+        }
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
         if session.tls.is_none() {
             self.cx.tls.enter(protocol);
         }
@@ -95,19 +107,19 @@ impl Engine {
             ProtocolState::HttpClient(_) => {}
         }
         self.cx.wake_no_later_than(id, now.instant + STEP_DEADLINE);
-        self.refuse_client(id);
     }
 
-    /// Closes a session of RTMPS whose client has no valid certificate, if its server wants one.
-    fn refuse_client(&mut self, id: SessionId) {
+    /// Closes a session of RTMPS whose client has no valid certificate, while its server wants one.
+    fn refuse_client(&mut self, id: SessionId, why: &str) {
         let Some(session) = self.cx.sessions.get(id) else { return };
-        let refused = session.tls.as_deref().and_then(|facts| self.cx.refuses_client(session, facts));
-        let Some(why) = refused else { return };
-        let peer = session.peer.host();
-        if let Some(others) = self.cx.log_limits.handshake.admit(self.cx.now.instant) {
-            log::info!("{id} {peer}: {why} (ssl_verify_client){others}");
+        let (peer, port) = (session.peer.host(), self.cx.port_of_session(session));
+        self.cx.tls.failed += 1;
+        if let Some(others) =
+            self.cx.log_limits.handshake.admit(&format!("{peer} {why}"), self.cx.now.instant)
+        {
+            log::info!("{id} {peer}: {why} (ssl_verify_client){port}{others}");
         }
-        self.cx.close(id, &why);
+        self.cx.close(id, why);
     }
 
     /// The handshake of a session has failed, or will not be made. (A client that only leaves is
@@ -115,10 +127,10 @@ impl Engine {
     pub fn handshake_failed(&mut self, id: SessionId, why: &str, now: Now) {
         self.cx.now = now;
         let Some(session) = self.cx.sessions.get(id) else { return };
-        let peer = session.peer.host();
+        let (peer, port) = (session.peer.host(), self.cx.port_of_session(session));
         self.cx.tls.failed += 1;
-        if let Some(others) = self.cx.log_limits.handshake.admit(now.instant) {
-            log::info!("{id} {peer}: no TLS: {why}{others}");
+        if let Some(others) = self.cx.log_limits.handshake.admit(&format!("{peer} {why}"), now.instant) {
+            log::info!("{id} {peer}: no TLS: {why}{port}{others}");
         }
         self.cx.close(id, &format!("no TLS: {why}"));
     }
@@ -141,6 +153,24 @@ impl Engine {
 }
 
 impl Ctx {
+    /// Words for the port of a session, if it is known.
+    fn port_of_session(&self, session: &Session) -> String {
+        let port = match &session.protocol {
+            ProtocolState::Http(state) => state.local.port(),
+            ProtocolState::Rtmp(state) => {
+                let addresses =
+                    self.servers.get(state.server.server).map(|server| server.addresses.as_slice());
+                // With several, which one it is has not been kept.
+                addresses.and_then(|addresses| match addresses {
+                    [only] => only.address.port(),
+                    _ => None,
+                })
+            }
+            ProtocolState::HttpClient(_) => None,
+        };
+        port.map_or_else(String::new, |port| format!(" (port {port})"))
+    }
+
     /// How connections to an address of the machine are served, at the listener at this position, or at another one
     /// if a reload has changed the positions.
     fn served_at(&self, listener: usize, local: &ListenOn) -> Option<AddressService> {

@@ -3,14 +3,12 @@
 //!
 //! As in nginx these have statuses of their own, 495 to 497, for `error_page`; a client is told 400.
 
-use std::sync::Arc;
-
 use crate::engine::config::tls::settings::{ClientVerification, ServerTls, VerificationMode};
 use crate::engine::ctx::Ctx;
 use crate::engine::http::answer::HttpReply;
-use crate::engine::http::request::HttpRequest;
+use crate::engine::ids::SessionId;
 use crate::engine::session::{ProtocolState, Session};
-use crate::engine::tls::facts::{TlsFacts, Verification};
+use crate::engine::tls::facts::{TlsFacts, Verification, Verifier};
 
 /// The certificate of the client is not valid.
 const BAD_CERTIFICATE: u16 = 495;
@@ -57,6 +55,16 @@ impl ClientVerification {
     }
 }
 
+/// What a verification is worth that a server has not asked for: a certificate of whatever kind is none of its own.
+fn unasked(verification: &Verification) -> Verification {
+    match verification {
+        Verification::None => Verification::None,
+        Verification::Success | Verification::Failed(_) => {
+            Verification::Failed("it was verified for another server".into())
+        }
+    }
+}
+
 /// Whether a certificate is refused only since nobody who is trusted has signed it, by OpenSSL's words for that.
 fn is_of_trust(why: &str) -> bool {
     why.starts_with("self-signed certificate") || why.starts_with("unable to ")
@@ -64,35 +72,64 @@ fn is_of_trust(why: &str) -> bool {
 
 impl Ctx {
     /// The status with which a request is refused for the handshake of its connection, before it is led anywhere.
-    pub(in crate::engine) fn refusal_for_tls(&self, request: &HttpRequest) -> Option<u16> {
-        let session = self.sessions.get(request.session)?;
+    pub(in crate::engine) fn refusal_for_tls(&self, id: SessionId, host: &str) -> Option<u16> {
+        let session = self.sessions.get(id)?;
         if session.is_plain {
             return Some(NO_TLS);
         }
-        let (facts, ProtocolState::Http(state)) = (request.tls.as_deref()?, &session.protocol) else {
+        let (facts, ProtocolState::Http(state)) = (session.tls.as_deref()?, &session.protocol) else {
             return None;
         };
         let hosts = self.hosts_at(state.listener, &state.local)?;
-        let asked: &Arc<ServerTls> = hosts.tls(&request.head.host)?;
-        if asked.clients.mode == VerificationMode::Off {
-            return None;
+        let asked = hosts.clients(host)?;
+        let verifier = hosts.tls(host).and_then(|settings| self.verifier_of(settings));
+        match verifier.filter(|verifier| verifier.clients == *asked) {
+            Some(verifier) if facts.verifier.as_deref() == Some(verifier) => asked.judge(facts),
+            // Another server may have asked for no certificate, or for those of other authorities, or this one at a time
+            // when others were valid.
+            Some(_) => Some(MISDIRECTED),
+            // Handshakes of this server are those of the default server, which asks for none of its certificates.
+            None => asked.judge(&TlsFacts { verification: unasked(&facts.verification), ..facts.clone() }),
         }
-        // Another server may have asked for no certificate, or for those of other authorities.
-        let shaken = hosts.tls(facts.server_name.as_deref().unwrap_or_default())?;
-        if shaken.clients != asked.clients {
-            return Some(MISDIRECTED);
-        }
-        asked.clients.judge(facts)
+    }
+
+    /// By what the handshakes with these settings verify the certificates of clients now.
+    fn verifier_of(&self, settings: &ServerTls) -> Option<&Verifier> {
+        self.verifiers.get(settings).map(|verifier| &**verifier)
     }
 
     /// Why a client of RTMPS may not go on after its handshake.
     pub(super) fn refuses_client(&self, session: &Session, facts: &TlsFacts) -> Option<String> {
-        let server = self.servers.get(session.rtmp()?.server.server)?;
-        server.tls.as_ref()?.settings.clients.judge(facts)?;
-        Some(match &facts.verification {
-            Verification::Failed(why) => format!("its certificate is not valid: {why}"),
-            Verification::None | Verification::Success => "it has shown no certificate".to_owned(),
-        })
+        let settings = &self.servers.get(session.rtmp()?.server.server)?.tls.as_ref()?.settings;
+        if settings.clients.mode == VerificationMode::Off {
+            return None;
+        }
+        if facts.verifier.as_deref() != self.verifier_of(settings) {
+            return Some("a reload during its handshake has changed whose certificates are valid".to_owned());
+        }
+        settings.clients.judge(facts).map(|_| why(facts))
+    }
+
+    /// Logs that a request is refused for the certificate of its client.
+    pub(in crate::engine) fn note_client_refusal(&mut self, id: SessionId, status: u16) {
+        let Some(session) = self.sessions.get(id) else { return };
+        let (Some(facts), peer) = (session.tls.as_deref(), session.peer.host()) else { return };
+        let why = match status {
+            MISDIRECTED => "its handshake was with another server, or before a reload".to_owned(),
+            _ => why(facts),
+        };
+        if let Some(others) = self.log_limits.handshake.admit(&format!("{peer} {why}"), self.now.instant) {
+            log::info!("{id} {peer}: refused with {}: {why} (ssl_verify_client){others}", told(status));
+        }
+    }
+}
+
+/// Why a client does not pass whose server wants a certificate.
+fn why(facts: &TlsFacts) -> String {
+    match &facts.verification {
+        Verification::Failed(why) => format!("its certificate is not valid: {why}"),
+        Verification::None => "it has shown no certificate".to_owned(),
+        Verification::Success => "its certificate was verified for another server".to_owned(),
     }
 }
 
@@ -110,6 +147,7 @@ mod tests {
             server_name: None,
             is_resumed: false,
             verification,
+            verifier: None,
             client: None,
         };
         let failed = |why: &str| Verification::Failed(why.into());

@@ -162,8 +162,9 @@ pub const DIRECTIVES: &[Directive] = &[
         repeat: Repeat::Many,
         acts: Acts::AtOnce,
         doc: "Settings for requests with a certain method, compared with `=`, `!=`, `~`, `~*`, `!~` or `!~*`. \
-              The block may contain add_header, which replaces the outer ones, and return. Other conditions \
-              are an error.",
+              The block may contain add_header, which replaces the outer ones, and return. With return alone the condition \
+              may also be on `$host`, `$http_host`, `$server_name`, `$server_port`, `$scheme`, `$https`, `$ssl_client_verify` \
+              and the other variables of TLS, and `$secure_link`. Other conditions are an error.",
     },
     Directive {
         name: "try_files",

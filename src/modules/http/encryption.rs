@@ -44,6 +44,7 @@ mod tests {
             server_name: Some("a.example".into()),
             is_resumed: false,
             verification: Verification::None,
+            verifier: None,
             client: None,
         }
     }

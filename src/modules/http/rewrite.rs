@@ -1,8 +1,10 @@
-//! `return`, `rewrite`, and `if` on the method or on a link, which are decided before anything is looked up.
+//! `return`, `rewrite`, and `if` on the method, the host, the connection or a link, which are decided before anything is
+//! looked up.
 //!
 //! nginx's `if` and `rewrite` are a programming language; this is the part of it that published configurations use to
-//! answer the preflight of a browser, to turn methods away and to refuse links that somebody else has made. Anything
-//! else is refused, for without it something else would be served than was meant.
+//! answer the preflight of a browser, to turn methods away, to lead one host or all of plain HTTP to HTTPS (certbot writes
+//! that), and to refuse links that somebody else has made. Anything else is refused, for without it something else would be
+//! served than was meant.
 
 use regex_lite::Regex;
 
@@ -105,11 +107,39 @@ pub struct Condition {
 }
 
 /// What a condition is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Subject {
     Method,
     SecureLink,
+    /// Another variable.
+    Other(Template),
 }
+
+impl Subject {
+    /// The subject at the beginning of a condition, and what follows it.
+    fn parse(text: &str) -> Option<(Self, &str)> {
+        let text = text.strip_prefix('$')?;
+        let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+        let (name, rest) = text.split_at_checked(end)?;
+        let subject = match name {
+            "request_method" => Self::Method,
+            "secure_link" => Self::SecureLink,
+            name if OTHERS.contains(&name) || name.starts_with("ssl_") => {
+                Self::Other(Template::parse(&format!("${name}"), When::Request).ok()?)
+            }
+            _ => return None,
+        };
+        Some((subject, rest))
+    }
+
+    /// Whether its values are never empty.
+    fn has_always_one(&self) -> bool {
+        *self == Self::Method
+    }
+}
+
+/// The variables that a condition may be on, besides those of TLS.
+const OTHERS: [&str; 6] = ["host", "http_host", "server_name", "server_port", "scheme", "https"];
 
 /// The condition on a text.
 #[derive(Debug, Clone)]
@@ -121,7 +151,8 @@ enum Test {
 }
 
 const IF_SYNTAX: &str = "the only `if` known is: if ($request_method = METHOD) { add_header ...; return ...; }, \
-                    with =, !=, ~, ~*, !~ or !~*, and if ($secure_link = \"\") { return ...; }";
+                    with =, !=, ~, ~*, !~ or !~*, and such as if ($host = NAME) { return ...; }, on $host, $http_host, \
+                    $server_name, $server_port, $scheme, $https, $ssl_client_verify or another $ssl_..., or $secure_link";
 
 /// What to do in place of an `if` on an argument, by which nginx is made the backend of a callback.
 const KEYS_SYNTAX: &str =
@@ -134,7 +165,7 @@ impl Condition {
         let mut condition = Self { subject, test, added: Vec::new(), action: None };
         for child in node.children.iter().flatten() {
             let result = match child.name.as_str() {
-                "add_header" if subject == Subject::Method => {
+                "add_header" if condition.subject == Subject::Method => {
                     AddedHeader::parse(&child.args).map(|header| condition.added.push(header))
                 }
                 "return" if condition.action.is_none() => {
@@ -151,7 +182,8 @@ impl Condition {
 
 impl Condition {
     fn holds(&self, view: &TemplateValues<'_>) -> bool {
-        match (self.subject, view.link) {
+        match (&self.subject, view.link) {
+            (Subject::Other(value), _) => self.test.holds(&value.fill(view)),
             (Subject::Method, _) => self.test.holds(view.request.head.method.as_str()),
             (Subject::SecureLink, LinkValues::Check(check)) => self.test.holds(&check.value(view)),
             (Subject::SecureLink, _) => self.test.holds(""),
@@ -165,10 +197,7 @@ impl Test {
         let text = args.join(" ");
         let text = text.trim().strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
         let text = text.ok_or_else(|| IF_SYNTAX.to_owned())?.trim();
-        let subjects = [("$request_method", Subject::Method), ("$secure_link", Subject::SecureLink)];
-        let found =
-            subjects.into_iter().find_map(|(name, subject)| Some((text.strip_prefix(name)?, subject)));
-        let (text, subject) = found.ok_or_else(|| match text.starts_with("$arg_") {
+        let (subject, text) = Subject::parse(text).ok_or_else(|| match text.starts_with("$arg_") {
             true => format!("{IF_SYNTAX}; {KEYS_SYNTAX}"),
             false => IF_SYNTAX.to_owned(),
         })?;
@@ -177,7 +206,7 @@ impl Test {
         let found = operators.find_map(|operator| Some((operator, text.strip_prefix(operator)?)));
         let (operator, value) = found.ok_or_else(|| IF_SYNTAX.to_owned())?;
         let value = value.trim().trim_matches(['"', '\'']).trim();
-        if value.is_empty() && subject == Subject::Method {
+        if value.is_empty() && subject.has_always_one() {
             return Err(IF_SYNTAX.to_owned());
         }
         let regex = || {
@@ -336,6 +365,27 @@ mod tests {
     }
 
     #[test]
+    fn a_condition_may_be_on_the_host_or_on_the_connection() {
+        let request = crate::engine::HttpRequest::for_test("GET / HTTP/1.1\r\nHost: TV.example:80\r\n\r\n");
+        let view = TemplateValues { request: &request, server_name: "a", done: None, link: LinkValues::None };
+        for (condition, holds) in [
+            ("($host = tv.example)", true),
+            ("($host != tv.example)", false),
+            ("($host ~ ^tv\\.)", true),
+            ("($server_name = a)", true),
+            ("($scheme = http)", true),
+            ("($scheme = https)", false),
+            ("($https = \"\")", true),
+            ("($https != on)", true),
+            ("($ssl_client_verify != SUCCESS)", true),
+        ] {
+            let (subject, test) = Test::parse(&[condition.to_owned()]).unwrap();
+            let condition_met = Condition { subject, test, added: Vec::new(), action: None };
+            assert_eq!(condition_met.holds(&view), holds, "{condition}");
+        }
+    }
+
+    #[test]
     fn any_other_condition_is_a_mistake() {
         for condition in [
             &["($http_origin)"][..],
@@ -345,6 +395,8 @@ mod tests {
             &["(-f", "$request_filename)"],
             &["($request_method", "~", "(", ")"],
             &["($secure_link_expires", "=", "1)"],
+            &["($ssl_nothing", "=", "1)"],
+            &["($host)"],
             &[],
         ] {
             assert!(Test::parse(&words(condition)).is_err(), "{condition:?}");

@@ -192,7 +192,7 @@ mod tests {
             ("auth_basic_user_file /a/$host;", "f:3: \"auth_basic_user_file\" takes path: variables are"),
             ("satisfy both;", "f:3: \"satisfy\" takes all or any"),
             ("expires soon;", "f:3: \"expires\" takes [modified] time|@time|epoch|max|off: \"soon\" is"),
-            ("if ($host = x) {\n return 404; }", "f:3: the only `if` known is"),
+            ("if ($uri = x) {\n return 404; }", "f:3: the only `if` known is"),
             ("if ($request_method = POST) {\n proxy_pass x; }", "f:4: \"proxy_pass\" in an `if`"),
             ("location ~ ( { }", "f:3: \"location\" takes"),
             ("location /a { }\nlocation ^~ /a { }", "f:4: location \"/a\" stands in this server twice"),

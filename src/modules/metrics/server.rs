@@ -52,20 +52,7 @@ fn write_clients(text: &mut Text, cx: &Ctx, counts: &StreamCounts) {
         "protocol",
         &[("rtmp", cx.totals.rtmp_connections), ("http", cx.totals.http_connections)],
     );
-    text.by(
-        "tls_connections",
-        Gauge,
-        "Open connections by protocol that are encrypted; they count in connections, too.",
-        "protocol",
-        &[("rtmp", cx.tls.rtmps as u64), ("http", cx.tls.https as u64)],
-    );
-    text.by(
-        "tls_handshakes_total",
-        Counter,
-        "Handshakes of TLS by their result; clients that left in the middle are not counted.",
-        "result",
-        &[("complete", cx.tls.handshakes), ("failed", cx.tls.failed)],
-    );
+    write_tls(text, cx);
     text.by(
         "streams",
         Gauge,
@@ -86,6 +73,24 @@ fn write_clients(text: &mut Text, cx: &Ctx, counts: &StreamCounts) {
         Gauge,
         "Clients that wait for the decision of a backend or the check of a password.",
         cx.suspended_requests(),
+    );
+}
+
+/// Encrypted connections and their handshakes.
+fn write_tls(text: &mut Text, cx: &Ctx) {
+    text.by(
+        "tls_connections",
+        Gauge,
+        "Open connections by protocol that are encrypted; they count in connections, too.",
+        "protocol",
+        &[("rtmp", cx.tls.rtmps as u64), ("http", cx.tls.https as u64)],
+    );
+    text.by(
+        "tls_handshakes_total",
+        Counter,
+        "Handshakes of TLS by their result; failed ones include clients of RTMPS without the certificate that ssl_verify_client wants, not those that only left.",
+        "result",
+        &[("complete", cx.tls.handshakes), ("failed", cx.tls.failed)],
     );
 }
 

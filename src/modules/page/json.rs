@@ -4,6 +4,7 @@
 //! and [`END`].
 
 use std::fmt::Write;
+use std::ops::Not;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -21,6 +22,9 @@ pub struct App {
     pub name: String,
     /// The port of its server; none if it has only one with TLS.
     pub rtmp_port: Option<u16>,
+    /// Whether that is reached by this machine alone.
+    #[serde(skip_serializing_if = "Not::not")]
+    pub rtmp_is_local: bool,
     /// The port of its server with TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rtmps_port: Option<u16>,
@@ -45,6 +49,8 @@ pub struct LiveStream<'a> {
     pub video: VideoFacts,
     pub audio: AudioFacts,
     pub rtmp_port: Option<u16>,
+    #[serde(skip_serializing_if = "Not::not")]
+    pub rtmp_is_local: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rtmps_port: Option<u16>,
     /// The path of its playlist on this server.
@@ -171,6 +177,7 @@ mod tests {
             name: "live".into(),
             is_live: true,
             rtmp_port: Some(1935),
+            rtmp_is_local: false,
             rtmps_port: None,
             has_hls: true,
         };
@@ -196,6 +203,7 @@ mod tests {
             video: VideoFacts::new(codec, hls.map(|_| Duration::from_millis(1980)), app.has_hls),
             audio: AudioFacts::new(codec, app.has_hls),
             rtmp_port: app.rtmp_port,
+            rtmp_is_local: false,
             rtmps_port: app.rtmps_port,
             hls: hls.map(str::to_owned),
             ends_in_ms: None,

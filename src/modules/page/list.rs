@@ -62,6 +62,7 @@ impl StreamList {
             video: VideoFacts::new(&stream.facts, stream.key_frames.interval(), app.has_hls),
             audio: AudioFacts::new(&stream.facts, app.has_hls),
             rtmp_port: app.rtmp_port,
+            rtmp_is_local: app.rtmp_is_local,
             rtmps_port: app.rtmps_port,
             hls: self.playlists.get(stream.app)?.as_ref().map(|playlists| playlists.of(name)),
             ends_in_ms: stream.grace_until().map(|until| milliseconds(until.saturating_duration_since(now))),

@@ -101,8 +101,9 @@ fn read_app(application: &Application<'_>) -> App {
     App {
         name: application.name.clone(),
         is_live: application.features.live,
-        rtmp_port: application.rtmp_ports.0,
-        rtmps_port: application.rtmp_ports.1,
+        rtmp_port: application.ports.plain,
+        rtmp_is_local: application.ports.is_plain_local,
+        rtmps_port: application.ports.encrypted,
         has_hls: application.features.hls.is_some(),
     }
 }

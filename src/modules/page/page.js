@@ -116,7 +116,9 @@ function updateCard(card, stream) {
   say(part.picture, picture(stream.video));
   say(part.video, stream.video.codec || "–");
   say(part.audio, sound(stream.audio));
-  say(part.rtmp, `${rtmpBase(stream.app, stream)}/${encodeURI(stream.name)}`);
+  const base = rtmpBase(stream.app, stream);
+  say(part.scheme, base.startsWith("rtmps:") ? "RTMPS" : "RTMP");
+  say(part.rtmp, `${base}/${encodeURI(stream.name)}`);
   // Who has opened the page with a key or a link watches with it.
   card.hls = stream.hls === null ? null : new URL(stream.hls + location.search, location.href).href;
   say(part.hls, card.hls ?? "");
@@ -239,9 +241,10 @@ function hint(card, text) {
   say(card.hint, text);
 }
 
-// With TLS if this page has come with it, as both have the same certificate then, or if there is no other port.
-function rtmpBase(app, { rtmp_port: plain, rtmps_port: encrypted }) {
-  const isEncrypted = encrypted && (location.protocol.endsWith("s:") || !plain);
+// With TLS if this page has come with it, as both have the same certificate then, or if no other port is reached from here.
+function rtmpBase(app, { rtmp_port: plain, rtmp_is_local: isLocal, rtmps_port: encrypted }) {
+  const isHere = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+  const isEncrypted = encrypted && (location.protocol.endsWith("s:") || !plain || (isLocal && !isHere));
   const [scheme, port, usual] = isEncrypted ? ["rtmps", encrypted, 443] : ["rtmp", plain, 1935];
   return `${scheme}://${location.hostname}${port === usual ? "" : `:${port}`}/${app}`;
 }

@@ -45,7 +45,7 @@ impl App {
     pub fn new(application: &Application<'_>) -> Self {
         Self {
             server: application.server_number(),
-            port: application.port,
+            port: application.ports.first,
             has_hls: application.features.hls.is_some(),
             recorders: recorders::describe(&application.features.recorders),
         }

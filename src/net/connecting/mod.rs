@@ -51,7 +51,11 @@ impl Server {
                     self.find_client(id, now);
                 }
             }
-            Finding::Server(_, Ok(seen)) => self.tls_servers.finish(seen, now.instant),
+            Finding::Server(_, Ok(seen)) => {
+                self.tls_servers.finish(seen, now.instant);
+                // The authorities may be others now.
+                self.engine.use_verifiers(self.tls_servers.verifiers());
+            }
             Finding::Server(settings, Err(_)) => self.tls_servers.fail(&settings, now.instant),
         }
     }

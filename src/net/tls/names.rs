@@ -150,6 +150,19 @@ mod tests {
     }
 
     #[test]
+    fn what_the_configuration_names_is_there() {
+        let (suites, curves) = crate::engine::all_tls_names();
+        assert_eq!((suites.len(), curves.len()), (9, 3));
+        for suite in suites {
+            assert!(names(&provider(&[suite], &[])).contains(&suite), "{suite}");
+        }
+        for curve in curves {
+            let found = provider(&[], &[curve]).kx_groups;
+            assert_eq!(found.iter().map(|group| name_of_curve(group.name())).collect::<Vec<_>>(), [curve]);
+        }
+    }
+
+    #[test]
     fn suites_are_in_the_order_in_which_they_are_named_and_those_of_tls_1_3_stay() {
         let named = ["ECDHE-RSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES128-GCM-SHA256"];
         let suites = names(&provider(&named, &[]));

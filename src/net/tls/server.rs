@@ -17,7 +17,7 @@ use super::certificates::judge::{Judge, of_client};
 use super::certificates::{Certificate, KeyKind};
 use super::reasons::describe;
 use super::{names, resumption};
-use crate::engine::{ClientCertificate, Protocol, ServerTls, Verification};
+use crate::engine::{ClientCertificate, Protocol, ServerTls, Verification, Verifier};
 
 pub const CERTIFICATE: &str = "ssl_certificate";
 pub const KEY: &str = "ssl_certificate_key";
@@ -85,6 +85,11 @@ impl TlsServer {
         let mut config = ServerConfig::clone(&self.config);
         config.alpn_protocols.clear();
         Arc::new(config)
+    }
+
+    /// By what certificates of clients are verified; none if they are asked for none.
+    pub fn verifier(&self) -> Option<Arc<Verifier>> {
+        self.judge.as_ref().map(|judge| judge.verifier())
     }
 
     /// What is known of a client after its handshake, by the certificates that it has shown (`peer_certificates`).

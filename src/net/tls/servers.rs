@@ -15,7 +15,7 @@ use super::stamps::{Stamp, Stamps};
 use log::Level;
 
 use crate::conf::Place;
-use crate::engine::ServerTls;
+use crate::engine::{ServerTls, Verifier};
 
 /// The time between two looks at files.
 const LOOK: Duration = Duration::from_secs(60);
@@ -211,6 +211,14 @@ impl TlsServers {
         self.due.clear();
         self.told.clear();
         self.serial += 1;
+    }
+
+    /// By what certificates of clients are verified, for the settings of each server that does.
+    pub fn verifiers(&self) -> HashMap<Arc<ServerTls>, Arc<Verifier>> {
+        let of = |(settings, entry): (&Arc<ServerTls>, &Entry)| {
+            Some((Arc::clone(settings), entry.loaded.server.verifier()?))
+        };
+        self.entries.iter().filter_map(of).collect()
     }
 
     /// What is in use.

@@ -4,6 +4,7 @@
 //! servers may share an address is decided in `config/mod.rs`, and no socket is opened here.
 
 pub(in crate::engine) mod options;
+pub(in crate::engine) mod ports;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::Path;
@@ -69,6 +70,12 @@ impl Listen {
             ListenPlace::Host(host) => Some(host.port.unwrap_or(default_port)),
             ListenPlace::Unix(_) => None,
         }
+    }
+
+    /// Whether only this machine reaches all of its addresses.
+    pub(in crate::engine) fn is_local(&self) -> bool {
+        let is_loopback = |address: &ListenOn| address.ip().is_none_or(|ip| ip.is_loopback());
+        self.resolve(0).is_ok_and(|addresses| addresses.iter().all(is_loopback))
     }
 
     /// All addresses of the host: a name may have several.

@@ -60,6 +60,12 @@ const SUITES: [Suite; 6] = [
 pub const TLS13: [&str; 3] =
     ["TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"];
 
+/// The names of all suites.
+#[cfg(test)]
+pub fn all_names() -> Vec<&'static str> {
+    TLS13.into_iter().chain(SUITES.iter().map(|suite| suite.name)).collect()
+}
+
 /// Words that mean every suite of TLS 1.2 here.
 const FOR_ALL: [&str; 8] = ["ALL", "HIGH", "TLSv1.2", "ECDHE", "kECDHE", "EECDH", "kEECDH", "ECDH"];
 

@@ -4,6 +4,12 @@
 const CURVES: [&[&str]; 3] =
     [&["X25519", "x25519"], &["prime256v1", "P-256", "secp256r1"], &["secp384r1", "P-384"]];
 
+/// The names of all curves.
+#[cfg(test)]
+pub fn all_names() -> Vec<&'static str> {
+    CURVES.iter().filter_map(|names| names.first().copied()).collect()
+}
+
 /// What a list leaves, and what it names in vain.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::engine) struct Curves {

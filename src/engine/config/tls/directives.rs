@@ -88,14 +88,14 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         },
         "none",
         "What is kept of handshakes, to shorten the next ones of the same clients: so many entries, or one for each 256 bytes of \
-         the size, at most 64 MiB of them. Each server has a cache of its own, whatever its name is. Clients that take tickets \
-         need none.",
+         the size, at most 64 MiB of them. Servers share a cache if all their settings of TLS are the same, whatever its name \
+         is. Clients that take tickets need none.",
     ),
     row(
         "ssl_session_timeout",
         Takes::Time,
         "5m",
-        "How long a client may shorten its handshake by an earlier one.",
+        "How long a client may shorten its handshake by an earlier one, at most 6 hours. The keys of tickets change as often.",
     ),
     row(
         "ssl_session_tickets",
@@ -122,7 +122,8 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         "ssl_verify_depth",
         Takes::Number(0, 100),
         "1",
-        "The most certificates between that of a client and one of ssl_client_certificate, that one included.",
+        "The most certificates between that of a client and one of ssl_client_certificate; neither of these two counts. \
+         More than 5 never pass.",
     ),
     row(
         "ssl_early_data",

@@ -5,6 +5,7 @@ use crate::engine::config::Config;
 use crate::engine::config::listen::Listen;
 use crate::engine::config::listener::{Listener, Protocol};
 use crate::engine::config::probe::Probe;
+use crate::engine::config::tls::MAX_TIMEOUT;
 use crate::engine::config::tls::ciphers::Ciphers;
 use crate::engine::config::tls::curves::Curves;
 use crate::engine::config::tls::values::{ConfCommand, Versions};
@@ -26,9 +27,11 @@ pub(in crate::engine) fn check(config: &Config<'_>, probe: &mut Probe) {
             check_versions(scope, probe);
             check_lists(scope, probe);
             check_pairs(scope, probe);
+            check_timeout(scope, probe);
         } else if let Some(node) = scope.own("ssl_certificate").next() {
             probe.warn(node, "it has no effect, as no \"listen\" of this server has \"ssl\"");
         }
+        check_clients((scope, protocol, all), config, probe);
         if !all {
             check_addresses(config, scope, probe);
         }
@@ -82,6 +85,41 @@ fn tell_of_missing(node: &Node, what: &str, (missing, left): (&[String], &[&str]
     probe.tell(node, FindingKind::Ignored, message);
 }
 
+fn check_timeout(scope: &Scope<'_>, probe: &mut Probe) {
+    let time = scope.time("ssl_session_timeout");
+    if let Some(node) = scope.find("ssl_session_timeout").filter(|_| time > MAX_TIMEOUT) {
+        probe.tell(
+            node,
+            FindingKind::Ignored,
+            "it counts as 6h: the keys of tickets are changed after that time",
+        );
+    }
+}
+
+/// Warns where clients are not asked for the certificates that a server wants: at addresses without TLS, and where another
+/// server's certificate is shown.
+fn check_clients(
+    (scope, protocol, all): (&Scope<'_>, Protocol, bool),
+    config: &Config<'_>,
+    probe: &mut Probe,
+) {
+    let mode = scope.text("ssl_verify_client");
+    let Some(node) = scope.find("ssl_verify_client").filter(|_| mode != "off") else { return };
+    let mut listens = scope.own("listen");
+    let plain = listens.find(|listen| !all && !is_encrypted_by(listen, protocol, config));
+    if let Some(plain) = plain {
+        let address = plain.args.first().map_or("", String::as_str);
+        let message = format!("nobody is asked for a certificate at \"listen {address}\", which has no ssl");
+        probe.warn(node, message);
+    }
+    let has_own = scope.find("ssl_certificate").is_some() || scope.flag("ssl_reject_handshake");
+    if plain.is_none() && !has_own && protocol == Protocol::Http {
+        let message = "this server has no ssl_certificate, so its handshakes are those of the default server of its \
+                       address: if that one does not ask clients for the same certificates, none of them gets in here";
+        probe.warn(node, message);
+    }
+}
+
 fn check_pairs(scope: &Scope<'_>, probe: &mut Probe) {
     let (certificates, keys) = (scope.all("ssl_certificate"), scope.all("ssl_certificate_key"));
     if let Some(node) = keys.get(certificates.len()).filter(|_| !certificates.is_empty()) {
@@ -96,11 +134,10 @@ fn check_addresses(config: &Config<'_>, scope: &Scope<'_>, probe: &mut Probe) {
         if node.custom::<Listen>().is_encrypted {
             continue;
         }
-        let encrypted = encrypted_listener(node, Protocol::Http, config);
-        if let Some(listener) = encrypted {
+        if is_at_encrypted(node, Protocol::Http, config) {
+            let address = node.args.first().map_or("", String::as_str);
             let message = format!(
-                "connections to {} are encrypted, as another server says so: write ssl here, too",
-                listener.address
+                "connections to {address} are encrypted, as another server says so: write ssl here, too"
             );
             probe.warn(node, message);
         }
@@ -109,17 +146,20 @@ fn check_addresses(config: &Config<'_>, scope: &Scope<'_>, probe: &mut Probe) {
 
 /// Whether the connections to an address of a `listen` are encrypted.
 fn is_encrypted_by(node: &Node, protocol: Protocol, config: &Config<'_>) -> bool {
-    node.custom::<Listen>().is_encrypted || encrypted_listener(node, protocol, config).is_some()
+    node.custom::<Listen>().is_encrypted || is_at_encrypted(node, protocol, config)
 }
 
-/// The listener with encrypted connections that a `listen` shares with other servers.
-fn encrypted_listener<'c>(node: &Node, protocol: Protocol, config: &'c Config<'_>) -> Option<&'c Listener> {
+/// Whether a `listen` shares an address with others whose connections are encrypted.
+fn is_at_encrypted(node: &Node, protocol: Protocol, config: &Config<'_>) -> bool {
     // A port that is left out is the usual one of HTTP: servers of RTMP share no address.
     let addresses = node.custom::<Listen>().resolve(80).unwrap_or_default();
-    let is_it = |listener: &&Listener| {
-        listener.protocol == protocol && listener.served.is_encrypted && addresses.contains(&listener.address)
+    let is_it = |listener: &Listener| {
+        let is_own = addresses.iter().any(|address| listener.accepts(address));
+        // One that a wildcard covers is a part of its listener.
+        let mut served = addresses.iter().map(|address| listener.served_at(address));
+        listener.protocol == protocol && is_own && served.any(|served| served.is_encrypted)
     };
-    config.listeners.iter().find(is_it)
+    config.listeners.iter().any(is_it)
 }
 
 fn check_http2(scope: &Scope<'_>, probe: &mut Probe) {

@@ -50,8 +50,8 @@ pub enum SessionCache {
     Entries(u32),
 }
 
-/// How a server verifies the certificates of clients.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// How a server verifies the certificates of clients; by default not at all.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct ClientVerification {
     /// Whether it does.
     pub mode: VerificationMode,
@@ -62,9 +62,10 @@ pub struct ClientVerification {
 }
 
 /// Whether certificates of clients are verified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum VerificationMode {
     /// Clients are asked for none.
+    #[default]
     Off,
     /// A client must have one that is valid.
     On,

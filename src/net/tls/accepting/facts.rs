@@ -16,6 +16,7 @@ pub fn facts_of(connection: &ServerConnection, server: &TlsServer) -> TlsFacts {
         server_name: connection.server_name().map(Into::into),
         is_resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
         verification,
+        verifier: server.verifier(),
         client,
     }
 }

@@ -6,6 +6,7 @@
 //! in the words of OpenSSL, which are values of a variable.
 
 use std::cell::Cell;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use rustls::client::danger::HandshakeSignatureValid;
@@ -16,7 +17,7 @@ use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, Sig
 use webpki::{EndEntityCert, KeyUsage};
 
 use super::{Certificate, files};
-use crate::engine::{ClientCertificate, ClientVerification, Verification, VerificationMode};
+use crate::engine::{ClientCertificate, ClientVerification, Verification, VerificationMode, Verifier};
 use crate::net::tls::reasons::describe;
 
 const AUTHORITIES: &str = "ssl_client_certificate";
@@ -32,6 +33,8 @@ pub struct Judge {
     hints: Vec<DistinguishedName>,
     /// The most certificates between one of a client and an authority.
     depth: usize,
+    /// What the engine knows of it.
+    verifier: Arc<Verifier>,
 }
 
 impl Judge {
@@ -55,7 +58,16 @@ impl Judge {
                 .map_err(|error| files::fault(AUTHORITIES, path, &describe(&error)))?;
         }
         let (hints, depth) = (roots.subjects(), usize::from(settings.depth));
-        Ok(Some(Arc::new(Self { provider: Arc::clone(provider), authorities, roots, hints, depth })))
+        let mut hasher = DefaultHasher::new();
+        authorities.hash(&mut hasher);
+        let verifier = Arc::new(Verifier { clients: settings.clone(), authorities: hasher.finish() });
+        let provider = Arc::clone(provider);
+        Ok(Some(Arc::new(Self { provider, authorities, roots, hints, depth, verifier })))
+    }
+
+    /// By what it judges, for the engine.
+    pub fn verifier(&self) -> Arc<Verifier> {
+        Arc::clone(&self.verifier)
     }
 
     /// Whether it has the same authorities as another.
