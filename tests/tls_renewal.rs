@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use nix::unistd::geteuid;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -64,7 +65,10 @@ fn a_renewed_certificate_is_used_without_a_signal_and_one_that_cannot_be_used_ch
     fs::write(made.certificate("bad"), &text[..text.len() / 2]).unwrap();
     let after = own(&made.certificate("good"));
     until("the new certificate is shown", RENEWAL, || (shown(rtmps, &made) == after).then_some(()));
-    server.wait_log(&format!("[info] ssl_certificate {} has changed", made.certificate("good").display()));
+    server.wait_log(&format!(
+        "[info] ssl_certificate {} has changed, and is in use from the next handshake on",
+        made.certificate("good").display()
+    ));
     until("the bad one is told", Duration::from_secs(20), || {
         assert_eq!(shown(https, &made), before);
         (server.count_lines("is no whole PEM file: its end is missing; what was read before stays in use")
@@ -77,30 +81,30 @@ fn a_renewed_certificate_is_used_without_a_signal_and_one_that_cannot_be_used_ch
 }
 
 #[test]
-fn a_reload_reads_all_certificates_again_and_keeps_those_that_cannot_be_used() {
+fn a_reload_reads_all_certificates_again_and_fails_for_those_that_cannot_be_used() {
     let made = authority(&["a", "b"]);
     let configuration = rtmps_and_https(&made, "a", "b");
     let server = Server::start_in(Folder::new(), &configuration);
     let (rtmps, https) = (server.rtmp(), server.http());
     let before = own(&made.certificate("b"));
     made.sign(&Wanted::new("a", HERE));
-    fs::write(made.key("b"), "").unwrap();
     server.reload(&configuration, 1);
     assert_eq!(shown(rtmps, &made), own(&made.certificate("a")));
-    assert_eq!(shown(https, &made), before);
-    server.wait_log(&format!(
-        "ssl_certificate_key {}: no key in it; what was read before",
-        made.key("b").display()
-    ));
-    // Others that cannot be used are no configuration at all.
+    // The configuration stays as it is, and so does what is in use, or it changes: both are errors.
+    fs::copy(made.key("a"), made.key("b")).unwrap();
     fs::write(made.key("c"), "").unwrap();
     fs::copy(made.certificate("a"), made.certificate("c")).unwrap();
-    server.configure(&rtmps_and_https(&made, "c", "b"));
-    server.signal(nix::sys::signal::Signal::SIGHUP);
-    let line = server.wait_log(&format!("ssl_certificate_key {}: no key in it", made.key("c").display()));
-    assert!(line.contains("millstream.conf:1: "), "{line}");
-    server.wait_log("is not reloaded; nothing changes");
-    assert_eq!(shown(rtmps, &made), own(&made.certificate("a")));
+    let other = format!("the key in {} is that of another certificate", made.key("b").display());
+    let empty = format!("ssl_certificate_key {}: no key in it", made.key("c").display());
+    for (count, names, why, line) in [(1, ["a", "b"], other, 2), (2, ["c", "a"], empty, 1)] {
+        server.configure(&rtmps_and_https(&made, names[0], names[1]));
+        server.signal(Signal::SIGHUP);
+        let said = server.wait_log(&why);
+        assert!(said.contains(&format!("millstream.conf:{line}: ")), "{said}");
+        server.wait_lines("is not reloaded; nothing changes", count);
+        assert_eq!(shown(rtmps, &made), own(&made.certificate("a")));
+        assert_eq!(shown(https, &made), before);
+    }
 }
 
 #[test]
@@ -114,6 +118,8 @@ fn a_certificate_that_cannot_be_used_is_an_error_of_the_test_and_of_the_start() 
         let output = run(millstream().args(options).arg("-c").arg(&file));
         let said = stderr(&output);
         assert!(!output.status.success() && said.contains(&why) && said.contains("c.conf:2: "), "{said}");
+        // Nothing says before that it is served.
+        assert!(!said.contains(" serves "), "{said}");
     }
     made.sign(&Wanted { time: ["20200101000000Z", "20210101000000Z"], ..Wanted::new("b", HERE) });
     let said = stderr(&run(millstream().arg("-t").arg("-c").arg(&file)));
@@ -130,14 +136,27 @@ fn a_key_that_only_root_may_read_serves_after_the_user_has_changed_and_stays_ove
         return not_tested("only root becomes another user");
     }
     let made = authority(&["a"]);
-    let configuration = format!("user nobody; {}", rtmps_and_https(&made, "a", "a"));
-    let server = Server::start_in(Folder::new(), &configuration);
+    let (folder, served) = (Folder::new(), rtmps_and_https(&made, "a", "a"));
+    let socket = folder.join("control.sock");
+    let configuration = format!("user nobody; control_socket {}; {served}", socket.display());
+    let server = Server::start_in(folder, &configuration);
     server.wait_log(&format!(
         "ssl_certificate_key {}: it is read at the start, but user \"nobody\" may not read it",
         made.key("a").display()
     ));
     assert_eq!(shown(server.http(), &made), own(&made.certificate("a")));
     server.reload(&configuration, 1);
-    server.wait_log("ermission denied (os error 13); what was read before stays in use");
+    let why = format!(
+        "ssl_certificate_key {}: Permission denied (os error 13): let a group",
+        made.key("a").display()
+    );
+    let line = server.wait_log(&why);
+    assert!(line.ends_with("; what was read before stays in use"), "{line}");
+    // Both servers have it.
+    assert_eq!(server.count_lines(&why), 1);
     assert_eq!(shown(server.http(), &made), own(&made.certificate("a")));
+    let said = run(millstream().args(["ctl", "--socket"]).arg(socket).arg("reload"));
+    let text = String::from_utf8(said.stdout).unwrap();
+    assert!(said.status.success() && text.starts_with("reloaded ") && text.contains("\nwarning: "), "{text}");
+    assert!(text.contains(&why), "{text}");
 }

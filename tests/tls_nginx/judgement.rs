@@ -59,7 +59,7 @@ const CASES: &[(&str, bool)] = &[
     ("server { listen PORT ssl; ssl_certificate /nowhere; ssl_certificate_key KEY; }", false),
 ];
 
-fn written(case: &str, made: &Certificates) -> String {
+fn written(case: &str, made: &Certificates, port: u16) -> String {
     let path = |path: std::path::PathBuf| path.display().to_string();
     let words = [
         ("A ", made.directives("a") + " "),
@@ -67,7 +67,7 @@ fn written(case: &str, made: &Certificates) -> String {
         ("CERT", path(made.certificate("a"))),
         ("KEY", path(made.key("a"))),
         ("CA;", path(made.authority()) + ";"),
-        ("PORT", format!("127.0.0.1:{}", free_port())),
+        ("PORT", format!("127.0.0.1:{port}")),
     ];
     let text = words.iter().fold(case.to_owned(), |text, (word, value)| text.replace(word, value));
     format!("http {{ access_log off; {text} }}")
@@ -76,9 +76,9 @@ fn written(case: &str, made: &Certificates) -> String {
 #[test]
 fn what_nginx_takes_is_taken_and_what_it_refuses_is_refused() {
     let made = certificates();
-    let folder = Folder::new();
+    let (folder, port) = (Folder::new(), free_port());
     for (case, is_good) in CASES {
-        let http = written(case, &made);
+        let http = written(case, &made, port);
         let file =
             folder.write("nginx.conf", format!("pid nginx.pid; error_log nginx.log; events {{ }} {http}"));
         let mut nginx = Command::new("nginx");

@@ -216,7 +216,7 @@ mod tests {
         let ticket = tickets.encrypt(&[7; MAX_TICKET]).unwrap();
         assert_eq!(tickets.decrypt(&ticket).unwrap(), [7; MAX_TICKET]);
         assert!(tickets.encrypt(&[7; MAX_TICKET + 1]).is_none());
-        assert_eq!(tickets.lifetime(), MAX_TIME);
+        assert_eq!(tickets.lifetime(), 2 * MAX_TIME);
     }
 
     #[test]

@@ -187,7 +187,7 @@ fn what_cannot_be_read_is_said_once_and_with_its_file() {
     let pair = maker.make("a", &["-addext", "subjectAltName=DNS:a.example", "-days", "30"]);
     fs::write(&pair.certificate, "").unwrap();
     let found = examine_tls(&settings(&[&pair]), &[], &Account::Own);
-    let error = format!("ssl_certificate {}: no certificate in it", pair.certificate.display());
+    let error = format!("ssl_certificate {}: no certificate in it: it is empty", pair.certificate.display());
     assert_eq!((found.error, found.warnings), (Some(error), Vec::new()));
 }
 
