@@ -34,7 +34,7 @@ struct RecorderOutcome<'a> {
 /// The answer about a reload.
 #[derive(Debug, Serialize)]
 struct Reloaded<'a> {
-    /// What has changed, for people.
+    /// What has changed, for people; each further line is a warning.
     text: &'a str,
 }
 
