@@ -6,6 +6,8 @@
 
 mod der;
 pub mod examination;
+#[cfg(test)]
+mod faults;
 pub mod files;
 mod formats;
 pub mod judge;
