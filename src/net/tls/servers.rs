@@ -6,6 +6,7 @@
 //! does nothing.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,6 @@ use super::server::TlsServer;
 use super::stamps::{Stamp, Stamps};
 use log::Level;
 
-use crate::conf::Place;
 use crate::engine::{ServerTls, Verifier};
 
 /// The time between two looks at files.
@@ -45,7 +45,7 @@ impl LoadedTls {
     /// the same settings have files that this user may not read: the one of the start may have been another. An error is
     /// told with its place in the configuration.
     pub fn read(
-        all: &[(Place, Arc<ServerTls>)],
+        all: &[(impl Display, Arc<ServerTls>)],
         before: Option<&Self>,
     ) -> Result<(Self, Vec<String>), String> {
         let (mut loaded, mut warnings, mut errors) = (HashMap::new(), Vec::new(), Vec::new());
@@ -311,8 +311,8 @@ mod tests {
         }
     }
 
-    fn place(settings: &Arc<ServerTls>) -> (Place, Arc<ServerTls>) {
-        (Place::command_line(), Arc::clone(settings))
+    fn place(settings: &Arc<ServerTls>) -> (&'static str, Arc<ServerTls>) {
+        ("c.conf:1", Arc::clone(settings))
     }
 
     fn copy(from: &Path, to: &Path) {
