@@ -13,7 +13,7 @@ use super::server::{FIRST_SESSION, Server};
 use super::socket::{Phase, Socket, Traffic};
 use super::stream::Stream;
 use super::tls::accepting::Hello;
-use crate::engine::{ListenOn, Now, Protocol, SessionId};
+use crate::engine::{ListenOn, Listener, Now, Protocol, SessionId};
 
 /// Connections accepted from one listener in a turn.
 const ACCEPTS: usize = 64;
@@ -51,6 +51,11 @@ impl Server {
             let (protocol, position) = (open.listener.protocol, open.position);
             if self.engine.joining() > MAX_JOINING && protocol == Protocol::Rtmp {
                 return self.backlog.push(slot);
+            }
+            if self.handshakes.is_full()
+                && self.engine.listeners().get(position).is_some_and(Listener::has_encrypted)
+            {
+                return self.backlog.hold(slot);
             }
             match open.socket.accept() {
                 Ok((stream, _)) if !self.engine.descriptors().may_connect(stream.as_raw_fd()) => {
@@ -107,8 +112,9 @@ impl Server {
         };
         let mut socket = Socket::new(id, Stream::Hello(Box::new(Hello::new(tcp, listener))), traffic);
         socket.phase = Phase::Accepting;
-        if let Err(error) = self.keep_socket(socket, Interest::READABLE) {
-            self.engine.disconnected(id, &error.to_string(), now);
+        match self.keep_socket(socket, Interest::READABLE) {
+            Ok(()) => self.handshakes.begin(),
+            Err(error) => self.engine.disconnected(id, &error.to_string(), now),
         }
     }
 

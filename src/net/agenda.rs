@@ -19,6 +19,10 @@ pub const SHARE: Duration = Duration::from_millis(1);
 /// The time for which one session is read. A session that takes longer is slow the next time.
 pub const STEP: Duration = Duration::from_millis(1);
 
+/// Handshakes that have begun and are not complete: each takes up to 80 KiB that no budget counts. While there are more, no
+/// client of an encrypted port is accepted.
+const MAX_UNFINISHED: usize = 512;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Queue {
     /// Media that is served in a moment.
@@ -118,6 +122,55 @@ impl Agenda {
     }
 }
 
+/// Handshakes with clients: the sessions whose hellos wait to be answered, each once. Those for media and those for files take
+/// turns, so that a flood of one kind does not hold up the other.
+#[derive(Debug, Default)]
+pub struct Handshakes {
+    media: VecDeque<SessionId>,
+    files: VecDeque<SessionId>,
+    last_was_media: bool,
+    /// Handshakes that have begun and are not complete.
+    unfinished: usize,
+}
+
+impl Handshakes {
+    /// Whether no hello waits.
+    pub fn is_empty(&self) -> bool {
+        self.media.is_empty() && self.files.is_empty()
+    }
+
+    /// Has the hello of a session wait.
+    pub fn push(&mut self, id: SessionId, traffic: Traffic) {
+        match traffic {
+            Traffic::Media => self.media.push_back(id),
+            Traffic::Files => self.files.push_back(id),
+        }
+    }
+
+    /// Takes the session whose hello is to be answered next.
+    pub fn pop(&mut self) -> Option<SessionId> {
+        self.last_was_media = !self.media.is_empty() && (!self.last_was_media || self.files.is_empty());
+        if self.last_was_media { self.media.pop_front() } else { self.files.pop_front() }
+    }
+
+    /// A handshake begins.
+    pub fn begin(&mut self) {
+        self.unfinished += 1;
+    }
+
+    /// A handshake is complete, or its connection is closed. Returns whether others may begin that had to wait.
+    pub fn end(&mut self) -> bool {
+        let was_full = self.is_full();
+        self.unfinished = self.unfinished.saturating_sub(1);
+        was_full && !self.is_full()
+    }
+
+    /// Whether so many have begun that no other may.
+    pub fn is_full(&self) -> bool {
+        self.unfinished >= MAX_UNFINISHED
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,5 +198,29 @@ mod tests {
         assert_eq!(agenda.next(Queue::Slow), Some((id, start + STEP)));
         assert_eq!(agenda.next(Queue::Slow), Some((id, start)));
         assert!(agenda.is_empty());
+    }
+
+    #[test]
+    fn hellos_of_both_kinds_take_turns_and_there_are_only_so_many_handshakes_at_once() {
+        let mut handshakes = Handshakes::default();
+        let id = |index| {
+            let mut id = SessionId::default();
+            id.index = index;
+            id
+        };
+        for index in 0..3 {
+            handshakes.push(id(index), Traffic::Media);
+        }
+        handshakes.push(id(10), Traffic::Files);
+        handshakes.push(id(11), Traffic::Files);
+        let order: Vec<_> = std::iter::from_fn(|| handshakes.pop()).map(|id| id.index).collect();
+        assert_eq!(order, [0, 10, 1, 11, 2]);
+        assert!(handshakes.is_empty());
+        for _ in 0..MAX_UNFINISHED {
+            assert!(!handshakes.is_full());
+            handshakes.begin();
+        }
+        assert!(handshakes.is_full());
+        assert!(handshakes.end() && !handshakes.end());
     }
 }

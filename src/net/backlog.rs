@@ -19,6 +19,8 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 pub(super) struct Backlog {
     /// The slots of listeners with more connections, each once. They take turns: a flood at one takes no places from the others.
     waiting: VecDeque<usize>,
+    /// Those that have more, for which there is no room for now. They wait without being asked again and again.
+    held: Vec<usize>,
     pause: Option<(Shortage, Instant)>,
     logged_at: Option<Instant>,
 }
@@ -51,6 +53,20 @@ impl Backlog {
         }
     }
 
+    /// Adds a listener that has more connections, which cannot be accepted before [`Self::release`].
+    pub(super) fn hold(&mut self, listener: usize) {
+        if !self.held.contains(&listener) {
+            self.held.push(listener);
+        }
+    }
+
+    /// Lets those go on that are held.
+    pub(super) fn release(&mut self) {
+        for listener in std::mem::take(&mut self.held) {
+            self.push(listener);
+        }
+    }
+
     /// Takes the listener whose turn it is; none during a pause.
     pub(super) fn pop(&mut self) -> Option<usize> {
         if self.is_paused() { None } else { self.waiting.pop_front() }
@@ -79,6 +95,7 @@ impl Backlog {
     /// Takes other listeners, of which each may have connections.
     pub(super) fn replace(&mut self, listeners: impl Iterator<Item = usize>) {
         self.waiting = listeners.collect();
+        self.held.clear();
     }
 
     /// Forgets all listeners: no more connections are accepted.

@@ -10,12 +10,14 @@ use std::io::{self, ErrorKind, Read};
 use super::server::Server;
 use super::socket::{Phase, Socket};
 use super::stream::Stream;
-use super::tls::accepting::{Hello, MAX_HELLO, Spoken};
+use super::tls::accepting::{Hello, PIECE, Spoken};
 use super::tls::stream::TlsStream;
 use crate::engine::{Header, Now, SessionId};
 
 /// Hellos that a turn answers. A signature with an RSA key of 2048 bits takes 0.7 ms, one of 4096 bits 5 ms.
 const ANSWERS: usize = 2;
+/// Answers without a signature that take as long as one with it: refusals, and short handshakes.
+const BRIEF: usize = 8;
 
 impl Server {
     /// Goes on with the handshake of a session whose socket has had an event.
@@ -35,17 +37,31 @@ impl Server {
         if self.handshakes.is_empty() {
             return;
         }
-        let mut left = ANSWERS;
+        let mut left = ANSWERS * BRIEF;
         while left > 0
-            && let Some(id) = self.handshakes.pop_front()
+            && let Some(id) = self.handshakes.pop()
         {
-            if let Some(socket) = self.socket(id) {
-                socket.phase = Phase::Accepting;
-                left -= 1;
-                self.contain(id, |server| server.answer_hello(id, now));
+            let Some(socket) = self.socket(id) else { continue };
+            socket.phase = Phase::Accepting;
+            if socket.hung_up {
+                // Nothing is signed for a client that has left.
+                left = left.saturating_sub(1);
+                self.engine.lost(id, now);
+                continue;
             }
+            self.contain(id, |server| server.answer_hello(id, now));
+            left = left.saturating_sub(if self.was_answered_briefly(id) { 1 } else { BRIEF });
         }
         self.look_at_certificates();
+    }
+
+    /// Whether nothing was signed for a hello that has been answered.
+    fn was_answered_briefly(&mut self, id: SessionId) -> bool {
+        let stream = self.socket(id).map(|socket| &socket.stream);
+        stream.is_none_or(|stream| match stream {
+            Stream::Tls(stream) => stream.was_answered_briefly(),
+            Stream::Hello(_) | Stream::Tcp(_) | Stream::Unix(_) => true,
+        })
     }
 
     /// Reads until the hello is whole, and has it wait for its turn.
@@ -53,7 +69,7 @@ impl Server {
         loop {
             let Some(Some(socket)) = self.sockets.get_mut(id.index as usize) else { return };
             let Stream::Hello(hello) = &mut socket.stream else { return };
-            let Some(buffer) = self.scratch.get_mut(..MAX_HELLO) else { return };
+            let Some(buffer) = self.scratch.get_mut(..PIECE) else { return };
             let count = match hello.tcp.read(buffer) {
                 Ok(0) => return self.engine.lost(id, now),
                 Ok(count) => count,
@@ -87,7 +103,8 @@ impl Server {
     fn await_answer(&mut self, id: SessionId) {
         if let Some(socket) = self.socket(id) {
             socket.phase = Phase::Answering;
-            self.handshakes.push_back(id);
+            let traffic = socket.traffic;
+            self.handshakes.push(id, traffic);
         }
     }
 
@@ -150,6 +167,7 @@ impl Server {
         socket.open();
         socket.write_when_served = true;
         let hung_up = socket.hung_up;
+        self.end_handshake();
         if let Some(facts) = facts {
             self.engine.encrypted(id, facts, now);
         }
@@ -166,9 +184,17 @@ impl Server {
             socket.stream = Stream::Tcp(hello.tcp);
         }
         socket.open();
+        // No event will announce the rest of a request.
+        socket.readable = true;
+        let hung_up = socket.hung_up;
         self.put_socket(socket);
+        self.end_handshake();
         self.engine.refuse_plain(id, input, now);
+        if hung_up {
+            self.engine.hung_up(id, now);
+        }
         self.write(id, now);
+        self.continue_later(id);
     }
 
     /// Takes a session's socket out of its place, for a change of its stream.

@@ -11,7 +11,7 @@ use signal_hook_mio::v1_0::Signals;
 
 use crate::engine::{Action, Engine, Now, SessionId};
 
-use super::agenda::{Agenda, LastLook, Queue, SHARE, SLOW_SHARE, TURN};
+use super::agenda::{Agenda, Handshakes, LastLook, Queue, SHARE, SLOW_SHARE, TURN};
 use super::backlog::{Backlog, descriptors};
 use super::cached_parts::CachedParts;
 use super::commands::list::Commands;
@@ -108,7 +108,7 @@ pub struct Server {
     /// Sessions that are being connected.
     pub(super) connector: Connector,
     /// Clients whose hellos are to be answered, each once. While there are some, polling does not wait.
-    pub(super) handshakes: VecDeque<SessionId>,
+    pub(super) handshakes: Handshakes,
     pub(super) tls_servers: TlsServers,
     pub(super) commands: Commands,
     /// What signals have asked for, each once.
@@ -146,7 +146,7 @@ impl Server {
             read_ahead: ReadAhead::default(),
             cached_parts: CachedParts::default(),
             connector: Connector::default(),
-            handshakes: VecDeque::new(),
+            handshakes: Handshakes::default(),
             tls_servers,
             commands: Commands::default(),
             signals,
@@ -529,8 +529,18 @@ impl Server {
         let panics = self.engine.panics();
         let Some(slot) = self.sockets.get_mut(id.index as usize) else { return };
         if let Some(mut socket) = slot.take_if(|socket| socket.id == id) {
+            if socket.phase.is_handshake() {
+                self.end_handshake();
+            }
             // Dropping it closes it, which takes it out of the poll.
             panics.contain(|| socket.announce_end());
+        }
+    }
+
+    /// A client's handshake is complete, or over.
+    pub(super) fn end_handshake(&mut self) {
+        if self.handshakes.end() {
+            self.backlog.release();
         }
     }
 }

@@ -88,6 +88,13 @@ pub enum Phase {
     Open,
 }
 
+impl Phase {
+    /// Whether a client's handshake has begun and is not complete.
+    pub fn is_handshake(self) -> bool {
+        matches!(self, Self::Accepting | Self::Answering)
+    }
+}
+
 #[derive(Debug)]
 pub struct Socket {
     pub id: SessionId,
@@ -327,10 +334,11 @@ fn file_became_shorter() -> io::Error {
 fn no_transfer(error: &io::Error) -> NoTransfer {
     match error.kind() {
         ErrorKind::WouldBlock => NoTransfer::Blocked,
-        // The last is the end of an encrypted connection that the peer has not announced.
+        // Sockets that were reset are not connected. The last is the end of an encrypted connection that the peer has not announced.
         ErrorKind::ConnectionReset
         | ErrorKind::ConnectionAborted
         | ErrorKind::BrokenPipe
+        | ErrorKind::NotConnected
         | ErrorKind::UnexpectedEof => NoTransfer::Gone,
         ErrorKind::TimedOut => NoTransfer::Failed("its host does not answer any more".into()),
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {

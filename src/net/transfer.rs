@@ -7,7 +7,7 @@ use mio::{Interest, Token};
 
 use super::agenda::{Queue, STEP};
 use super::server::{FIRST_SESSION, Server};
-use super::socket::{NoTransfer, Phase, Traffic};
+use super::socket::{NoTransfer, Phase, Socket, Traffic};
 use crate::engine::{Now, SessionId};
 
 /// Bytes read from one session in a step.
@@ -35,7 +35,7 @@ impl Server {
             socket.write_when_served = true;
         }
         socket.note_input(event);
-        let (is_slow, later, hung_up) = (socket.is_slow, Queue::to_continue(socket.traffic), socket.hung_up);
+        let (is_slow, later, hung_up) = (socket.is_slow, queue_to_continue(socket), socket.hung_up);
         if hung_up {
             self.engine.hung_up(id, now);
         }
@@ -46,7 +46,7 @@ impl Server {
     /// Puts a session on the agenda that has more to do than it could in its last step.
     pub(super) fn continue_later(&mut self, id: SessionId) {
         if let Some(socket) = self.socket(id) {
-            let queue = Queue::to_continue(socket.traffic);
+            let queue = queue_to_continue(socket);
             self.put_on_agenda(id, queue);
         }
     }
@@ -125,6 +125,7 @@ impl Server {
                         return;
                     }
                 }
+                Err(NoTransfer::Blocked) if socket.stream.may_have_more() => return self.continue_later(id),
                 Err(NoTransfer::Blocked | NoTransfer::Uncached(_)) => {
                     socket.readable = false;
                     return;
@@ -270,4 +271,10 @@ impl Server {
             self.engine.disconnected(id, &error.to_string(), now);
         }
     }
+}
+
+/// The queue of a session that has more to do than it could in its last step. A handshake comes behind all media: whoever is
+/// connected does not wait for those who are not yet.
+fn queue_to_continue(socket: &Socket) -> Queue {
+    if socket.phase.is_handshake() { Queue::Files } else { Queue::to_continue(socket.traffic) }
 }

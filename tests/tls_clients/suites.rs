@@ -128,10 +128,12 @@ fn a_list_that_was_made_for_nginx_leaves_what_there_is() {
 }
 
 #[test]
-fn http_1_1_is_what_is_agreed_on_and_a_client_that_only_knows_others_is_served() {
+fn http_1_1_is_what_is_agreed_on_and_a_client_that_only_knows_others_is_refused() {
     let (certificates, server) = showing(Key::P256);
     is_served(&server, &certificates, "-alpn h2,http/1.1", &[("ALPN protocol", "http/1.1")]);
-    is_served(&server, &certificates, "-alpn h2", &[]);
+    let said = s_client(https(&server), "-alpn h2 -servername localhost", GET);
+    assert!(said.contains("alert no application protocol"), "{said}");
+    server.wait_log("it speaks none of the protocols of HTTP that are here (ALPN) (TLSv1.3 TLSv1.2");
     is_served(&server, &certificates, "", &[]);
     // A player that speaks HTTP to RTMPS is told so in the log, and OpenSSL shows what was agreed on.
     for arguments in ["-alpn h2,http/1.1", "-alpn rtmp", ""] {

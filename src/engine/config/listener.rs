@@ -101,6 +101,11 @@ impl Listener {
         self.services().any(|served| served.is_encrypted)
     }
 
+    /// Whether connections to some of its addresses are encrypted.
+    pub fn has_encrypted(&self) -> bool {
+        self.services().any(|served| served.is_encrypted)
+    }
+
     /// How the connections to each of its addresses are served.
     pub(in crate::engine) fn services(&self) -> impl Iterator<Item = AddressService> {
         std::iter::once(self.served).chain(self.own_services.iter().map(|(_, served)| *served))

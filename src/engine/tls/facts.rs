@@ -41,7 +41,9 @@ pub enum Verification {
     None,
     /// It is valid.
     Success,
-    /// It is not, for this reason.
+    /// Nobody who is trusted has signed it, by this reason; nothing else is known to be wrong with it.
+    Untrusted(Box<str>),
+    /// It is not valid, for this reason.
     Failed(Box<str>),
 }
 

@@ -49,8 +49,8 @@ impl ClientVerification {
             (VerificationMode::Off, _) | (_, Verification::Success) => None,
             (VerificationMode::On, Verification::None) => Some(NO_CERTIFICATE),
             (_, Verification::None) => None,
-            (VerificationMode::OptionalNoCa, Verification::Failed(why)) if is_of_trust(why) => None,
-            (_, Verification::Failed(_)) => Some(BAD_CERTIFICATE),
+            (VerificationMode::OptionalNoCa, Verification::Untrusted(_)) => None,
+            (_, Verification::Untrusted(_) | Verification::Failed(_)) => Some(BAD_CERTIFICATE),
         }
     }
 }
@@ -59,15 +59,10 @@ impl ClientVerification {
 fn unasked(verification: &Verification) -> Verification {
     match verification {
         Verification::None => Verification::None,
-        Verification::Success | Verification::Failed(_) => {
+        Verification::Success | Verification::Untrusted(_) | Verification::Failed(_) => {
             Verification::Failed("it was verified for another server".into())
         }
     }
-}
-
-/// Whether a certificate is refused only since nobody who is trusted has signed it, by OpenSSL's words for that.
-fn is_of_trust(why: &str) -> bool {
-    why.starts_with("self-signed certificate") || why.starts_with("unable to ")
 }
 
 impl Ctx {
@@ -127,7 +122,9 @@ impl Ctx {
 /// Why a client does not pass whose server wants a certificate.
 fn why(facts: &TlsFacts) -> String {
     match &facts.verification {
-        Verification::Failed(why) => format!("its certificate is not valid: {why}"),
+        Verification::Untrusted(why) | Verification::Failed(why) => {
+            format!("its certificate is not valid: {why}")
+        }
         Verification::None => "it has shown no certificate".to_owned(),
         Verification::Success => "its certificate was verified for another server".to_owned(),
     }
@@ -150,7 +147,8 @@ mod tests {
             verifier: None,
             client: None,
         };
-        let failed = |why: &str| Verification::Failed(why.into());
+        let own_one = Verification::Untrusted("self-signed certificate".into());
+        let old_one = Verification::Failed("certificate has expired".into());
         for (mode, none, own, expired) in [
             (Off, None, None, None),
             (On, Some(496), Some(495), Some(495)),
@@ -159,8 +157,8 @@ mod tests {
         ] {
             let clients = ClientVerification { mode, authorities: None, depth: 1 };
             assert_eq!(clients.judge(&facts(Verification::None)), none, "{mode:?}");
-            assert_eq!(clients.judge(&facts(failed("self-signed certificate"))), own, "{mode:?}");
-            assert_eq!(clients.judge(&facts(failed("certificate has expired"))), expired, "{mode:?}");
+            assert_eq!(clients.judge(&facts(own_one.clone())), own, "{mode:?}");
+            assert_eq!(clients.judge(&facts(old_one.clone())), expired, "{mode:?}");
             assert_eq!(clients.judge(&facts(Verification::Success)), None, "{mode:?}");
         }
         assert_eq!([495, 496, 497, 421, 404].map(told), [400, 400, 400, 421, 404]);

@@ -15,7 +15,7 @@ pub fn variable(name: &str) -> Option<fn(&TlsFacts) -> Cow<'_, str>> {
         "ssl_client_verify" => |facts| match &facts.verification {
             Verification::None => "NONE".into(),
             Verification::Success => "SUCCESS".into(),
-            Verification::Failed(why) => format!("FAILED:{why}").into(),
+            Verification::Untrusted(why) | Verification::Failed(why) => format!("FAILED:{why}").into(),
         },
         "ssl_client_s_dn" => |facts| of_client(facts, |client| &client.subject),
         "ssl_client_i_dn" => |facts| of_client(facts, |client| &client.issuer),

@@ -64,6 +64,11 @@ pub fn suite_name(number: u16) -> Cow<'static, str> {
     name_in(SUITES, number)
 }
 
+/// Whether rustls has the suite of this number.
+pub fn is_known_suite(number: u16) -> bool {
+    ring::ALL_CIPHER_SUITES.iter().any(|suite| u16::from(suite.suite()) == number)
+}
+
 /// The name of a version by its number, likewise.
 pub fn version_name(number: u16) -> Cow<'static, str> {
     match number {

@@ -22,7 +22,15 @@ pub fn describe_client(error: &Error) -> String {
         Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
             "its certificate is signed by nobody who is trusted (ssl_client_certificate)".to_owned()
         }
+        Error::InvalidCertificate(error) if is_of_version_1(error) => {
+            "its certificate is of version 1, which is not taken: it has to be signed with an extension \
+             (openssl x509 -req ... -extfile FILE, or openssl req -x509 -addext ...)"
+                .to_owned()
+        }
         Error::InvalidCertificate(error) => describe_certificate(error),
+        Error::NoApplicationProtocol => {
+            "it speaks none of the protocols of HTTP that are here (ALPN)".to_owned()
+        }
         Error::NoCertificatesPresented => "it shows no certificate (ssl_verify_client)".to_owned(),
         Error::AlertReceived(alert) if is_about_certificate(*alert) => {
             format!("it refuses the certificate of this server ({alert:?})")
@@ -36,6 +44,10 @@ pub fn describe_client(error: &Error) -> String {
         Error::DecryptError => "it sends a record that cannot be decrypted".to_owned(),
         error => format!("TLS: {error}"),
     }
+}
+
+fn is_of_version_1(error: &CertificateError) -> bool {
+    matches!(error, CertificateError::Other(other) if other.to_string() == "UnsupportedCertVersion")
 }
 
 fn describe_difference(why: &PeerIncompatible) -> String {
@@ -84,12 +96,17 @@ fn describe_certificate(error: &CertificateError) -> String {
         }
         CertificateError::NotValidForName => "its certificate is for another name".to_owned(),
         CertificateError::Revoked => "its certificate has been revoked".to_owned(),
+        // Theirs would be bytes of the certificate.
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "its certificate is signed in a way that is not known here".to_owned()
+        }
+        error if is_of_version_1(error) => "its certificate is of version 1, which has no names".to_owned(),
         CertificateError::Other(other) => match other.to_string().as_str() {
             "CaUsedAsEndEntity" => {
                 "its certificate is that of an authority (CA:TRUE), and not itself trusted (ssl_trusted_certificate)"
                     .to_owned()
             }
-            "UnsupportedCertVersion" => "its certificate is of version 1, which has no names".to_owned(),
             other => format!("its certificate is refused ({other})"),
         },
         error => format!("its certificate is refused ({error})"),

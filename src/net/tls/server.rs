@@ -25,8 +25,8 @@ pub const KEY: &str = "ssl_certificate_key";
 /// The most bytes of certificates: rustls takes no longer message of a server, and OpenSSL one of 100 KiB.
 const MAX_CHAIN: usize = 60_000;
 
-/// The protocol that HTTP offers (ALPN).
-const HTTP: &[u8] = b"http/1.1";
+/// The protocols that HTTP offers (ALPN), as nginx does. A client that offers only others is refused.
+const HTTP: [&[u8]; 3] = [b"http/1.1", b"http/1.0", b"http/0.9"];
 
 /// What the connections to a server share.
 #[derive(Debug, Clone)]
@@ -63,7 +63,7 @@ impl TlsServer {
         let mut config = builder.with_cert_resolver(Arc::new(certificates));
         config.ignore_client_order = settings.prefers_own;
         if settings.protocol == Protocol::Http {
-            config.alpn_protocols = vec![HTTP.to_vec()];
+            config.alpn_protocols = HTTP.map(<[u8]>::to_vec).to_vec();
         }
         let before = before.filter(|before| match (&before.judge, &judge) {
             (Some(before), Some(judge)) => before.is_like(judge),
@@ -73,18 +73,9 @@ impl TlsServer {
         Ok(Self { config: Arc::new(config), judge })
     }
 
-    /// The configuration for a hello. One that offers other protocols only is answered as if it offered none: rustls would
-    /// end the handshake.
-    pub(super) fn config_for(&self, hello: &ClientHello<'_>) -> Arc<ServerConfig> {
-        let own = &self.config.alpn_protocols;
-        let has_others_only =
-            hello.alpn().is_some_and(|mut offered| !offered.any(|name| own.iter().any(|own| own == name)));
-        if own.is_empty() || !has_others_only {
-            return Arc::clone(&self.config);
-        }
-        let mut config = ServerConfig::clone(&self.config);
-        config.alpn_protocols.clear();
-        Arc::new(config)
+    /// What rustls needs for a connection.
+    pub(super) fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.config)
     }
 
     /// By what certificates of clients are verified; none if they are asked for none.
@@ -246,16 +237,20 @@ mod tests {
     }
 
     #[test]
-    fn http_agrees_on_http_1_1_and_serves_who_offers_others_only() {
+    fn http_agrees_on_http_1_1_and_refuses_who_offers_others_only() {
         let maker = Maker::new();
         let pair = maker.make("a", &[]);
         let server = TlsServer::load(&settings(&[&pair])).unwrap();
-        for (offered, expected) in [(&["h2", "http/1.1"][..], Some(HTTP)), (&["h2"], None), (&[], None)] {
+        let offering = |names: &[&str]| {
             let mut client = client(&[], None);
-            client.alpn_protocols = offered.iter().map(|name| name.as_bytes().to_vec()).collect();
-            let (found, _) = shake_hands(&server, &Arc::new(client)).unwrap();
+            client.alpn_protocols = names.iter().map(|name| name.as_bytes().to_vec()).collect();
+            shake_hands(&server, &Arc::new(client))
+        };
+        for (offered, expected) in [(&["h2", "http/1.1"][..], Some(HTTP[0])), (&[], None)] {
+            let (found, _) = offering(offered).unwrap();
             assert_eq!(found.alpn_protocol(), expected);
         }
+        assert_eq!(offering(&["h2"]).map(|_| ()), Err(Error::NoApplicationProtocol));
         let rtmps = ServerTls { protocol: Protocol::Rtmp, ..settings(&[&pair]) };
         let mut client = client(&[], None);
         client.alpn_protocols = vec![b"rtmp".to_vec()];
@@ -338,7 +333,7 @@ mod tests {
             let liar = Arc::new(client(&[suite], Some(&pair)));
             let (found, _) = shake_hands(&server, &liar).unwrap();
             let (verification, _) = server.client(found.peer_certificates());
-            assert_eq!(verification, Verification::Failed("self-signed certificate".into()));
+            assert_eq!(verification, Verification::Untrusted("self-signed certificate".into()));
         }
     }
 }

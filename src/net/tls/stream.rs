@@ -5,14 +5,16 @@
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::Shutdown;
+use std::time::Instant;
 
 use mio::net::TcpStream;
 use rustls::{ClientConnection, Connection, HandshakeKind, ServerConnection};
 
-use super::accepting::explain;
 use super::accepting::facts::facts_of;
+use super::accepting::failure::{explain, send_last};
 use super::accepting::offer::Offer;
 use super::client::TlsClient;
+use super::overhead::{Overhead, Sender};
 use super::reasons::{describe, describe_client};
 use super::server::TlsServer;
 use crate::engine::TlsFacts;
@@ -20,9 +22,8 @@ use crate::engine::TlsFacts;
 /// The plain text of the longest record (RFC 8446, section 5.1).
 pub const RECORD: usize = 16 * 1024;
 
-/// Encrypted bytes that a peer may send without any data in them, in the handshake or at a time after it. A long chain of
-/// certificates has 64 KiB; what is beyond (session tickets, of which rustls takes any number) would hold up the loop.
-const MAX_WITHOUT_DATA: usize = 128 * 1024;
+/// Bytes that are read at once behind some without data: with changes of the key they are much work.
+const PIECE: usize = 4096;
 
 /// A connection over TLS.
 #[derive(Debug)]
@@ -34,8 +35,10 @@ pub struct TlsStream {
     has_unsent: bool,
     /// Nothing more is written; the socket's sending side is closed when the last record has been sent.
     is_ending: bool,
-    /// Encrypted bytes that have come since the last data.
-    without_data: usize,
+    /// That side has been closed.
+    has_ended: bool,
+    /// Encrypted bytes without data.
+    overhead: Overhead,
     /// The socket, or the last read, may have left something to be read.
     may_have_more: bool,
     /// What is wrong behind the data that has just been read.
@@ -72,7 +75,8 @@ impl TlsStream {
             tls,
             has_unsent: true,
             is_ending: false,
-            without_data: 0,
+            has_ended: false,
+            overhead: Overhead::new(Instant::now()),
             may_have_more: true,
             failure: None,
             handshake,
@@ -114,11 +118,18 @@ impl TlsStream {
     pub fn awaits_second_hello(&self) -> bool {
         self.tls.is_handshaking()
             && self.tls.handshake_kind() == Some(HandshakeKind::FullWithHelloRetryRequest)
+            && self.tls.negotiated_key_exchange_group().is_none()
+    }
+
+    /// Whether the answer to a client's hello is short: nothing was signed for it.
+    pub fn was_answered_briefly(&self) -> bool {
+        self.awaits_second_hello() || self.tls.handshake_kind() == Some(HandshakeKind::Resumed)
     }
 
     /// Ends the handshake with a client that is complete; returns what it has agreed on.
     pub fn finish_handshake(&mut self) -> Option<TlsFacts> {
         let handshake = self.handshake.take()?;
+        self.overhead.finish_handshake();
         match &self.tls {
             Connection::Server(connection) => Some(facts_of(connection, &handshake.server)),
             Connection::Client(_) => None,
@@ -142,7 +153,10 @@ impl TlsStream {
             }
         }
         self.has_unsent = false;
-        if self.is_ending { self.tcp.shutdown(Shutdown::Write) } else { Ok(()) }
+        if self.is_ending && !std::mem::replace(&mut self.has_ended, true) {
+            return self.tcp.shutdown(Shutdown::Write);
+        }
+        Ok(())
     }
 
     /// Tells the peer that nothing more comes, and closes the socket's sending side behind that.
@@ -170,15 +184,16 @@ impl TlsStream {
         };
         self.process()?;
         self.send_what_fits()?;
-        self.count_without_data(count)?;
+        self.count_without_data(count, 0)?;
         Ok(count)
     }
 
-    /// Reads once what the socket has, and decrypts it into `buffer`, which has room for what is whole by then; returns
-    /// how many bytes of data there are.
-    fn take_records(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    /// Reads once what the socket has, at most `most` bytes, and decrypts it into `buffer`, which has room for what is whole by
+    /// then; returns how many bytes of data there are.
+    fn take_records(&mut self, buffer: &mut [u8], most: usize) -> io::Result<usize> {
         let mut records = [0; RECORD];
-        let room = records.get_mut(..buffer.len().min(RECORD)).unwrap_or_default();
+        let room = records.get_mut(..buffer.len().min(most)).unwrap_or_default();
+        self.may_have_more = false;
         let count = self.tcp.read(room)?;
         // An end is told by the next look, behind what has been read.
         self.may_have_more = count == room.len() || count == 0;
@@ -195,11 +210,11 @@ impl TlsStream {
                 break;
             }
         }
+        // Rustls may have kept what was behind that.
+        self.may_have_more |= filled == buffer.len();
         // Answers of the protocol itself.
         self.send_what_fits()?;
-        if filled == 0 {
-            self.count_without_data(count)?;
-        }
+        self.count_without_data(count, filled)?;
         Ok(filled)
     }
 
@@ -214,21 +229,23 @@ impl TlsStream {
         }
     }
 
-    /// Notes that encrypted bytes had no data in them.
-    fn count_without_data(&mut self, count: usize) -> io::Result<()> {
-        self.without_data += count;
-        if self.without_data > MAX_WITHOUT_DATA {
-            let why = "it sends records without data, again and again";
-            return Err(io::Error::new(ErrorKind::InvalidData, why));
-        }
-        Ok(())
+    /// Counts encrypted bytes with so many bytes of data in them.
+    fn count_without_data(&mut self, count: usize, data: usize) -> io::Result<()> {
+        let sender = match &self.tls {
+            _ if self.tls.is_handshaking() || self.handshake.is_some() => Sender::Handshake,
+            Connection::Server(_) => Sender::Client,
+            Connection::Client(_) => Sender::Server,
+        };
+        let counted = self.overhead.count(count, data, sender);
+        counted.map_err(|why| io::Error::new(ErrorKind::InvalidData, why))
     }
 
     /// Tells the peer why its records are refused; returns what the log says.
     fn explain(&mut self, error: &rustls::Error) -> String {
         let mut last = Vec::new();
         // The connection is closed in any case.
-        let _ = self.tls.write_tls(&mut last).and_then(|_| self.tcp.write(&last));
+        let _ = self.tls.write_tls(&mut last);
+        send_last(&mut self.tcp, &last);
         match (&self.tls, &self.handshake) {
             (Connection::Client(_), _) => describe(error),
             (Connection::Server(_), None) => describe_client(error),
@@ -240,7 +257,11 @@ impl TlsStream {
         let why = "the connection was closed during the TLS handshake";
         match &self.handshake {
             None => io::Error::other(why),
-            Some(handshake) => io::Error::other(format!("{why} ({:#})", Offer::read(&handshake.hello))),
+            // It has left, and has not failed.
+            Some(handshake) => {
+                let why = format!("{why} ({:#})", Offer::read(&handshake.hello));
+                io::Error::new(ErrorKind::UnexpectedEof, why)
+            }
         }
     }
 
@@ -272,25 +293,28 @@ impl Write for Sending<'_> {
     }
 }
 
+/// If it would block, there may be more nevertheless ([`TlsStream::may_have_more`]), for which others should not wait.
 /// An end that the peer has not announced (close_notify) is `UnexpectedEof`: what has come may have been cut off.
 impl Read for TlsStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut most = RECORD;
         loop {
             match self.tls.reader().read(buffer) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 result => {
-                    (self.without_data, self.may_have_more) = (0, true);
+                    self.may_have_more = true;
                     return result;
                 }
             }
             if let Some(failure) = self.failure.take() {
                 return Err(failure);
             }
-            match self.take_records(buffer)? {
-                0 if self.may_have_more || self.failure.is_some() => {}
+            match self.take_records(buffer, most)? {
+                0 if self.failure.is_some() => {}
+                // There may be more, but others come first.
+                0 if self.may_have_more && most == RECORD => most = PIECE,
                 0 => return Err(ErrorKind::WouldBlock.into()),
                 count => {
-                    self.without_data = 0;
                     self.may_have_more |= self.failure.is_some();
                     return Ok(count);
                 }

@@ -9,6 +9,8 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
+use super::certificates::limits;
+
 /// Trusts what trusted certificates have signed, and these themselves.
 ///
 /// `openssl req -x509` makes certificates that may sign others; rustls does not take such a one from a server, while
@@ -48,6 +50,7 @@ impl ServerCertVerifier for TrustedCertificates {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        let others = &limits::few(others)?;
         match self.verifier.verify_server_cert(certificate, others, name, ocsp, now) {
             Err(error) if is_of_authority(&error) && self.named.iter().any(|named| named == certificate) => {
                 verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;

@@ -4,17 +4,17 @@
 //! the answer is signed, which takes up to some milliseconds: net decides when. Nothing here writes but an alert.
 
 pub mod facts;
+pub mod failure;
 pub mod offer;
 
 use std::fmt::{self, Debug, Formatter};
-use std::io::Write;
 
 use mio::net::TcpStream;
+use rustls::Error;
 use rustls::server::{Accepted, AcceptedAlert, Acceptor};
-use rustls::{AlertDescription, Error};
 
+use self::failure::{DECODE_ERROR, PROTOCOL_VERSION, UNRECOGNIZED_NAME, alert_in, explain, send_last};
 use self::offer::Offer;
-use super::reasons::describe_client;
 use super::server::TlsServer;
 use super::stream::{Handshake, TlsStream};
 use crate::engine::ListenOn;
@@ -22,16 +22,14 @@ use crate::engine::ListenOn;
 /// Bytes of a hello and of the records that it is in. Those of browsers have 2 KiB, of which most is a key share.
 pub const MAX_HELLO: usize = 16 * 1024;
 
+/// Bytes that are read at once. The acceptor takes so many also when its buffer is almost full; what is behind a hello (data
+/// that a client sends early, for a server that was here before) is not lost, but taken by the connection.
+pub const PIECE: usize = 2048;
+
 /// The type of the record in which a hello comes (RFC 8446, section 5.1), and so the first byte of a connection.
 const HANDSHAKE: u8 = 22;
 /// The first bit of a hello of SSL 2, which is TLS, too, for those who ask what a client speaks.
 const OLD_HELLO: u8 = 0x80;
-
-/// The alert for a client that speaks only versions of TLS that are too old. rustls reads a hello of those as one of TLS 1.2
-/// without what that must have, and says so.
-const PROTOCOL_VERSION: [u8; 7] = [21, 3, 1, 0, 2, 2, 70];
-/// The alert for a client that names a server which is not here (RFC 6066, section 3).
-const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 
 /// A connection whose hello is awaited.
 pub struct Hello {
@@ -85,6 +83,7 @@ impl Hello {
         match read_hello(acceptor, input) {
             Ok(None) if self.bytes.len() >= MAX_HELLO => {
                 self.state = State::Failed;
+                send_last(&mut self.tcp, &DECODE_ERROR);
                 Spoken::Unusable(format!("its hello is longer than {MAX_HELLO} bytes"))
             }
             Ok(None) => Spoken::Part,
@@ -111,8 +110,7 @@ impl Hello {
         let State::Whole(accepted) = std::mem::replace(&mut self.state, State::Failed) else {
             return Err((self.tcp, "no hello has come".to_owned()));
         };
-        let config = server.config_for(&accepted.client_hello());
-        match accepted.into_connection(config) {
+        match accepted.into_connection(server.config()) {
             Ok(connection) => {
                 let handshake = Handshake { hello: self.bytes, server };
                 Ok(TlsStream::server(self.tcp, connection, handshake))
@@ -130,8 +128,7 @@ impl Hello {
             Some(_) => "no certificate is for the server that it names",
             None => "it names no server, and there is no certificate for that",
         };
-        // The connection is closed in any case.
-        let _ = self.tcp.write(&UNRECOGNIZED_NAME);
+        send_last(&mut self.tcp, &UNRECOGNIZED_NAME);
         format!("{why} ({:#}; alert {})", Offer::read(&self.bytes), alert_in(&UNRECOGNIZED_NAME))
     }
 
@@ -143,7 +140,10 @@ impl Hello {
         } else if let Some(mut alert) = alert {
             let _ = alert.write_all(&mut sent);
         }
-        let _ = self.tcp.write(&sent);
+        if sent.is_empty() {
+            sent.extend_from_slice(&DECODE_ERROR);
+        }
+        send_last(&mut self.tcp, &sent);
         explain(error, &self.bytes, &sent)
     }
 }
@@ -151,34 +151,6 @@ impl Hello {
 impl Debug for Hello {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hello").field("tcp", &self.tcp).finish_non_exhaustive()
-    }
-}
-
-/// Why the handshake with a client has failed, for the log: the error, what the hello offers, and the alert in what has been
-/// sent to the client.
-pub(super) fn explain(error: &Error, hello: &[u8], sent: &[u8]) -> String {
-    let offer = Offer::read(hello);
-    let alert = match alert_in(sent) {
-        alert if alert.is_empty() => alert,
-        alert => format!("; alert {alert}"),
-    };
-    if offer.is_too_old() {
-        return format!("its versions of TLS are too old ({offer:#}{alert})");
-    }
-    match (describe_client(error), error) {
-        (why, Error::PeerIncompatible(_) | Error::General(_)) => format!("{why} ({offer}{alert})"),
-        (why, _) => format!("{why} ({offer:#}{alert})"),
-    }
-}
-
-/// The name of an alert (RFC 8446, section 6) that is sent without encryption, as a record of its own; "" if there is none.
-fn alert_in(sent: &[u8]) -> String {
-    match sent.last_chunk::<7>() {
-        Some([21, _, _, 0, 2, _, alert]) => {
-            let alert = AlertDescription::from(*alert);
-            alert.as_str().map_or_else(|| format!("{alert:?}"), ToOwned::to_owned)
-        }
-        _ => String::new(),
     }
 }
 

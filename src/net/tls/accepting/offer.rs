@@ -2,10 +2,12 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use crate::net::tls::names::{suite_name, version_name};
+use crate::net::tls::names::{is_known_suite, suite_name, version_name};
 
 /// Suites that a line names.
 const MAX_SUITES: usize = 32;
+/// Versions and protocols that a line names.
+const MAX_WORDS: usize = 8;
 /// Characters of a server name that a line has.
 const MAX_NAME: usize = 80;
 
@@ -35,6 +37,11 @@ impl Offer {
             let _ = offer.fill(Input(message.get(4..).unwrap_or_default()));
         }
         offer
+    }
+
+    /// Whether a suite is offered that this server might speak.
+    pub fn has_known_suite(&self) -> bool {
+        self.suites.iter().any(|suite| is_known_suite(*suite))
     }
 
     /// Whether all versions are older than those that this server can speak.
@@ -70,14 +77,18 @@ impl Offer {
             }
             ALPN => {
                 let Some(mut names) = content.part16() else { return };
-                while let Some(name) = names.part8() {
+                while let Some(name) = names.part8()
+                    && self.protocols.len() < MAX_WORDS
+                {
                     self.protocols.push(text(name.0));
                 }
             }
             SUPPORTED_VERSIONS => {
                 let Some(mut versions) = content.part8() else { return };
                 self.versions.clear();
-                while let Some(version) = versions.u16() {
+                while let Some(version) = versions.u16()
+                    && self.versions.len() < MAX_WORDS
+                {
                     self.versions.extend(Some(version).filter(|version| !is_grease(*version)));
                 }
             }
@@ -170,5 +181,76 @@ impl<'a> Input<'a> {
     fn part16(&mut self) -> Option<Self> {
         let length = self.u16()?;
         self.take(length.into()).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rustls::ClientConnection;
+
+    use super::*;
+    use crate::net::tls::certificates::made::client;
+
+    fn hello() -> Vec<u8> {
+        let mut config = client(&[], None);
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let name = "a.example".try_into().unwrap();
+        let mut client = ClientConnection::new(Arc::new(config), name).unwrap();
+        let mut hello = Vec::new();
+        client.write_tls(&mut hello).unwrap();
+        hello
+    }
+
+    /// A hello of TLS 1.2 with these suites and extensions.
+    fn made(suites: &[u8], extensions: &[(u16, Vec<u8>)]) -> Vec<u8> {
+        let part = |bytes: &[u8]| [&(bytes.len() as u16).to_be_bytes(), bytes].concat();
+        let extensions: Vec<u8> = extensions
+            .iter()
+            .flat_map(|(kind, content)| [kind.to_be_bytes().to_vec(), part(content)].concat())
+            .collect();
+        let body = [&[3, 3][..], &[7; 32], &[0], &part(suites), &[1, 0], &part(&extensions)].concat();
+        let message = [&[CLIENT_HELLO, 0][..], &part(&body)].concat();
+        message.chunks(5000).flat_map(|piece| [&[HANDSHAKE, 3, 1][..], &part(piece)].concat()).collect()
+    }
+
+    #[test]
+    fn what_a_hello_offers_is_shown() {
+        let offer = Offer::read(&hello());
+        let said = offer.to_string();
+        assert!(said.starts_with("TLSv1.3 TLSv1.2, TLS_"), "{said}");
+        assert!(said.ends_with(", for a.example, h2 http/1.1"), "{said}");
+        assert!(format!("{offer:#}").contains(", 10 suites, "), "{offer:#}");
+        assert!(offer.has_known_suite() && !offer.is_too_old());
+        assert!(!Offer::read(&made(&[0, 0x2f, 0, 0xff], &[])).has_known_suite());
+    }
+
+    #[test]
+    fn no_cut_and_no_broken_byte_does_harm() {
+        let hello = hello();
+        for end in 0..hello.len() {
+            assert!(Offer::read(&hello[..end]).to_string().len() < 2000, "{end}");
+        }
+        for place in 0..hello.len() {
+            for other in [0, 1, 0x7f, 0xff, hello[place] ^ 1, hello[place] ^ 0x80] {
+                let mut broken = hello.clone();
+                broken[place] = other;
+                assert!(Offer::read(&broken).to_string().len() < 2000, "{place}: {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_has_only_the_beginning_of_what_is_long() {
+        let name = |bytes: &[u8]| [&[bytes.len() as u8], bytes].concat();
+        let protocols: Vec<u8> = (0..40).flat_map(|_| name(&[b'a'; 200])).collect();
+        let protocols = [&(protocols.len() as u16).to_be_bytes()[..], &protocols].concat();
+        let versions = name(&[3; 254]);
+        let host = [&[0, 203, 0, 0, 200][..], &[b'h'; 200]].concat();
+        let extensions = [(ALPN, protocols), (SUPPORTED_VERSIONS, versions), (SERVER_NAME, host)];
+        let said = Offer::read(&made(&[0xc0; 2000], &extensions)).to_string();
+        assert!(said.len() < 1200, "{} bytes: {said}", said.len());
+        assert!(said.contains(" and 968 more, for hhh"), "{said}");
     }
 }

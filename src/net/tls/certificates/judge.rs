@@ -1,8 +1,8 @@
 //! The certificates of clients (`ssl_verify_client`).
 //!
-//! As in nginx, a handshake never fails for a certificate: the engine decides what a client may do whose certificate is
-//! not valid, and says so over HTTP. So rustls only checks that the client has the key of what it shows; the
-//! certificate itself is judged after the handshake, also of a client that refers to an earlier one. The reasons are
+//! As in nginx, a handshake does not fail for a certificate that is not valid: the engine decides what such a client may
+//! do, and says so over HTTP. So rustls only checks that the client has the key of what it shows, and that this is not
+//! too much (`limits.rs`); the certificate itself is judged after the handshake, also of a client that refers to an earlier one. The reasons are
 //! in the words of OpenSSL, which are values of a variable.
 
 use std::cell::Cell;
@@ -16,7 +16,7 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
 use webpki::{EndEntityCert, KeyUsage};
 
-use super::{Certificate, files};
+use super::{Certificate, files, limits};
 use crate::engine::{ClientCertificate, ClientVerification, Verification, VerificationMode, Verifier};
 use crate::net::tls::reasons::describe;
 
@@ -80,7 +80,7 @@ impl Judge {
         let Some((own, others)) = shown.split_first() else { return Verification::None };
         match self.verify(own, others, now) {
             Ok(()) => Verification::Success,
-            Err(why) => Verification::Failed(why.into()),
+            Err(failed) => failed,
         }
     }
 
@@ -89,8 +89,9 @@ impl Judge {
         own: &CertificateDer<'_>,
         others: &[CertificateDer<'_>],
         now: UnixTime,
-    ) -> Result<(), String> {
-        let certificate = EndEntityCert::try_from(own).map_err(|error| reason(&error, own, others))?;
+    ) -> Result<(), Verification> {
+        let others = &limits::few(others).map_err(|_| failed(TOO_LONG))?;
+        let certificate = EndEntityCert::try_from(own).map_err(|error| fault(&error, own, others))?;
         let is_too_long = Cell::new(false);
         let limit = |path: &webpki::VerifiedPath<'_>| {
             if path.intermediate_certificates().count() <= self.depth {
@@ -111,10 +112,10 @@ impl Judge {
             Some(&limit),
         ) {
             Ok(_) => Ok(()),
-            Err(_) if is_too_long.get() => Err(TOO_LONG.to_owned()),
+            Err(_) if is_too_long.get() => Err(failed(TOO_LONG)),
             // Its dates are right by then. "openssl req -x509" makes such certificates.
             Err(webpki::Error::CaUsedAsEndEntity) if self.authorities.contains(own) => Ok(()),
-            Err(error) => Err(reason(&error, own, others)),
+            Err(error) => Err(fault(&error, own, others)),
         }
     }
 }
@@ -125,27 +126,48 @@ pub fn of_client(shown: &[CertificateDer<'_>]) -> Option<Box<ClientCertificate>>
     Some(Box::new(certificate.of_client()))
 }
 
-/// The reason in the words of OpenSSL, if it has some.
-fn reason(error: &webpki::Error, own: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> String {
+fn failed(why: &str) -> Verification {
+    Verification::Failed(why.into())
+}
+
+/// What is wrong, in the words of OpenSSL if it has some.
+fn fault(error: &webpki::Error, own: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Verification {
     use webpki::Error as E;
     let is_self_signed =
         |der: &CertificateDer<'_>| Certificate::read(der).is_some_and(|found| found.is_self_signed());
-    let text = match error {
+    match error {
+        // Its dates and what it is for are right by then.
+        E::UnknownIssuer | E::CaUsedAsEndEntity if is_self_signed(own) => {
+            Verification::Untrusted("self-signed certificate".into())
+        }
+        E::UnknownIssuer if others.iter().any(is_self_signed) => {
+            Verification::Untrusted("self-signed certificate in certificate chain".into())
+        }
+        E::UnknownIssuer => Verification::Untrusted("unable to verify the first certificate".into()),
+        error => failed(reason(error)),
+    }
+}
+
+/// Why a certificate is not valid, whoever has signed it. None of the texts has bytes of the certificate in it.
+fn reason(error: &webpki::Error) -> &'static str {
+    use webpki::Error as E;
+    match error {
         E::CertExpired { .. } => "certificate has expired",
         E::CertNotValidYet { .. } => "certificate is not yet valid",
-        E::UnknownIssuer | E::CaUsedAsEndEntity if is_self_signed(own) => "self-signed certificate",
-        E::UnknownIssuer if others.iter().any(is_self_signed) => {
-            "self-signed certificate in certificate chain"
-        }
-        E::UnknownIssuer => "unable to verify the first certificate",
         E::CaUsedAsEndEntity | E::RequiredEkuNotFoundContext(_) => "unsuitable certificate purpose",
         E::InvalidSignatureForPublicKey => "certificate signature failure",
         E::PathLenConstraintViolated => "path length constraint exceeded",
-        E::MaximumPathDepthExceeded => TOO_LONG,
+        E::MaximumPathDepthExceeded
+        | E::MaximumPathBuildCallsExceeded
+        | E::MaximumSignatureChecksExceeded
+        | E::MaximumNameConstraintComparisonsExceeded => TOO_LONG,
         E::NameConstraintViolation => "permitted subtree violation",
-        other => return format!("the certificate cannot be verified ({other:?})"),
-    };
-    text.to_owned()
+        E::UnsupportedSignatureAlgorithmContext(_)
+        | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => "unsupported signature algorithm",
+        E::UnsupportedCriticalExtension => "unhandled critical extension",
+        E::UnsupportedCertVersion => "the certificate is of version 1",
+        _ => "the certificate cannot be verified",
+    }
 }
 
 impl ClientCertVerifier for Judge {
@@ -159,10 +181,11 @@ impl ClientCertVerifier for Judge {
 
     fn verify_client_cert(
         &self,
-        _own: &CertificateDer<'_>,
-        _others: &[CertificateDer<'_>],
+        own: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
+        limits::check_client(own, others)?;
         Ok(ClientCertVerified::assertion())
     }
 

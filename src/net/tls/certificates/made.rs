@@ -124,8 +124,7 @@ pub fn shake_hands(
     let mut acceptor = Acceptor::default();
     acceptor.read_tls(&mut &hello[..]).unwrap();
     let accepted = acceptor.accept().map_err(|(error, _)| error)?.unwrap();
-    let config = server.config_for(&accepted.client_hello());
-    let mut server = accepted.into_connection(config).map_err(|(error, _)| error)?;
+    let mut server = accepted.into_connection(server.config()).map_err(|(error, _)| error)?;
     // Tickets come behind the handshake.
     for _ in 0..4 {
         let mut bytes = Vec::new();

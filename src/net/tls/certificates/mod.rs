@@ -1,7 +1,8 @@
 //! What certificates say, and the files that they and their keys are in.
 //!
-//! `files.rs` reads files (`formats.rs` says what they are that are none); this file says what one certificate says, of its DER (`der.rs`, `subject.rs`); `judge.rs`
-//! verifies the certificates of clients; `examination.rs` is what `-t` says about the files of a server. Rustls and webpki
+//! `files.rs` reads files (`formats.rs` says what they are that are none); this file says what one certificate says, of
+//! its DER (`der.rs`, `subject.rs`); `judge.rs` verifies the certificates of clients (`limits.rs`: how many they may be);
+//! `examination.rs` is what `-t` says about the files of a server. Rustls and webpki
 //! decide whether a certificate is sound: what is read here is only shown.
 
 mod der;
@@ -11,6 +12,7 @@ mod faults;
 pub mod files;
 mod formats;
 pub mod judge;
+pub mod limits;
 #[cfg(test)]
 pub mod made;
 mod subject;
@@ -38,6 +40,9 @@ const EXTENSIONS: u8 = 0xa3;
 /// Names of a subjectAltName.
 const DNS_NAME: u8 = 0x82;
 const IP_ADDRESS: u8 = 0x87;
+
+/// Characters of a name or a number that are kept of a client's certificate.
+const MAX_TEXT: usize = 1024;
 
 const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 19];
 const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 37];
@@ -178,13 +183,19 @@ impl<'a> Certificate<'a> {
         };
         ClientCertificate {
             fingerprint: digits(&Sha1::digest(self.der)).into(),
-            serial: digits(magnitude).to_uppercase().into(),
-            subject: subject::text(self.subject).into(),
-            issuer: subject::text(self.issuer).into(),
+            serial: cut(digits(magnitude).to_uppercase()),
+            subject: cut(subject::text(self.subject)),
+            issuer: cut(subject::text(self.issuer)),
             starts: date_text(self.begins).into(),
             ends: date_text(self.ends).into(),
         }
     }
+}
+
+/// The beginning of a text that is too long.
+fn cut(mut text: String) -> Box<str> {
+    text.truncate(text.floor_char_boundary(MAX_TEXT));
+    text.into()
 }
 
 /// A date as OpenSSL writes it: "Nov 30 14:00:00 2026 GMT".

@@ -10,10 +10,12 @@ use rustls::pki_types::UnixTime;
 
 use super::examination::{examine_tls, others_warning};
 use super::judge::Judge;
-use super::made::{Maker, Pair, chain, settings};
+use super::made::{Maker, Pair, chain, client, settings, shake_hands};
 use super::{Certificate, KeyKind};
 use crate::engine::{Account, ClientVerification, Verification, VerificationMode};
 use crate::net::tls::names;
+use crate::net::tls::reasons::describe_client;
+use crate::net::tls::server::TlsServer;
 
 /// What `openssl x509` says.
 fn said(pair: &Pair, option: &[&str]) -> String {
@@ -192,6 +194,58 @@ fn what_cannot_be_read_is_said_once_and_with_its_file() {
 }
 
 #[test]
+fn who_shows_too_much_is_refused_before_anything_is_verified() {
+    let maker = Maker::new();
+    let authority = maker.authority("authority");
+    let mut settings = settings(&[&maker.make("a", &[])]);
+    let authorities = Some(authority.certificate.clone());
+    settings.clients = ClientVerification { mode: VerificationMode::Optional, authorities, depth: 1 };
+    let server = TlsServer::load(&settings).unwrap();
+    let own = maker.signed(&authority, "own", &[]);
+    let whole = fs::read_to_string(&own.certificate).unwrap();
+    let others: Vec<_> = (0..6).map(|number| maker.authority(&format!("other{number}"))).collect();
+    let twins: Vec<_> =
+        (0..3).map(|number| maker.make(&format!("twin{number}"), &["-subj", "/CN=twin"])).collect();
+    let long = maker.make("long", &["-addext", &format!("nsComment={}", "x".repeat(9000))]);
+    let result = |own: &Pair, others: &[&Pair]| {
+        let texts = others.iter().map(|pair| fs::read_to_string(&pair.certificate).unwrap());
+        let own_text = if own.certificate.ends_with("own.pem") {
+            whole.clone()
+        } else {
+            fs::read_to_string(&own.certificate).unwrap()
+        };
+        let shown = Pair { certificate: maker.0.join("shown.pem"), key: own.key.clone() };
+        fs::write(&shown.certificate, own_text + &texts.collect::<String>()).unwrap();
+        let found = shake_hands(&server, &Arc::new(client(&[], Some(&shown))));
+        found
+            .map(|(found, _)| server.client(found.peer_certificates()).0)
+            .map_err(|error| describe_client(&error))
+    };
+    let all: Vec<_> = others.iter().collect();
+    let twins: Vec<_> = twins.iter().collect();
+    let refused = |why: &str| Err(format!("its certificate is refused (it has shown {why})"));
+    assert_eq!(result(&own, &[]), Ok(Verification::Success));
+    assert_eq!(result(&own, &[&authority]), Ok(Verification::Success), "its root as well");
+    assert_eq!(result(&own, &[&authority; 20]), Ok(Verification::Success), "one again and again");
+    assert_eq!(result(&own, &all[..5]), Ok(Verification::Success));
+    assert_eq!(result(&own, &all), refused("too many certificates"));
+    assert_eq!(result(&own, &twins[..2]), Ok(Verification::Success));
+    assert_eq!(result(&own, &twins), refused("too many certificates of one name"));
+    assert_eq!(result(&long, &[]), refused("certificates that are too long"));
+}
+
+#[test]
+fn of_the_names_in_a_certificate_the_beginning_is_kept() {
+    let maker = Maker::new();
+    let name: String = (0..40).map(|number| format!("/OU={}{number}", "\u{1}".repeat(60))).collect();
+    let long = maker.make("long", &["-subj", &name]);
+    let chain = chain(&long);
+    let found = Certificate::read(&chain[0]).unwrap().of_client();
+    assert_eq!((found.subject.len(), found.issuer.len()), (1024, 1024));
+    assert!(found.subject.starts_with("OU=\\01\\01"), "{}", found.subject);
+}
+
+#[test]
 fn certificates_of_clients_are_judged_in_the_words_of_openssl() {
     let maker = Maker::new();
     let (authority, other) = (maker.authority("authority"), maker.authority("other"));
@@ -217,21 +271,22 @@ fn certificates_of_clients_are_judged_in_the_words_of_openssl() {
     let later = UnixTime::now().as_secs() + 7 * 24 * 3600;
     let later = UnixTime::since_unix_epoch(Duration::from_secs(later));
     let failed = |why: &str| Verification::Failed(why.into());
+    let untrusted = |why: &str| Verification::Untrusted(why.into());
 
     let good = shown(&[&maker.signed(&authority, "good", &["-addext", "extendedKeyUsage=clientAuth"])]);
     assert_eq!(judge.judge(&good, UnixTime::now()), Verification::Success);
     assert_eq!(judge.judge(&good, later), failed("certificate has expired"));
     assert_eq!(judge.judge(&[], UnixTime::now()), Verification::None);
     assert_eq!(judge.judge(&shown(&[&authority]), UnixTime::now()), Verification::Success);
-    assert_eq!(judge.judge(&shown(&[&other]), UnixTime::now()), failed("self-signed certificate"));
+    assert_eq!(judge.judge(&shown(&[&other]), UnixTime::now()), untrusted("self-signed certificate"));
     let unknown = maker.signed(&other, "unknown", &[]);
     assert_eq!(
         judge.judge(&shown(&[&unknown]), UnixTime::now()),
-        failed("unable to verify the first certificate")
+        untrusted("unable to verify the first certificate")
     );
     assert_eq!(
         judge.judge(&shown(&[&unknown, &other]), UnixTime::now()),
-        failed("self-signed certificate in certificate chain")
+        untrusted("self-signed certificate in certificate chain")
     );
     let for_servers = maker.signed(&authority, "servers", &["-addext", "extendedKeyUsage=serverAuth"]);
     assert_eq!(
