@@ -146,11 +146,11 @@ fn a_proxy_header_comes_before_tls() {
              location / {{ return 200 \"$remote_addr $scheme\"; }} }} }}"
     ));
     let header = b"PROXY TCP4 192.0.2.7 192.0.2.1 5000 443\r\n";
-    for position in [0, 1, 20, header.len() - 1, header.len()] {
+    for position in 0..=header.len() {
         let (mut client, mut tcp) = (client(&certificates, "localhost"), connect(https(&server)));
         let hello = records(&mut client);
         tcp.write_all(&header[..position]).unwrap();
-        thread::sleep(Duration::from_millis(5));
+        thread::sleep(Duration::from_millis(2));
         tcp.write_all(&[&header[position..], &hello].concat()).unwrap();
         shake_hands(&mut client, &mut tcp);
         let answer = fetch(&mut client, &mut tcp, "/");

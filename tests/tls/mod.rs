@@ -5,6 +5,7 @@
 
 mod flood;
 mod hellos;
+mod oddities;
 mod peers;
 
 use std::io::{ErrorKind, Read, Write};
@@ -39,13 +40,18 @@ fn rtmps(server: &Server) -> SocketAddr {
     server.addresses("RTMPS")[0]
 }
 
-/// A client's side of TLS that trusts these certificates, for a server of this name.
-fn client(certificates: &Certificates, name: &str) -> ClientConnection {
+/// A client's side of TLS that trusts these certificates.
+fn client_config(certificates: &Certificates) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(certificates.authority()).unwrap()).unwrap();
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let builder = builder.with_safe_default_protocol_versions().unwrap();
-    let config = builder.with_root_certificates(roots).with_no_client_auth();
+    builder.with_root_certificates(roots).with_no_client_auth()
+}
+
+/// The same for a server of this name.
+fn client(certificates: &Certificates, name: &str) -> ClientConnection {
+    let config = client_config(certificates);
     ClientConnection::new(Arc::new(config), name.to_owned().try_into().unwrap()).unwrap()
 }
 
