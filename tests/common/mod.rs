@@ -214,7 +214,14 @@ impl Server {
         let file = folder.write("millstream.conf", &text);
         command.current_dir(&*folder).arg("-c").arg(file);
         let code = text.lines().map(|line| line.split('#').next().unwrap_or_default());
-        Self::spawn(folder, command, code.map(|line| line.matches("listen ").count()).sum())
+        let listens = code.flat_map(|line| line.split("listen ").skip(1));
+        let mut addresses: Vec<_> = listens.filter_map(|rest| rest.split([';', ' ']).next()).collect();
+        // Servers of HTTP may share an address; each port 0 is one of its own.
+        let chosen_later = addresses.iter().filter(|address| address.ends_with(":0")).count();
+        addresses.retain(|address| !address.ends_with(":0"));
+        addresses.sort_unstable();
+        addresses.dedup();
+        Self::spawn(folder, command, addresses.len() + chosen_later)
     }
 
     /// Starts a server that may have so many files open, sockets included.

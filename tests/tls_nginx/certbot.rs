@@ -56,9 +56,10 @@ fn what_certbot_writes_runs_as_it_is_and_leads_its_host_to_https() {
         assert!(said.contains(part), "{part}: {said}");
     }
     let server = Server::start_in(folder, &text);
-    let plain = server.addresses("HTTP")[0];
+    let plain = server.addresses("HTTP on")[0];
     let url = |host: &str| format!("http://{host}:{}/x?y", plain.port());
-    assert!(curl(&made, plain, "a.example", &[&url("a.example")]).starts_with("301 https://a.example/x?y"));
+    let led = curl(&made, plain, "a.example", &[&url("a.example")]);
+    assert!(led.starts_with("301 https://a.example/x?y"), "{led}");
     assert!(curl(&made, plain, "b.example", &[&url("b.example")]).starts_with("404 "));
     assert_eq!(curl(&made, server.addresses("HTTPS")[0], "a.example", &[]), "200  a.example https");
 }

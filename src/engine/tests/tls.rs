@@ -229,7 +229,7 @@ fn a_client_whose_authority_is_valid_no_more_passes_no_more_on_the_connection_th
     world.read_files(2);
     assert_eq!(world.ask_after(before.clone(), "members.example").0, "421");
     assert!(
-        world.engine.cx.sessions.iter().all(Session::is_ending),
+        world.engine.cx.sessions.iter().filter(|session| !session.is_ending()).count() == 1,
         "the next connection has its own handshake"
     );
     assert_eq!(world.ask((name, Verification::Success), "members.example").0, "200");
