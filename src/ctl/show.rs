@@ -23,7 +23,11 @@ pub fn answer(command: &Command, answer: &Value) -> String {
         Command::Ban { .. } => format!("{}\n", ban(answer)),
         Command::Unban { id } => format!("ban {id} on {} is lifted\n", text(answer, "address")),
         Command::Record { start, .. } => recorded(answer, *start),
-        Command::Reload => format!("{}\n", text(answer, "text")),
+        // What has changed, and a line for each warning.
+        Command::Reload => {
+            let lines = answer.get("text").and_then(Value::as_str).unwrap_or_default().lines();
+            lines.map(|line| format!("{}\n", plain(line))).collect()
+        }
     }
 }
 
@@ -287,6 +291,15 @@ mod tests {
 
     use super::*;
     use crate::ctl::options::Whom;
+
+    #[test]
+    fn a_reload_has_a_line_for_each_warning() {
+        let answer = json!({"text": "reloaded a.conf\nwarning: a.conf:1: \u{1b}x; stays\nwarning: b"});
+        assert_eq!(
+            super::answer(&Command::Reload, &answer),
+            "reloaded a.conf\nwarning: a.conf:1: \\u{1b}x; stays\nwarning: b\n"
+        );
+    }
 
     #[test]
     fn streams_have_a_line_each_and_their_warnings_stand_below() {

@@ -152,7 +152,9 @@ fn is_encrypted_by(node: &Node, protocol: Protocol, config: &Config<'_>) -> bool
 /// Whether a `listen` shares an address with others whose connections are encrypted.
 fn is_at_encrypted(node: &Node, protocol: Protocol, config: &Config<'_>) -> bool {
     // A port that is left out is the usual one of HTTP: servers of RTMP share no address.
-    let addresses = node.custom::<Listen>().resolve(80).unwrap_or_default();
+    let mut addresses = node.custom::<Listen>().resolve(80).unwrap_or_default();
+    // Each gets another one.
+    addresses.retain(|address| address.port() != Some(0));
     let is_it = |listener: &Listener| {
         let is_own = addresses.iter().any(|address| listener.accepts(address));
         // One that a wildcard covers is a part of its listener.
