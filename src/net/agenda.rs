@@ -20,8 +20,8 @@ pub const SHARE: Duration = Duration::from_millis(1);
 pub const STEP: Duration = Duration::from_millis(1);
 
 /// Handshakes that have begun and are not complete: each takes up to 80 KiB that no budget counts. While there are more, no
-/// client of an encrypted port is accepted.
-const MAX_UNFINISHED: usize = 512;
+/// client of an encrypted port is accepted. With fewer, a few hundred clients that send nothing would keep all others out.
+const MAX_UNFINISHED: usize = 2048;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Queue {

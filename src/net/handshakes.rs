@@ -6,6 +6,7 @@
 //! to HTTP that is not encrypted.
 
 use std::io::{self, ErrorKind, Read};
+use std::time::Duration;
 
 use super::server::Server;
 use super::socket::{Phase, Socket};
@@ -18,6 +19,10 @@ use crate::engine::{Header, Now, SessionId};
 const ANSWERS: usize = 2;
 /// Answers without a signature that take as long as one with it: refusals, and short handshakes.
 const BRIEF: usize = 8;
+
+/// The time after its handshake in which a client that leaves without a word may not have accepted the certificate. Browsers
+/// keep spare connections for longer.
+const SILENCE: Duration = Duration::from_secs(3);
 
 impl Server {
     /// Goes on with the handshake of a session whose socket has had an event.
@@ -166,6 +171,7 @@ impl Server {
         let facts = stream.finish_handshake();
         socket.open();
         socket.write_when_served = true;
+        socket.silent_since = Some(now.instant);
         let hung_up = socket.hung_up;
         self.end_handshake();
         if let Some(facts) = facts {
@@ -175,6 +181,14 @@ impl Server {
             self.engine.hung_up(id, now);
         }
         self.continue_later(id);
+    }
+
+    /// Tells the engine if a client has left right after its handshake: some look at certificates only then, and say nothing.
+    pub(super) fn note_silent_end(&mut self, id: SessionId, now: Now) {
+        let since = self.socket(id).and_then(|socket| socket.silent_since.take());
+        if since.is_some_and(|since| now.instant.saturating_duration_since(since) < SILENCE) {
+            self.engine.left_after_handshake(id, now);
+        }
     }
 
     /// Ends a connection that does not begin with TLS. A browser that does is told so, without TLS.

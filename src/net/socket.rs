@@ -120,6 +120,8 @@ pub struct Socket {
     pub hung_up: bool,
     /// There may be something to write when the session is served.
     pub write_when_served: bool,
+    /// When the handshake with a client was completed that has sent nothing since.
+    pub silent_since: Option<Instant>,
     /// Bytes that the client has taken; counted up to [`PROVEN`].
     taken: usize,
 }
@@ -143,6 +145,7 @@ impl Socket {
             readable: false,
             hung_up: false,
             write_when_served: false,
+            silent_since: None,
             taken: 0,
         };
         socket.limit_unsent(FIRST_UNSENT);

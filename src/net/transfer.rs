@@ -117,6 +117,7 @@ impl Server {
             }
             match socket.read(&mut self.scratch) {
                 Ok(count) => {
+                    socket.silent_since = None;
                     left = left.saturating_sub(count);
                     socket.readable = count == self.scratch.len() || socket.may_have_more();
                     let more = socket.readable;
@@ -132,10 +133,12 @@ impl Server {
                 }
                 Err(NoTransfer::Closed) => {
                     socket.readable = false;
+                    self.note_silent_end(id, now);
                     return self.engine.end_of_input(id, now);
                 }
                 Err(NoTransfer::Gone) => {
                     socket.readable = false;
+                    self.note_silent_end(id, now);
                     return self.engine.lost(id, now);
                 }
                 Err(NoTransfer::Failed(why)) => {

@@ -102,6 +102,24 @@ fn clients_that_leave_while_their_hellos_wait_are_no_obstacle_and_no_failures() 
 }
 
 #[test]
+fn a_client_that_leaves_right_after_its_handshake_may_not_accept_the_certificate() {
+    let certificates = Certificates::make();
+    let server = server(&certificates, "");
+    for address in [https(&server), rtmps(&server)] {
+        let (mut client, mut tcp) = (client(&certificates, "localhost"), connect(address));
+        shake_hands(&mut client, &mut tcp);
+        // So that it is not reset.
+        thread::sleep(Duration::from_millis(50));
+    }
+    let line = "left after the handshake without a word: it may not accept the certificate of localhost";
+    server.wait_log(line);
+    let (mut client, mut tcp) = (client(&certificates, "localhost"), connect(https(&server)));
+    shake_hands(&mut client, &mut tcp);
+    fetch(&mut client, &mut tcp, "/hello.txt");
+    assert!(server.count_lines(line) <= 2, "{}", server.log());
+}
+
+#[test]
 fn a_request_without_tls_of_any_size_is_answered_also_if_its_client_sends_nothing_more() {
     let certificates = Certificates::make();
     let server = server(&certificates, "");

@@ -135,6 +135,20 @@ impl Engine {
         self.cx.close(id, &format!("no TLS: {why}"));
     }
 
+    /// A client has left right after its handshake without a byte.
+    pub fn left_after_handshake(&mut self, id: SessionId, now: Now) {
+        self.cx.now = now;
+        let Some(session) = self.cx.sessions.get(id) else { return };
+        // Who refers to an earlier handshake has accepted the certificate then.
+        let Some(facts) = session.tls.as_deref().filter(|facts| !facts.is_resumed) else { return };
+        let name = facts.server_name.as_deref().map(|name| format!(" of {name}")).unwrap_or_default();
+        let why = format!("left after the handshake without a word: it may not accept the certificate{name}");
+        let (peer, port) = (session.peer.host(), self.cx.port_of_session(session));
+        if let Some(others) = self.cx.log_limits.handshake.admit(&format!("{peer} {why}"), now.instant) {
+            log::info!("{id} {peer}: {why}{port}{others}");
+        }
+    }
+
     /// Takes the PROXY header that a session awaits from the front of its input, before TLS begins behind it.
     pub fn proxy_header(&mut self, id: SessionId, input: &mut &[u8], now: Now) -> Header {
         self.cx.now = now;

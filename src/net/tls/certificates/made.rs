@@ -137,8 +137,11 @@ pub fn shake_hands(
         while client.wants_write() {
             client.write_tls(&mut bytes).unwrap();
         }
-        server.read_tls(&mut &bytes[..]).unwrap();
-        server.process_new_packets()?;
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            server.read_tls(&mut rest).unwrap();
+            server.process_new_packets()?;
+        }
     }
     assert!(!server.is_handshaking() && !client.is_handshaking());
     Ok((server, client))
