@@ -86,6 +86,10 @@ impl Server {
     /// Reaps all children that have ended. All of them are launchers, or were left by launchers and other processes that
     /// have ended before them.
     pub(super) fn reap(&mut self, now: Now) {
+        if self.commands.mode.is_none() {
+            // It has started none: those of others, as in tests, are not taken from them.
+            return;
+        }
         while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG)) {
             let (process, signal) = match status {
                 WaitStatus::Exited(process, _) => (process, None),
