@@ -32,7 +32,8 @@ pub(in crate::engine) fn check(config: &Config<'_>, probe: &mut Probe) {
             probe.warn(node, "it has no effect, as no \"listen\" of this server has \"ssl\"");
         }
         check_clients((scope, protocol, all), config, probe);
-        if !all {
+        // Servers of RTMP share no address.
+        if !all && protocol == Protocol::Http {
             check_addresses(config, scope, probe);
         }
         check_http2(scope, probe);
