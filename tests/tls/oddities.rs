@@ -66,7 +66,7 @@ fn meet_another(certificates: &Certificates, config: &Arc<ClientConfig>) {
 }
 
 #[test]
-fn data_that_a_client_sends_early_is_left_out_however_much_it_is() {
+fn data_that_a_client_sends_early_is_left_out_and_too_much_of_it_ends_the_handshake_at_once() {
     let certificates = Certificates::make();
     let server = server(&certificates, "");
     for size in [1, 1000, 2000, 4000, 9000, 16_000] {
@@ -77,6 +77,13 @@ fn data_that_a_client_sends_early_is_left_out_however_much_it_is() {
         let (mut client, mut tcp) = (localhost(&config), connect(https(&server)));
         client.early_data().expect("the other server takes it").write_all(&vec![b'x'; size]).unwrap();
         tcp.write_all(&records(&mut client)).unwrap();
+        if size > 8000 {
+            // rustls leaves out only so much. The client is told, and may try again without.
+            while client.is_handshaking() && client.complete_io(&mut tcp).is_ok() {}
+            read_to_end(&mut tcp);
+            server.wait_log("it sends a record that cannot be decrypted");
+            continue;
+        }
         shake_hands(&mut client, &mut tcp);
         assert!(!client.is_early_data_accepted());
         let answer = fetch(&mut client, &mut tcp, "/hello.txt");
