@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::common::tls::certificates::Certificates;
@@ -70,7 +70,8 @@ impl Authority {
 
     fn run(&mut self, command: &mut Command) {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        self.programs.push(command.spawn().expect("these tests need pebble (scripts/install-peers)"));
+        // These tests need pebble (scripts/install-peers).
+        self.programs.push(command.spawn().unwrap());
     }
 
     /// Runs certbot, which has its files in this folder.
@@ -125,7 +126,7 @@ fn configuration(port: u16, encrypted: &str) -> String {
 }
 
 /// The serial number of the certificate that is shown, which is by this authority.
-fn serial(address: SocketAddr, root: &PathBuf) -> String {
+fn serial(address: SocketAddr, root: &Path) -> String {
     let arguments =
         format!("-servername {NAME} -verify_return_error -verify_hostname {NAME} -CAfile {}", root.display());
     let said = s_client(address, &arguments, "GET / HTTP/1.0\r\n\r\n");

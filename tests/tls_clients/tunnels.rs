@@ -18,8 +18,8 @@ impl Tunnel {
     fn start(program: &str, arguments: &[&str], address: SocketAddr) -> Self {
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let tunnel =
-            Self(command.spawn().expect("these tests need stunnel and haproxy (scripts/install-peers)"));
+        // These tests need stunnel and haproxy (scripts/install-peers).
+        let tunnel = Self(command.spawn().unwrap());
         wait("a tunnel", || TcpStream::connect(address).is_ok());
         tunnel
     }
