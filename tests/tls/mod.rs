@@ -1,7 +1,12 @@
 //! Handshakes over TLS: hellos that come in any pieces, and peers that break the rules. A client that does neither goes on
 //! meanwhile.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod flood;
 mod hellos;

@@ -45,7 +45,7 @@ pub struct Hello {
 
 /// How far the hello is.
 enum State {
-    Partial(Acceptor),
+    Partial(Box<Acceptor>),
     Whole(Box<Accepted>),
     Failed,
 }
@@ -66,7 +66,7 @@ pub enum Spoken {
 impl Hello {
     /// Nothing has come yet.
     pub fn new(tcp: TcpStream, listener: (usize, ListenOn)) -> Self {
-        let state = State::Partial(Acceptor::default());
+        let state = State::Partial(Box::default());
         Self { tcp, listener, awaits_header: true, state, bytes: Vec::new() }
     }
 

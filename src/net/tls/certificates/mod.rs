@@ -134,7 +134,7 @@ impl<'a> Certificate<'a> {
         let mut value = Der(fields.next_if(OCTET_STRING)?).enter(SEQUENCE)?;
         match kind {
             SUBJECT_ALT_NAME => {
-                self.names = value.filter_map(|name| alternative_name(name.tag, name.value)).collect()
+                self.names = value.filter_map(|name| alternative_name(name.tag, name.value)).collect();
             }
             BASIC_CONSTRAINTS => self.is_authority = value.next_if(BOOLEAN).is_some_and(|is| is != [0]),
             EXTENDED_KEY_USAGE => {
@@ -194,7 +194,8 @@ impl<'a> Certificate<'a> {
 
 /// The beginning of a text that is too long.
 fn cut(mut text: String) -> Box<str> {
-    text.truncate(text.floor_char_boundary(MAX_TEXT));
+    let end = (0..=MAX_TEXT.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
+    text.truncate(end.unwrap_or_default());
     text.into()
 }
 
