@@ -1,7 +1,7 @@
 //! Clients that nobody here wrote, over TLS: OpenSSL in every version and with every suite, curl, ffmpeg, GStreamer, stunnel
 //! and haproxy. scripts/interop has those that publish and play whole streams.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 mod curl;
 mod suites;

@@ -1,7 +1,7 @@
 //! HTTPS beside nginx with the same configuration: versions, suites, certificates by server name, variables, certificates
 //! of clients, and which configurations `-t` takes.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 mod certbot;
 mod judgement;
