@@ -22,8 +22,8 @@ impl Server {
         self.listeners.prepare(next.listeners(), self.poll.registry())
     }
 
-    /// Takes the settings, the listeners and the certificates of a configuration. Connections that have waited at a listener which stays
-    /// are accepted under the new configuration.
+    /// Takes the settings, the listeners and the certificates of a configuration. Connections that have waited at a
+    /// listener which stays are accepted under the new configuration.
     pub fn adopt(&mut self, next: Engine, prepared: Prepared, tls: LoadedTls) -> ListenerChanges {
         let now = now();
         let changes = self.listeners.adopt(prepared, next.listeners());
