@@ -37,7 +37,8 @@ REASONS = {
     "no-key": Reason("keyed", "cam", "a key is missing"),
     "rule": Reason("ruled", "cam", "may not publish here"),
     # Nobody has told the system to trust the server's authority. Not all clients tell the server why they leave.
-    UNTRUSTED: Reason("live", "cam", "for localhost", "rtmps", "closed: no TLS: .*"),
+    UNTRUSTED: Reason("live", "cam", "for localhost", "rtmps",
+                      "(?:closed: no TLS|left in the handshake without a word): .*"),
 }
 
 

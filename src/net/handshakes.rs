@@ -159,7 +159,12 @@ impl Server {
         match stream.shake_hands() {
             Ok(false) => socket.readable = false,
             Ok(true) => self.finish_handshake(id, now),
-            Err(error) if has_left(&error) => self.engine.lost(id, now),
+            Err(error) if has_left(&error) => {
+                if let Some(offer) = stream.offer() {
+                    self.engine.left_in_handshake(id, &offer, now);
+                }
+                self.engine.lost(id, now);
+            }
             Err(error) => self.engine.handshake_failed(id, &error.to_string(), now),
         }
     }

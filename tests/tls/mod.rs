@@ -13,7 +13,7 @@ mod hellos;
 mod oddities;
 mod peers;
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
@@ -86,12 +86,20 @@ fn shake_hands(client: &mut ClientConnection, tcp: &mut TcpStream) {
 
 /// Asks for a file by HTTP over a connection whose handshake is complete.
 fn fetch(client: &mut ClientConnection, tcp: &mut TcpStream, path: &str) -> String {
+    try_fetch(client, tcp, path).expect("the end is announced")
+}
+
+/// The same, also if the handshake is not complete; an error if the server ends it.
+fn try_fetch(client: &mut ClientConnection, tcp: &mut TcpStream, path: &str) -> io::Result<String> {
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    while client.is_handshaking() {
+        client.complete_io(tcp)?;
+    }
     let mut stream = rustls::Stream::new(client, tcp);
-    stream.write_all(request.as_bytes()).unwrap();
+    stream.write_all(request.as_bytes())?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("the end is announced");
-    answer
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
 }
 
 /// What comes up to the end of a connection, which must come soon.

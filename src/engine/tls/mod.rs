@@ -143,8 +143,23 @@ impl Engine {
         let Some(facts) = session.tls.as_deref().filter(|facts| !facts.is_resumed) else { return };
         let name = facts.server_name.as_deref().map(|name| format!(" of {name}")).unwrap_or_default();
         let why = format!("left after the handshake without a word: it may not accept the certificate{name}");
+        self.note_silent_end(id, &why);
+    }
+
+    /// A client has left in its handshake without an alert, after the answer to its hello; it has offered this.
+    pub fn left_in_handshake(&mut self, id: SessionId, offer: &str, now: Now) {
+        self.cx.now = now;
+        let why =
+            format!("left in the handshake without a word: it may not accept the certificate ({offer})");
+        self.note_silent_end(id, &why);
+    }
+
+    fn note_silent_end(&mut self, id: SessionId, why: &str) {
+        let Some(session) = self.cx.sessions.get(id) else { return };
         let (peer, port) = (session.peer.host(), self.cx.port_of_session(session));
-        if let Some(others) = self.cx.log_limits.handshake.admit(&format!("{peer} {why}"), now.instant) {
+        if let Some(others) =
+            self.cx.log_limits.handshake.admit(&format!("{peer} {why}"), self.cx.now.instant)
+        {
             log::info!("{id} {peer}: {why}{port}{others}");
         }
     }

@@ -254,15 +254,16 @@ impl TlsStream {
     }
 
     fn closed_early(&self) -> io::Error {
-        let why = "the connection was closed during the TLS handshake";
         match &self.handshake {
-            None => io::Error::other(why),
-            // It has left, and has not failed.
-            Some(handshake) => {
-                let why = format!("{why} ({:#})", Offer::read(&handshake.hello));
-                io::Error::new(ErrorKind::UnexpectedEof, why)
-            }
+            None => io::Error::other("the connection was closed during the TLS handshake"),
+            // A client has left, and has not failed.
+            Some(_) => ErrorKind::UnexpectedEof.into(),
         }
+    }
+
+    /// What a client offers that is still in its handshake, for the log.
+    pub fn offer(&self) -> Option<String> {
+        self.handshake.as_ref().map(|handshake| format!("{:#}", Offer::read(&handshake.hello)))
     }
 
     /// Sends what has just been encrypted, as far as there is room, and hands on that it has been taken.
