@@ -144,7 +144,7 @@ class Lab:
         """In such a way that somebody listens all the time."""
         first = self.server
         self.start_server()
-        wait(10, "the second server to listen", lambda: self.server_log().count("listening for HTTP") == 1)
+        wait(10, "the second server to listen", lambda: "listening for HTTP on" in self.server_log())
         first.interrupt(signal.SIGTERM)
         if first.wait(10) != 0:
             raise Failure(f"the first server ends with {first.wait(0)}: {first.last_words()}")
