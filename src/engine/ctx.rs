@@ -38,6 +38,7 @@ use crate::engine::memory::MemoryFiles;
 use crate::engine::notice::{MAX_NOTICES, Notice};
 use crate::engine::panics::Panics;
 use crate::engine::peer::Peer;
+use crate::engine::relay::Relays;
 use crate::engine::request::RequestKind;
 use crate::engine::session::log_limits::LogLimits;
 use crate::engine::session::out_queue::{OutQueue, QueueLimits};
@@ -204,6 +205,7 @@ pub struct Ctx {
     pub(super) budgets: Budgets,
     pub(super) timers: Timers,
     pub(super) calls: Calls,
+    pub(super) relays: Relays,
     pub(super) commands: Commands,
     pub(super) log_limits: LogLimits,
     /// The number of suspended requests.
@@ -257,6 +259,7 @@ impl Ctx {
             gone_check: None,
             timers: Timers::default(),
             calls: Calls::default(),
+            relays: Relays::default(),
             commands: Commands::default(),
             budgets,
             log_limits: LogLimits::default(),

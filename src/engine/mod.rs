@@ -24,6 +24,7 @@ mod operations;
 mod panics;
 mod peer;
 pub mod quantities;
+mod relay;
 mod reload;
 mod request;
 mod rtmp;
@@ -95,6 +96,10 @@ pub use now::Now;
 pub use operations::operation::{Operation, OperationResult, RecordResult};
 pub use panics::Panics;
 pub use peer::Peer;
+pub use relay::relay::{
+    Relay, RelayEvent, RelayId, RelayKind, RelayOrder, RelaySource, RelaySpec, RelayState,
+};
+pub use relay::target::{Login, Target as RelayTarget};
 pub use request::{Gate, Refusal, RefusalKind, Reply, Request, RequestKind, Ticket, Verdict};
 pub use rtmp::address::stream_name;
 pub use session::Session;

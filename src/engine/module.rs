@@ -34,6 +34,7 @@ use crate::engine::ids::StreamId;
 use crate::engine::jobs::JobResult;
 use crate::engine::notice::Notice;
 use crate::engine::operations::operation::RecordResult;
+use crate::engine::relay::relay::{RelayEvent, RelayId, RelayOrder};
 use crate::engine::request::{Refusal, Request};
 use crate::engine::viewing::view::ViewerId;
 
@@ -174,6 +175,15 @@ pub trait Module: Any {
 
     /// Something has happened to a command of this module. The last event of each command is its end.
     fn on_command(&mut self, _cx: &mut Ctx, _token: u64, _event: CommandEvent) {}
+
+    /// Something has happened to a relay, perhaps of another module. The last event of each relay is its end.
+    fn on_relay(&mut self, _cx: &mut Ctx, _relay: RelayId, _event: &RelayEvent) {}
+
+    /// An operator adds or ends a relay. The relay, or why there is none; none if this module does not relay. The first
+    /// module with an answer gives it.
+    fn on_relay_order(&mut self, _cx: &mut Ctx, _order: &RelayOrder) -> Option<Result<RelayId, String>> {
+        None
+    }
 
     /// An operator starts or stops a recorder of a live stream: that of this name, or with "" the application's own.
     /// None if this module does not record; the first module with an answer gives it.

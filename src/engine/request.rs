@@ -29,6 +29,11 @@ pub struct Request {
     /// Whether an operator makes it for the client, which does not know of it ([`Ctx::redirect`](super::Ctx::redirect)):
     /// keys and passwords are not asked for.
     pub is_redirect: bool,
+    /// Whether a pull makes it, which the operator has configured: neither rules of access nor keys are asked.
+    pub is_relay: bool,
+    /// The URLs to which the stream is to be published, or the one from which it is to be pulled, as a backend has
+    /// answered.
+    pub relays: Vec<Box<str>>,
     /// The arguments after "?".
     pub args: String,
     /// What is requested.
@@ -85,6 +90,8 @@ impl Request {
             is_admitted: false,
             is_decided: false,
             is_redirect,
+            is_relay: false,
+            relays: Vec::new(),
             args,
             kind,
             ticket,
@@ -244,6 +251,7 @@ impl Suspended {
             RequestKind::Publish { .. } | RequestKind::Play { .. } => 0,
             RequestKind::View(view) => size_of::<View>() + view.texts(),
         };
-        size_of::<Self>() + name.capacity() + args.capacity() + more
+        let urls: usize = self.request.relays.iter().map(|url| url.len() + size_of::<Box<str>>()).sum();
+        size_of::<Self>() + urls + name.capacity() + args.capacity() + more
     }
 }

@@ -7,6 +7,7 @@
 
 pub mod capabilities;
 pub mod chunk;
+pub mod client;
 pub mod command;
 pub mod control;
 pub mod handshake;

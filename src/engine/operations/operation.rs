@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::engine::ids::StreamId;
+use crate::engine::relay::relay::{RelayId, RelayOrder};
 
 /// What a module asks of the engine before it can answer an HTTP request
 /// ([`Answer::Operate`](crate::engine::Answer::Operate)). The outcome is an [`OperationResult`] among the findings of the
@@ -18,6 +19,8 @@ pub enum Operation {
         /// Whether it is started.
         start: bool,
     },
+    /// To add or to end a relay.
+    Relay(RelayOrder),
     /// To read the configuration again and to adopt it.
     Reload,
 }
@@ -27,6 +30,8 @@ pub enum Operation {
 pub enum OperationResult {
     /// That of each stream, in their order. A stream that has ended meanwhile is left out.
     Record(Vec<(StreamId, RecordResult)>),
+    /// The relay, or why there is none.
+    Relay(Result<RelayId, String>),
     /// What has changed, or why nothing has.
     Reload(Result<String, String>),
     /// Nothing has been done, as too many operations are under way.

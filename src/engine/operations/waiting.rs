@@ -53,6 +53,16 @@ impl Engine {
                 let state = State::Asking { streams, recorder, start, results: Vec::new() };
                 Run { until: now + FILE_WAIT, state }
             }
+            Operation::Relay(order) => {
+                let panics = self.panics();
+                let asked = self.modules.iter_mut().find_map(|module| {
+                    let failed = || Some(Err("an error of the server; its log says more".to_owned()));
+                    panics.contain(|| module.on_relay_order(&mut self.cx, &order)).unwrap_or_else(failed)
+                });
+                let result = asked.unwrap_or_else(|| Err("nothing is relayed here".to_owned()));
+                request.findings.add(JobResult::new(OperationResult::Relay(result)));
+                return self.route(request, progress);
+            }
             Operation::Reload => {
                 self.cx.work.actions.push_back(Action::Reload);
                 Run { until: now + RELOAD_WAIT, state: State::Asked }

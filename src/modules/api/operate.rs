@@ -63,7 +63,7 @@ pub fn record(
             Ok(Answer::Operate(Operation::Record { streams, recorder, start }))
         }
         Some(OperationResult::Record(results)) => recorded(cx, results, (recorder, start)),
-        Some(OperationResult::Reload(_) | OperationResult::Busy) => Err(busy()),
+        Some(OperationResult::Reload(_) | OperationResult::Relay(_) | OperationResult::Busy) => Err(busy()),
     }
 }
 
@@ -77,7 +77,7 @@ pub fn reload(request: &HttpRequest, actor: &Actor) -> Result<Answer, Fault> {
         Some(OperationResult::Reload(Ok(text))) => Ok(Answer::Verbatim(json_reply(200, &Reloaded { text }))),
         // Its text has a line for each error.
         Some(OperationResult::Reload(Err(why))) => Err(Fault::new(422, why.clone())),
-        Some(OperationResult::Record(_) | OperationResult::Busy) => Err(busy()),
+        Some(OperationResult::Record(_) | OperationResult::Relay(_) | OperationResult::Busy) => Err(busy()),
     }
 }
 

@@ -1,0 +1,152 @@
+//! A relay, and how it is: for statistics, and for the module that has started it.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::engine::ids::{AppId, SessionId, StreamId};
+use crate::engine::relay::target::Target;
+use crate::engine::statistics::rate::Rate;
+use crate::engine::stream::name::StreamName;
+
+/// A relay. No other has the same id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RelayId(pub u64);
+
+/// The direction of a relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RelayKind {
+    /// A stream of this server is published to another one.
+    Push,
+    /// A stream of another server is published here.
+    Pull,
+}
+
+/// Who has asked for a relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RelaySource {
+    /// `push` or `pull` in the configuration.
+    Configured,
+    /// The answer of a backend.
+    Callback,
+    /// An operator, while the server runs.
+    Operator,
+    /// `edge`.
+    Edge,
+    /// `origin_lookup`.
+    Lookup,
+}
+
+/// What is to be relayed, and how.
+#[derive(Debug, Clone)]
+pub struct RelaySpec {
+    /// The other ends, which are tried in order; one of them is used at a time.
+    pub targets: Rc<[Target]>,
+    /// Who has asked for it.
+    pub source: RelaySource,
+    /// The time before the first new try after a failure; it doubles up to 30 s.
+    pub reconnect: Duration,
+    /// How long a pull continues after its last player (`pull_linger`).
+    pub linger: Duration,
+    /// Whether a pull runs without players (`static`).
+    pub is_static: bool,
+    /// Whether a push outlives its stream until the publisher's connection is closed (`session_relay`).
+    pub keeps_session: bool,
+}
+
+/// What a relay does now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RelayState {
+    /// It connects, or has asked the other server to publish or play.
+    Connecting,
+    /// It publishes or plays.
+    Running,
+    /// It has failed, and tries again at this time.
+    Waiting(Instant),
+    /// A publisher here has the stream that it would pull.
+    Standby,
+}
+
+/// A relay.
+#[derive(Debug)]
+pub struct Relay {
+    /// The id.
+    pub id: RelayId,
+    /// The direction.
+    pub kind: RelayKind,
+    /// The application here.
+    pub app: AppId,
+    /// The stream here.
+    pub name: StreamName,
+    /// The stream here of a push.
+    pub stream: Option<StreamId>,
+    /// The stream here, for log lines: "live/cam".
+    pub label: Rc<str>,
+    /// What is relayed, and how.
+    pub spec: RelaySpec,
+    /// The position of the target that is used, or tried next.
+    pub current: usize,
+    /// What it does now.
+    pub state: RelayState,
+    /// Since when it does that.
+    pub since: Instant,
+    /// The session that is the connection.
+    pub session: Option<SessionId>,
+    /// How often it has begun to run, but for the first time.
+    pub reconnects: u64,
+    /// Tries that have failed since it has run last.
+    pub failures: u32,
+    /// Why it has failed last: for people.
+    pub last_error: Option<Box<str>>,
+    /// Bytes that were sent to, or received from, the other server over all connections.
+    pub bytes: u64,
+    /// The same for each second.
+    pub rate: Rate,
+    /// Frames that were left out, as the other server was too slow.
+    pub dropped: u64,
+}
+
+impl Relay {
+    /// The other end that is used, or tried next.
+    pub fn target(&self) -> Option<&Target> {
+        self.spec.targets.get(self.current)
+    }
+}
+
+/// What has happened to a relay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RelayEvent {
+    /// It runs: the other server has accepted its publish or play.
+    Began,
+    /// A try has failed.
+    Failed {
+        /// The reason, for people.
+        why: String,
+        /// Whether the other server has refused it, rather than could not be reached or was lost.
+        is_refusal: bool,
+    },
+    /// It is over.
+    Ended,
+}
+
+/// What an operator asks for while the server runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RelayOrder {
+    /// To publish a live stream to a URL, too.
+    Push {
+        /// The stream.
+        stream: StreamId,
+        /// The URL, as `push` has it.
+        url: String,
+    },
+    /// To publish the stream of a URL here until the relay is ended.
+    Pull {
+        /// The application.
+        app: AppId,
+        /// The name here.
+        name: StreamName,
+        /// The URL, as `pull` has it.
+        url: String,
+    },
+    /// To end a relay.
+    End(RelayId),
+}
