@@ -1,6 +1,7 @@
 //! The server that a client session connects to.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,6 +14,8 @@ pub struct Destination {
     pub port: u16,
     /// The settings of TLS, if the connection is encrypted.
     pub tls: Option<Arc<ClientTls>>,
+    /// The address of this machine from which it is connected, if that is chosen.
+    pub bind: Option<IpAddr>,
 }
 
 /// The settings of TLS of a client. The files are read by net when they are needed first.
@@ -24,6 +27,8 @@ pub struct ClientTls {
     pub trusted: Option<PathBuf>,
     /// The files of the certificate that the client shows and of its key (PEM).
     pub certificate: Option<(PathBuf, PathBuf)>,
+    /// The SHA-256 fingerprint of the certificate that the server must show, whoever has signed it.
+    pub fingerprint: Option<[u8; 32]>,
 }
 
 impl fmt::Display for Destination {

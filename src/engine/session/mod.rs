@@ -297,6 +297,11 @@ impl Session {
         (self.bytes_in.saturating_sub(handshake::LENGTH), self.bytes_out.saturating_sub(handshake::LENGTH))
     }
 
+    /// Whether it is the connection of a relay, which is no client.
+    pub fn is_relay(&self) -> bool {
+        false
+    }
+
     /// Whether it ends or has ended; its last bytes may still be sent.
     pub fn is_ending(&self) -> bool {
         self.life != Life::Open

@@ -45,7 +45,7 @@ impl Backend {
         let results = Results::default();
         let config = "rtmp { server { listen 127.0.0.1:0; application live { } } }";
         let world = World::configured(vec![Box::new(Caller(Rc::clone(&results)))], config);
-        let destination = Rc::new(Destination { host: "backend".into(), port: 80, tls: None });
+        let destination = Rc::new(Destination { host: "backend".into(), port: 80, tls: None, bind: None });
         Self { world, results, destination, connecting: VecDeque::new() }
     }
 
@@ -274,7 +274,7 @@ fn reports_beyond_a_limit_are_dropped_and_counted_for_their_destination_alone() 
     assert_eq!(backend.call(5000, CallKind::Report), Err(CallsFull));
     assert_eq!(backend.world.engine.cx.dropped_reports(), 1);
     backend.decision(1);
-    backend.destination = Rc::new(Destination { host: "other".into(), port: 80, tls: None });
+    backend.destination = Rc::new(Destination { host: "other".into(), port: 80, tls: None, bind: None });
     backend.call(6000, CallKind::Report).unwrap();
     assert!(!backend.results().iter().any(|(token, _)| *token == 5000));
     // Those that cannot begin in time are late news.

@@ -238,7 +238,7 @@ fn callback(
 ) -> Option<Rc<Callback>> {
     let Link::To(url) = scope.find(kind.name()).filter(|_| format.has(kind))?.custom() else { return None };
     let tls = tls.filter(|_| url.is_secure).cloned();
-    let destination = Rc::new(Destination { host: url.host.clone(), port: url.port, tls });
+    let destination = Rc::new(Destination { host: url.host.clone(), port: url.port, tls, bind: None });
     Some(Rc::new(Callback { kind, url, destination, format }))
 }
 
@@ -252,7 +252,7 @@ pub fn tls_settings(scope: &Scope<'_>) -> Result<Arc<ClientTls>, Error> {
         (None, Some(_)) => return Err(lack(scope, CERTIFICATE_KEY, CERTIFICATE)),
     };
     let trusted = file(TRUSTED);
-    Ok(Arc::new(ClientTls { verify: scope.flag("ssl_verify"), trusted, certificate }))
+    Ok(Arc::new(ClientTls { verify: scope.flag("ssl_verify"), trusted, certificate, fingerprint: None }))
 }
 
 fn lack(scope: &Scope<'_>, one: &str, other: &str) -> Error {

@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     fn attempt() -> Attempt {
-        Attempt::new(Destination { host: "a.example".into(), port: 81, tls: None })
+        Attempt::new(Destination { host: "a.example".into(), port: 81, tls: None, bind: None })
     }
 
     fn address(end: u8) -> SocketAddr {

@@ -83,7 +83,7 @@ pub fn result_of(destination: Destination) -> String {
 }
 
 fn plain(host: &str, port: u16) -> Destination {
-    Destination { host: host.to_owned(), port, tls: None }
+    Destination { host: host.to_owned(), port, tls: None, bind: None }
 }
 
 /// A backend that answers two connections, one after the other; returns its port.

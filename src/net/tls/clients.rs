@@ -91,7 +91,12 @@ mod tests {
     use super::*;
 
     fn settings(trusted: &str) -> Arc<ClientTls> {
-        Arc::new(ClientTls { verify: false, trusted: Some(trusted.into()), certificate: None })
+        Arc::new(ClientTls {
+            verify: false,
+            trusted: Some(trusted.into()),
+            certificate: None,
+            fingerprint: None,
+        })
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl Certificates {
 }
 
 fn trusting(file: &Path) -> ClientTls {
-    ClientTls { verify: true, trusted: Some(file.to_owned()), certificate: None }
+    ClientTls { verify: true, trusted: Some(file.to_owned()), certificate: None, fingerprint: None }
 }
 
 /// Makes a certificate: one that has signed itself, unless the options say otherwise.
@@ -154,14 +154,14 @@ fn read_all(stream: &mut TlsStream) -> io::Result<Vec<u8>> {
 }
 
 fn encrypted(host: &str, port: u16, settings: ClientTls) -> Destination {
-    Destination { host: host.to_owned(), port, tls: Some(Arc::new(settings)) }
+    Destination { host: host.to_owned(), port, tls: Some(Arc::new(settings)), bind: None }
 }
 
 #[test]
 fn a_call_over_tls_is_answered() {
     let made = Certificates::new();
     let config = server_config(&made.localhost, None);
-    let no_one_verified = ClientTls { verify: false, trusted: None, certificate: None };
+    let no_one_verified = ClientTls { verify: false, trusted: None, certificate: None, fingerprint: None };
     for (host, settings) in
         [("localhost", made.trusting()), ("127.0.0.1", made.trusting()), ("127.0.0.1", no_one_verified)]
     {
@@ -220,7 +220,7 @@ fn a_server_without_tls_is_told_apart() {
         let _ = tcp.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
         let _ = tcp.read(&mut [0; 1000]);
     });
-    let settings = ClientTls { verify: false, trusted: None, certificate: None };
+    let settings = ClientTls { verify: false, trusted: None, certificate: None, fingerprint: None };
     assert_eq!(result_of(encrypted("127.0.0.1", port, settings)), "it does not speak TLS");
 }
 
