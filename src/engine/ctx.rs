@@ -39,6 +39,7 @@ use crate::engine::notice::{MAX_NOTICES, Notice};
 use crate::engine::panics::Panics;
 use crate::engine::peer::Peer;
 use crate::engine::relay::Relays;
+use crate::engine::relay::connection::RtmpClientState;
 use crate::engine::request::RequestKind;
 use crate::engine::session::log_limits::LogLimits;
 use crate::engine::session::out_queue::{OutQueue, QueueLimits};
@@ -259,7 +260,7 @@ impl Ctx {
             gone_check: None,
             timers: Timers::default(),
             calls: Calls::default(),
-            relays: Relays::default(),
+            relays: Relays::new(seed),
             commands: Commands::default(),
             budgets,
             log_limits: LogLimits::default(),
@@ -388,8 +389,7 @@ impl Ctx {
             .map_or((DEFAULT_CHUNK_SIZE.into(), NO_FRAMES), |server| (server.rtmp.chunking, server.queue));
         let protocol = match server {
             Some(server) => {
-                self.seed = self.seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
-                ProtocolState::Rtmp(Box::new(RtmpState::new(self.seed, server, now)))
+                ProtocolState::Rtmp(Box::new(RtmpState::new(self.next_seed(), server, now)))
             }
             None => ProtocolState::Http(Box::new(HttpState::new(local, listener, now))),
         };
@@ -398,6 +398,21 @@ impl Ctx {
         self.reset_timer(id, now + STEP_DEADLINE);
         id
     }
+
+    /// A number for what should differ each time.
+    pub(super) fn next_seed(&mut self) -> u64 {
+        self.seed = self.seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        self.seed
+    }
+
+    /// Creates a session for a relay that net is to connect; its timer is to be set.
+    pub(super) fn open_relay(&mut self, state: RtmpClientState) -> SessionId {
+        let now = self.now.instant;
+        let out = OutQueue::new(state.server.rtmp.chunking, state.server.queue);
+        let protocol = ProtocolState::RtmpClient(Box::new(state));
+        self.sessions.insert(|id| Session::new(id, Peer::UNKNOWN, protocol, out, now))
+    }
+
     /// Creates a session that net is to connect; its timer is set with its first call.
     pub(super) fn open_client(&mut self, destination: Rc<Destination>) -> SessionId {
         let now = self.now.instant;

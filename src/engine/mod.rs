@@ -336,9 +336,12 @@ impl Engine {
     /// The peer has closed or reset the connection. Players leave in either way; a publisher that stops says so
     /// before, so this one is lost.
     pub fn lost(&mut self, id: SessionId, now: Now) {
-        if self.destination(id).is_some() {
+        if self.cx.sessions.get(id).is_some_and(|session| session.http_client().is_some()) {
             self.cx.now = now;
             return self.backend_lost(id);
+        }
+        if self.is_relay(id) {
+            return self.disconnected(id, CONNECTION_LOST, now);
         }
         let suspended = self.cx.sessions.get(id).and_then(|session| session.suspended.as_deref());
         match suspended {
@@ -355,6 +358,11 @@ impl Engine {
                 self.disconnected(id, why, now);
             }
         }
+    }
+
+    /// Whether a session is the connection of a relay, whose media somebody waits for.
+    pub fn is_relay(&self, id: SessionId) -> bool {
+        self.cx.sessions.get(id).is_some_and(Session::is_relay)
     }
 
     /// The socket of a session has failed.
@@ -382,7 +390,7 @@ impl Engine {
         let found = self.cx.sessions.get_mut(id).filter(|session| session.out.can_send());
         let Some(session) = found else { return Ok(None) };
         let most = match &session.protocol {
-            ProtocolState::Rtmp(_) | ProtocolState::HttpClient(_) => None,
+            ProtocolState::Rtmp(_) | ProtocolState::HttpClient(_) | ProtocolState::RtmpClient(_) => None,
             ProtocolState::Http(state) => state.most(now.instant),
         };
         let count = match most {
@@ -398,6 +406,10 @@ impl Engine {
         session.last_output = now.instant;
         let next_due = match session.protocol {
             ProtocolState::Rtmp(_) | ProtocolState::HttpClient(_) => None,
+            ProtocolState::RtmpClient(_) => {
+                self.cx.relays.count_sent(session, count as u64, now.instant);
+                None
+            }
             ProtocolState::Http(_) => session.settle_exchanges(&mut self.cx.work.done_exchanges, now.instant),
         };
         self.cx.budgets.count_replies(session);
@@ -476,6 +488,7 @@ impl Engine {
             Timer::Session { id, at } => self.check_session(id, at),
             Timer::Stream(id) => self.check_stream(id),
             Timer::Gone => self.gone_timer_expired(),
+            Timer::Relays => self.relay_timer_expired(),
             Timer::Viewers => self.check_viewers(),
             Timer::Shared => self.drop_shared(),
             Timer::Module { module, token, .. } => {
@@ -498,6 +511,12 @@ impl Engine {
             Task::Deliver(job) => self.deliver_result(job),
             Task::Return(returned) => self.deliver_returned(*returned),
             Task::TellOfCommand(news) => self.deliver_command_news(*news),
+            Task::TellOfRelay(id, event) => {
+                self.each_module(|module, cx| module.on_relay(cx, id, &event));
+            }
+            Task::Try(id) => {
+                self.contain(|engine| engine.cx.begin_try(id));
+            }
             Task::Answer(ticket, reply) => {
                 self.contain_for(ticket.session, |engine| engine.resume_request(ticket, reply));
             }

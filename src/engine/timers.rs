@@ -26,6 +26,8 @@ pub enum Timer {
     Shared,
     /// End what is gone since a reload and whose grace is over.
     Gone,
+    /// Check the relays.
+    Relays,
     /// Call a module.
     Module {
         /// The module's name.

@@ -15,6 +15,7 @@ use crate::engine::ids::SessionId;
 use crate::engine::jobs::FinishedJob;
 use crate::engine::notice::Notice;
 use crate::engine::operations::order::Order;
+use crate::engine::relay::relay::{RelayEvent, RelayId};
 use crate::engine::request::{Reply, Ticket};
 use crate::http::client::Response;
 
@@ -73,6 +74,10 @@ pub(super) struct Work {
     pub returned: VecDeque<Returned>,
     /// What has happened to commands.
     pub command_news: VecDeque<CommandNews>,
+    /// What has happened to relays.
+    pub relay_news: VecDeque<(RelayId, RelayEvent)>,
+    /// Relays of which the next try begins.
+    pub tries: VecDeque<RelayId>,
     /// Answers to suspended requests.
     pub answers: VecDeque<(Ticket, Reply)>,
     /// HTTP sessions whose requests have waited for the decision about their viewer, each with its status if there is
@@ -134,6 +139,8 @@ pub(super) enum Task {
     Deliver(FinishedJob),
     Return(Box<Returned>),
     TellOfCommand(Box<CommandNews>),
+    TellOfRelay(RelayId, Box<RelayEvent>),
+    Try(RelayId),
     Answer(Ticket, Reply),
     Decide(SessionId, Option<u16>),
     EndGone(SessionId),
@@ -173,10 +180,14 @@ impl Work {
         if let Some(news) = self.command_news.pop_front() {
             return Some(Task::TellOfCommand(Box::new(news)));
         }
+        if let Some((id, event)) = self.relay_news.pop_front() {
+            return Some(Task::TellOfRelay(id, Box::new(event)));
+        }
         if let Some((ticket, reply)) = self.answers.pop_front() {
             return Some(Task::Answer(ticket, reply));
         }
         None.or_else(|| self.decided.pop_front().map(|(id, status)| Task::Decide(id, status)))
+            .or_else(|| self.tries.pop_front().map(Task::Try))
             .or_else(|| self.gone.pop_front().map(Task::EndGone))
             .or_else(|| self.dismissed.pop_front().map(Task::Dismiss))
             .or_else(|| self.finished.pop_front().map(Task::Complete))
@@ -214,6 +225,8 @@ impl Work {
             && self.results.is_empty()
             && self.returned.is_empty()
             && self.command_news.is_empty()
+            && self.relay_news.is_empty()
+            && self.tries.is_empty()
             && self.answers.is_empty()
             && self.decided.is_empty()
             && self.gone.is_empty()

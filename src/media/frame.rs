@@ -119,6 +119,13 @@ impl Frame {
         Self { timestamp, body, buffer, image: OnceCell::new(), charge: None, ..*self }
     }
 
+    /// The same, counted where this one is.
+    pub fn copy_at(&self, timestamp: u64) -> Self {
+        let mut copy = self.at(timestamp);
+        copy.charge = self.charge.as_ref().map(|charge| charge.another(copy.memory()));
+        copy
+    }
+
     /// The headroom, for a transport to write its header into before the frame is shared.
     pub fn headroom_mut(&mut self) -> &mut [u8] {
         &mut self.buffer[..HEADROOM]

@@ -51,6 +51,11 @@ impl Charge {
         self.meter.all().for_each(|count| count.set(count.get() + bytes));
     }
 
+    /// Counts so many bytes of another owner on the same meter.
+    pub fn another(&self, bytes: usize) -> Self {
+        self.meter.charge(bytes)
+    }
+
     /// Bytes of all that is counted on the meter.
     pub fn of_all(&self) -> usize {
         self.meter.bytes()

@@ -177,7 +177,8 @@ impl Engine {
     /// The server that a session is to be connected to; none for a session that a peer has opened.
     pub fn destination(&self, id: SessionId) -> Option<&Destination> {
         let session = self.cx.sessions.get(id).filter(|session| session.life == Life::Open)?;
-        Some(&session.http_client()?.destination)
+        let relay = session.rtmp_client().map(|state| &*state.destination);
+        relay.or_else(|| Some(&*session.http_client()?.destination))
     }
 
     /// Calls that wait or are being made.
@@ -191,6 +192,9 @@ impl Engine {
         let Some(session) = self.cx.sessions.get_mut(id).filter(|session| session.life == Life::Open) else {
             return;
         };
+        if session.is_relay() {
+            return self.relay_connected(id, peer);
+        }
         session.peer = Peer::from(peer);
         let Some(state) = session.http_client_mut() else { return };
         state.stage = Stage::Open;

@@ -86,6 +86,7 @@ impl Ctx {
                 self.backend_connections = self.backend_connections.saturating_sub(1);
                 return;
             }
+            ProtocolState::RtmpClient(_) => return,
         };
         if is_encrypted {
             self.tls.leave(if server.is_some() { Protocol::Rtmp } else { Protocol::Http });

@@ -172,10 +172,10 @@ impl Ctx {
 
     fn drop_frames(&mut self) {
         let behind = |session: &Session| match session.protocol {
-            ProtocolState::Rtmp(_) if session.out.len() > BEHIND_MESSAGES => {
+            ProtocolState::Rtmp(_) | ProtocolState::RtmpClient(_) if session.out.len() > BEHIND_MESSAGES => {
                 session.out.bytes().max(BEHIND_BYTES)
             }
-            ProtocolState::Rtmp(_) => session.out.bytes(),
+            ProtocolState::Rtmp(_) | ProtocolState::RtmpClient(_) => session.out.bytes(),
             ProtocolState::Http(_) | ProtocolState::HttpClient(_) => 0,
         };
         for id in self.sessions_by(BEHIND_BYTES, behind) {
@@ -307,7 +307,7 @@ fn next_bound(limit: usize, used: usize) -> usize {
 /// publishes. Files that HTTP clients share are counted elsewhere.
 fn pinned_bytes(session: &Session, streams: &Streams) -> usize {
     let waiting = match session.protocol {
-        ProtocolState::Rtmp(_) => session.out.bytes(),
+        ProtocolState::Rtmp(_) | ProtocolState::RtmpClient(_) => session.out.bytes(),
         ProtocolState::Http(_) | ProtocolState::HttpClient(_) => session.waiting_bytes(),
     };
     let published = session.roles.publishers().filter_map(|role: &SessionRole| streams.get(role.stream()));

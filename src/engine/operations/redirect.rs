@@ -121,6 +121,17 @@ impl Engine {
 }
 
 impl Request {
+    /// The request of a pull to publish its stream here.
+    pub(in crate::engine) fn relay(
+        session: crate::engine::ids::SessionId,
+        app: AppId,
+        name: String,
+        kind: RequestKind,
+    ) -> Self {
+        let request = Self::new(session, app, (name, String::new()), kind);
+        Self { is_relay: true, is_admitted: true, ..request }
+    }
+
     /// A request that an operator makes for a client.
     fn redirect(
         session: crate::engine::ids::SessionId,

@@ -65,6 +65,7 @@ impl Engine {
                 self.end_stream_after_panic(id);
                 publisher.into_iter().for_each(|publisher| self.cx.close_after_panic(publisher.session));
             }
+            Timer::Relays => self.cx.schedule_relay_check(),
             Timer::Gone => self.cx.schedule_gone_check(),
             Timer::Viewers => self.cx.schedule_viewers(),
             // A module keeps its other timers, and a shared answer is replaced when it is asked for.

@@ -6,44 +6,123 @@
 //! with a queue of its own, a pull is a publisher. What fails is tried again. Which streams are relayed, and where, is
 //! decided by modules; nothing here reads a URL.
 
+pub(in crate::engine) mod checks;
+pub(in crate::engine) mod connection;
+pub(in crate::engine) mod input;
+pub(in crate::engine) mod path;
 pub(in crate::engine) mod relay;
+pub(in crate::engine) mod roles;
 pub(in crate::engine) mod target;
+pub(in crate::engine) mod times;
+pub(in crate::engine) mod tries;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Instant;
 
 use crate::engine::ctx::Ctx;
-use crate::engine::ids::{AppId, StreamId};
-use crate::engine::relay::relay::{Relay, RelayId, RelayKind, RelaySpec, RelayState};
+use crate::engine::ids::{AppId, SessionId, StreamId};
+use crate::engine::quantities::duration;
+use crate::engine::relay::relay::{Progress, Relay, RelayEvent, RelayId, RelayKind, RelaySpec, RelayState};
+use crate::engine::session::Session;
 use crate::engine::statistics::rate::Rate;
 use crate::engine::stream::name::StreamName;
 
+/// The most relays of the server, and of one stream.
+const MAX_RELAYS: usize = 512;
+const MAX_RELAYS_OF_STREAM: usize = 64;
+
 /// All relays.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::engine) struct Relays {
     all: BTreeMap<RelayId, Relay>,
     last: u64,
+    /// The id of this server, by which a stream that travels in a circle is found.
+    server: u64,
+    /// When they are checked next.
+    check_at: Option<Instant>,
+}
+
+impl Relays {
+    /// None yet. `seed` is for the id of this server.
+    pub fn new(seed: u64) -> Self {
+        Self { all: BTreeMap::new(), last: 0, server: path::server_id(seed), check_at: None }
+    }
+
+    /// The relay of this session.
+    pub fn of_session(&mut self, session: &Session) -> Option<&mut Relay> {
+        let relay = self.all.get_mut(&session.relay()?)?;
+        (relay.session == Some(session.id)).then_some(relay)
+    }
+
+    /// Counts bytes that a session has sent, and the frames that it has left out so far.
+    pub fn count_sent(&mut self, session: &Session, bytes: u64, now: Instant) {
+        let Some(relay) = self.of_session(session) else { return };
+        if relay.kind == RelayKind::Push {
+            relay.bytes += bytes;
+            relay.rate.add(bytes, now);
+        }
+        relay.count_dropped(session);
+    }
+
+    /// Counts bytes that a session has received.
+    pub fn count_received(&mut self, session: &Session, bytes: u64, now: Instant) {
+        let relay = self.of_session(session).filter(|relay| relay.kind == RelayKind::Pull);
+        if let Some(relay) = relay {
+            relay.bytes += bytes;
+            relay.rate.add(bytes, now);
+        }
+    }
+}
+
+impl Relay {
+    /// Counts the frames that its connection has left out so far.
+    pub(in crate::engine) fn count_dropped(&mut self, session: &Session) {
+        let dropped = session.roles.players().map(|player| player.dropped()).sum::<u64>();
+        self.dropped = self.dropped.max(self.progress.dropped_before + dropped);
+    }
+
+    fn is_push_of(&self, stream: StreamId) -> bool {
+        self.kind == RelayKind::Push && self.stream == Some(stream)
+    }
 }
 
 impl Ctx {
-    /// Publishes a live stream to another server, too, until the stream ends or [`Ctx::end_relay`] is called.
+    /// Publishes a live stream to another server, too, until the stream ends or [`Ctx::end_relay`] is called. The same
+    /// push of the same stream is not started twice. None if there is no such stream, or there are too many relays.
     pub fn start_push(&mut self, stream: StreamId, spec: RelaySpec) -> Option<RelayId> {
-        let found = self.streams.get(stream)?;
+        let found = self.streams.get(stream).filter(|stream| stream.is_live())?;
         let (app, name) = (found.app, found.name.clone());
-        Some(self.add_relay(RelayKind::Push, (app, &name), Some(stream), spec))
+        let publisher = found.publisher.map(|publisher| publisher.session);
+        let is_same = |relay: &&mut Relay| {
+            relay.kind == RelayKind::Push && relay.app == app && relay.name == name && relay.spec.is_like(&spec)
+        };
+        if let Some(relay) = self.relays.all.values_mut().find(is_same) {
+            relay.stream = Some(stream);
+            relay.progress.publisher = publisher;
+            return Some(relay.id);
+        }
+        self.add_relay(RelayKind::Push, (app, &name), (Some(stream), publisher), spec)
     }
 
     /// Publishes a stream of another server here for as long as somebody plays it; there is one pull for each stream.
+    /// None if there are too many relays.
     pub fn start_pull(&mut self, app: AppId, name: &StreamName, spec: RelaySpec) -> Option<RelayId> {
         if let Some(relay) = self.pull_of(app, name) {
             return Some(relay.id);
         }
-        Some(self.add_relay(RelayKind::Pull, (app, name), None, spec))
+        self.add_relay(RelayKind::Pull, (app, name), (None, None), spec)
     }
 
     /// Ends a relay.
-    pub fn end_relay(&mut self, id: RelayId, _why: &str) {
-        self.relays.all.remove(&id);
+    pub fn end_relay(&mut self, id: RelayId, why: &str) {
+        let Some(relay) = self.relays.all.remove(&id) else { return };
+        let time = duration(self.now.instant.saturating_duration_since(relay.started));
+        log::info!("{}: the relay ends after {time}: {why}", relay.head());
+        self.tell_of_relay(id, RelayEvent::Ended);
+        if let Some(session) = relay.session {
+            self.finish(session, why);
+        }
     }
 
     /// The relay, unless it is over.
@@ -58,7 +137,7 @@ impl Ctx {
 
     /// The pushes of a stream.
     pub fn pushes_of(&self, stream: StreamId) -> impl Iterator<Item = &Relay> {
-        self.relays().filter(move |relay| relay.stream == Some(stream))
+        self.relays().filter(move |relay| relay.is_push_of(stream))
     }
 
     /// The pull of a stream.
@@ -66,17 +145,32 @@ impl Ctx {
         self.relays().find(|relay| relay.kind == RelayKind::Pull && relay.app == app && relay.name == *name)
     }
 
+    /// Tells the modules, in a later step, what has happened to a relay.
+    pub(in crate::engine) fn tell_of_relay(&mut self, id: RelayId, event: RelayEvent) {
+        self.work.relay_news.push_back((id, event));
+    }
+
     fn add_relay(
         &mut self,
         kind: RelayKind,
         (app, name): (AppId, &StreamName),
-        stream: Option<StreamId>,
+        (stream, publisher): (Option<StreamId>, Option<SessionId>),
         spec: RelaySpec,
-    ) -> RelayId {
-        self.relays.last += 1;
-        let id = RelayId(self.relays.last);
+    ) -> Option<RelayId> {
         let app_name = self.apps.get(app).map_or("", |app| &app.name);
         let label: Rc<str> = format!("{app_name}/{name}").into();
+        if spec.targets.is_empty() || self.is_stopping() {
+            return None;
+        }
+        let of_stream = self.relays().filter(|relay| relay.app == app && relay.name == *name).count();
+        if self.relays.all.len() >= MAX_RELAYS || of_stream >= MAX_RELAYS_OF_STREAM {
+            log::error!(
+                "{label}: not relayed, as there are {MAX_RELAYS} relays, or {MAX_RELAYS_OF_STREAM} of this stream, already"
+            );
+            return None;
+        }
+        self.relays.last += 1;
+        let (id, now) = (RelayId(self.relays.last), self.now.instant);
         let relay = Relay {
             id,
             kind,
@@ -86,8 +180,9 @@ impl Ctx {
             label,
             spec,
             current: 0,
-            state: RelayState::Connecting,
-            since: self.now.instant,
+            state: RelayState::Waiting(now),
+            since: now,
+            started: now,
             session: None,
             reconnects: 0,
             failures: 0,
@@ -95,8 +190,20 @@ impl Ctx {
             bytes: 0,
             rate: Rate::default(),
             dropped: 0,
+            progress: Progress::new(publisher, now),
         };
+        let shown = relay.target().map_or("", |target| &target.shown);
+        log::info!("{}: the relay begins ({shown})", relay.ends());
         self.relays.all.insert(id, relay);
-        id
+        // In a later step: a player that a pull is for is there by then.
+        self.work.tries.push_back(id);
+        Some(id)
+    }
+}
+
+impl RelaySpec {
+    /// Whether the same is asked by the same.
+    fn is_like(&self, other: &Self) -> bool {
+        self.targets == other.targets && self.source == other.source
     }
 }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use crate::engine::calls::destination::Destination;
 use crate::engine::ids::{AppId, SessionId, StreamId};
 use crate::engine::relay::target::Target;
 use crate::engine::statistics::rate::Rate;
@@ -89,6 +90,8 @@ pub struct Relay {
     pub state: RelayState,
     /// Since when it does that.
     pub since: Instant,
+    /// Since when there is this relay.
+    pub started: Instant,
     /// The session that is the connection.
     pub session: Option<SessionId>,
     /// How often it has begun to run, but for the first time.
@@ -103,12 +106,72 @@ pub struct Relay {
     pub rate: Rate,
     /// Frames that were left out, as the other server was too slow.
     pub dropped: u64,
+    pub(in crate::engine) progress: Progress,
+}
+
+/// What only the engine needs to know of a relay.
+#[derive(Debug)]
+pub(in crate::engine) struct Progress {
+    /// How often all targets have failed, one after the other, since it has run for long.
+    pub rounds: u32,
+    /// Whether it has ever run.
+    pub has_run: bool,
+    /// The session that publishes the stream of a push.
+    pub publisher: Option<SessionId>,
+    /// When a pull was last wanted.
+    pub wanted_at: Instant,
+    /// The server to which the other one has sent it, for its next try.
+    pub elsewhere: Option<Rc<Destination>>,
+    /// When it was sent to another server first in this minute, and how often since.
+    pub moves: (Instant, u32),
+    /// The arguments for an authentication, for the next try, and how often it was asked for them.
+    pub auth: (String, u8),
+    /// Frames that its earlier connections have left out.
+    pub dropped_before: u64,
+    /// The failure that the log has told last, and when.
+    pub told: Option<(Box<str>, Instant)>,
+}
+
+impl Progress {
+    pub fn new(publisher: Option<SessionId>, now: Instant) -> Self {
+        Self {
+            rounds: 0,
+            has_run: false,
+            publisher,
+            wanted_at: now,
+            elsewhere: None,
+            moves: (now, 0),
+            auth: (String::new(), 0),
+            dropped_before: 0,
+            told: None,
+        }
+    }
 }
 
 impl Relay {
     /// The other end that is used, or tried next.
     pub fn target(&self) -> Option<&Target> {
         self.spec.targets.get(self.current)
+    }
+
+    /// The stream and the other server, for log lines: "live/cam -> a.example", and "<-" for a pull.
+    pub fn ends(&self) -> String {
+        let arrow = match self.kind {
+            RelayKind::Push => "->",
+            RelayKind::Pull => "<-",
+        };
+        let elsewhere = self.progress.elsewhere.as_deref();
+        let own = || self.target().map(|target| &*target.destination);
+        let host = elsewhere.or_else(own).map_or("", |destination| &destination.host);
+        format!("{} {arrow} {host}", self.label)
+    }
+
+    /// The session, its stream and the other server, as a log line begins: "#12 live/cam -> a.example".
+    pub(in crate::engine) fn head(&self) -> String {
+        match self.session {
+            Some(session) => format!("{session} {}", self.ends()),
+            None => self.ends(),
+        }
     }
 }
 

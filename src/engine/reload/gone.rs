@@ -82,6 +82,7 @@ impl Engine {
                 self.end_stream_after_panic(stream);
             }
         }
+        self.end_relays_of_gone();
         self.release_gone();
         self.cx.schedule_gone_check();
     }
@@ -199,6 +200,7 @@ impl Ctx {
             || self.viewing.viewers.of_app(app) > 0
             || self.awaited.of(app, self.now.instant).next().is_some()
             || self.sessions.iter().any(waits)
+            || self.relays().any(|relay| relay.app == app)
             || !self.work.notices.is_empty()
     }
 

@@ -81,7 +81,7 @@ impl Ctx {
         let peers = self.sessions.iter().filter_map(|session| match session.protocol {
             ProtocolState::Rtmp(_) => Some((Protocol::Rtmp, session.counted_peer()?)),
             ProtocolState::Http(_) => Some((Protocol::Http, session.counted_peer()?)),
-            ProtocolState::HttpClient(_) => None,
+            ProtocolState::HttpClient(_) | ProtocolState::RtmpClient(_) => None,
         });
         self.connections.adopt(next.connections, peers);
         self.adopt_servers(next.servers);
@@ -122,7 +122,10 @@ impl Ctx {
     pub(in crate::engine) fn is_unserved(&self, id: SessionId) -> bool {
         match self.sessions.get(id).map(|session| &session.protocol) {
             Some(ProtocolState::Http(state)) => self.hosts_at(state.listener, &state.local).is_none(),
-            Some(ProtocolState::Rtmp(_) | ProtocolState::HttpClient(_)) | None => false,
+            Some(
+                ProtocolState::Rtmp(_) | ProtocolState::HttpClient(_) | ProtocolState::RtmpClient(_),
+            )
+            | None => false,
         }
     }
 }

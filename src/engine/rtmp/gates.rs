@@ -59,7 +59,9 @@ impl Ctx {
 impl Engine {
     /// Starts a request at the first gate.
     pub(in crate::engine) fn submit(&mut self, request: Request) {
-        self.run_gates(Position { gate: Gate::Access, module: 0 }, request);
+        // Rules of access and keys are for clients.
+        let gate = if request.is_relay { Gate::Service } else { Gate::Access };
+        self.run_gates(Position { gate, module: 0 }, request);
     }
 
     /// Resumes a suspended request with the reply to it.
@@ -186,6 +188,10 @@ impl Engine {
         let Some(holder) = stream.publisher.filter(|holder| Some(*holder) != request.endpoint()) else {
             return false;
         };
+        // A pull gives way to any publisher, and takes no stream from one.
+        if self.cx.is_pull(holder) || request.is_relay {
+            return !self.cx.is_pull(holder);
+        }
         match self.cx.apps.get(request.app).map(|app| app.policy.conflict) {
             Some(Conflict::Replace) => false,
             Some(Conflict::ReplaceIdle(idle)) => {
@@ -222,6 +228,9 @@ impl Engine {
                     if request.is_redirect { self.headers_of_publisher(endpoint) } else { Vec::new() };
                 self.grant_publish(endpoint, app, publish_type, (&name, request.sent));
                 self.begin_with_headers(endpoint, headers);
+                if request.is_relay {
+                    self.pull_granted(endpoint);
+                }
             }
             (&RequestKind::Play { msid, duration, after, .. }, Ok(name)) => {
                 let endpoint = Endpoint { session: id, msid };
@@ -253,6 +262,9 @@ impl Engine {
     /// Tells the client why its request is refused, and finishes a session without a role.
     pub(in crate::engine) fn refuse(&mut self, request: &Request, refusal: &Refusal) {
         let (id, why) = (request.session, refusal.why.as_str());
+        if request.is_relay {
+            return self.refuse_pull(request, refusal);
+        }
         if matches!(request.kind, RequestKind::View(_)) {
             self.refuse_view(request, refusal);
             return self.call_refused(request);

@@ -135,7 +135,7 @@ impl Engine {
         if is_request { Effort::Long } else { Effort::Little }
     }
 
-    fn note_left_out(&self, id: SessionId, what: &str) {
+    pub(in crate::engine) fn note_left_out(&self, id: SessionId, what: &str) {
         let publisher = self.cx.sessions.get(id).and_then(|session| session.roles.only_publisher());
         let stream = publisher.and_then(|role| self.cx.streams.get(role.stream()));
         let label = stream.map(|stream| format!(" {}:", stream.label)).unwrap_or_default();
@@ -163,7 +163,12 @@ impl Engine {
             self.cx.reply(id, |protocol, out| protocol.refuse_connect(&connect, &for_client, out));
             return self.cx.finish(id, &format!("connect refused: {for_log}"));
         };
+        if let Some(why) = self.cx.objection_to_path(&connect.relay_path) {
+            self.cx.reply(id, |protocol, out| protocol.refuse_connect(&connect, why, out));
+            return self.cx.finish(id, &format!("connect refused: {why}"));
+        }
         let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::rtmp_mut) else { return };
+        state.relay_path = connect.relay_path.as_str().into();
         state.address = address;
         state.capabilities = connect.capabilities.clone();
         let args = std::mem::take(&mut connect.args);
@@ -328,7 +333,8 @@ impl Engine {
 impl Ctx {
     /// The application that an RTMP session is connected to.
     pub fn app_of(&self, id: SessionId) -> Option<AppId> {
-        self.sessions.get(id)?.rtmp()?.app
+        let session = self.sessions.get(id)?;
+        session.rtmp_client().map(|state| state.app).or_else(|| session.rtmp()?.app)
     }
 
     /// The name of the stream that an RTMP client means by `sent`.

@@ -37,7 +37,8 @@ impl Engine {
         let Some(policy) = self.cx.apps.get(app).map(|app| app.policy) else { return false };
         // What this message stream publishes ends with the grant.
         let other = self.cx.streams.find(app, name).filter(|stream| stream.publisher != Some(endpoint));
-        if !other.is_some_and(Stream::is_live) && !policy.idle_streams {
+        let comes = policy.idle_streams || self.cx.pull_of(app, name).is_some();
+        if !other.is_some_and(Stream::is_live) && !comes {
             self.cx.status(endpoint, NOT_FOUND, "No such stream");
             let reason = format!("play {}/{name} refused: nobody publishes it", self.app_name(app));
             self.finish_if_idle(id, &reason);
@@ -157,6 +158,9 @@ impl Engine {
     /// Tells the players that have waited for a stream that it begins.
     pub(in crate::engine) fn tell_players_of_begin(&mut self, stream: StreamId) {
         for endpoint in self.players(stream) {
+            if self.cx.relay_of(endpoint.session).is_some() {
+                continue;
+            }
             self.cx.user_control(endpoint, UserControl::StreamBegin);
             let Some(policy) = self.policy_of(stream) else { continue };
             if policy.play_restart {
@@ -177,6 +181,9 @@ impl Engine {
         self.restart_players(stream);
         for endpoint in self.players(stream) {
             let id = endpoint.session;
+            if self.cx.relay_of(id).is_some() {
+                continue; // it stays for its publisher, and the other server is told nothing
+            }
             self.cx.user_control(endpoint, UserControl::StreamEof);
             let Some(policy) = self.policy_of(stream) else { continue };
             if policy.play_restart {

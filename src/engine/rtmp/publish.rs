@@ -82,6 +82,7 @@ impl Engine {
     /// Ends a publisher whose stream continues with session `by`, which may be its own.
     fn replace_publisher(&mut self, holder: Endpoint, by: SessionId) {
         self.cx.status(holder, (Level::Error, "NetStream.Publish.BadName"), "Replaced by another publisher");
+        self.cx.stand_by(holder.session);
         self.leave(holder, LeaveReason::Replaced(by));
         if holder.session != by {
             self.finish_if_idle(holder.session, "replaced by another publisher");
@@ -147,7 +148,7 @@ impl Engine {
         let is_draining = self.cx.is_draining();
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
         let app = self.cx.apps.get(stream.app).filter(|app| !app.has_ended(self.cx.now.instant));
-        let grace = app.map_or(Duration::ZERO, |app| app.policy.grace);
+        let grace = app.map_or(Duration::ZERO, |app| self.cx.grace_of(id, app.policy.grace));
         // After a panic the end of the stream may be half done.
         let may_wait = !grace.is_zero() && !is_draining && stream.pending_ends.stream;
         if !may_wait || waiting >= MAX_STREAMS_IN_GRACE {
@@ -191,6 +192,7 @@ impl Engine {
     /// Ends a stream that has no publisher.
     pub(in crate::engine) fn end_stream(&mut self, stream_id: StreamId) {
         self.call_stream_end(stream_id);
+        self.end_pushes_of(stream_id);
         let why = if self.cx.is_draining() { Finish::ServerStops } else { Finish::StreamEnded };
         let (streams, mut outlet, panics) = self.cx.streams_and_outlet();
         let Some(stream) = streams.get_mut(stream_id) else { return };

@@ -7,8 +7,10 @@
 use std::time::{Duration, Instant};
 
 use crate::engine::config::by_id::ByApp;
+use crate::engine::config::server::ServerSettings;
 use crate::engine::ctx::{AppFacts, Ctx};
 use crate::engine::ids::{SessionId, StreamId};
+use crate::engine::relay::connection::RtmpClientState;
 use crate::engine::session::roles::SessionRole;
 use crate::engine::session::{HttpState, Life, ProtocolState, RtmpState, STEP_DEADLINE, Session};
 use crate::engine::stream::{Stream, Streams};
@@ -149,6 +151,10 @@ impl Ctx {
             ProtocolState::Http(state) => Some(http_due(session, state, now)),
             ProtocolState::HttpClient(state) if now < state.until => Some(Due::Later(state.until)),
             ProtocolState::HttpClient(_) => Some(Due::Close("its time is over")),
+            ProtocolState::RtmpClient(state) => {
+                let media_due = media_deadline(session, &self.streams, &self.apps);
+                Some(relay_due(session, state, (media_due, now)))
+            }
         }
     }
 
@@ -157,8 +163,10 @@ impl Ctx {
         let now = self.now.instant;
         let Some(session) = self.sessions.get_mut(id) else { return };
         let milliseconds = (now - session.opened).as_millis() as u64 & u64::from(u32::MAX);
-        if let Some(state) = session.rtmp_mut() {
-            state.pinged = Some(now);
+        match &mut session.protocol {
+            ProtocolState::Rtmp(state) => state.pinged = Some(now),
+            ProtocolState::RtmpClient(state) => state.pinged = Some(now),
+            ProtocolState::Http(_) | ProtocolState::HttpClient(_) => {}
         }
         let mut ping = Vec::new();
         UserControl::PingRequest(milliseconds as u32).write(&mut ping);
@@ -239,14 +247,44 @@ fn rtmp_due(session: &Session, state: &RtmpState, (media_due, now): (Option<Inst
     let held_until = session.suspended.as_ref().map(|suspended| suspended.until).or(session.paced_until);
     match held_until {
         Some(until) => Due::Later(next.min(until)),
-        None => ping_due(session, state, (next, now)),
+        None => ping_due(session, (settings, state.pinged), (next, now)),
+    }
+}
+
+/// The result for the connection of a relay. The other server of a push need not say anything: what it takes shows that it
+/// is there. That of a pull is pinged when it is silent.
+fn relay_due(session: &Session, state: &RtmpClientState, (media_due, now): (Option<Instant>, Instant)) -> Due {
+    if !state.is_running() {
+        return if now < state.until { Due::Later(state.until) } else { Due::Close(state.overdue()) };
+    }
+    let settings = &*state.server;
+    let held_until = session.suspended.as_ref().map(|suspended| suspended.until).or(session.paced_until);
+    let media = media_due.filter(|_| held_until.is_none());
+    let output = (!session.out.is_empty()).then(|| session.last_output + settings.timeout);
+    let mut next = now + settings.timeout.max(STEP_DEADLINE);
+    for (deadline, reason) in
+        [(media, "sends neither audio nor video"), (output, "takes nothing of what it is sent")]
+    {
+        let Some(deadline) = deadline else { continue };
+        if now >= deadline {
+            return Due::Close(reason);
+        }
+        next = next.min(deadline);
+    }
+    match held_until {
+        Some(until) => Due::Later(next.min(until)),
+        None if session.roles.publishes() => ping_due(session, (settings, state.pinged), (next, now)),
+        None => Due::Later(next),
     }
 }
 
 /// The result for a client whose other deadlines are not before `next`: silence, a ping, or its missing answer.
-fn ping_due(session: &Session, state: &RtmpState, (next, now): (Instant, Instant)) -> Due {
-    let settings = &*state.server;
-    match state.pinged.filter(|&pinged| pinged >= session.last_input) {
+fn ping_due(
+    session: &Session,
+    (settings, pinged): (&ServerSettings, Option<Instant>),
+    (next, now): (Instant, Instant),
+) -> Due {
+    match pinged.filter(|&pinged| pinged >= session.last_input) {
         Some(pinged) if now >= pinged + settings.ping_timeout => Due::Close("does not answer a ping"),
         Some(pinged) => Due::Later(next.min(pinged + settings.ping_timeout)),
         None => {

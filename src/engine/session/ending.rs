@@ -127,6 +127,7 @@ impl Engine {
         };
         session.life = next;
         self.each_module(|module, cx| module.on_close(cx, id));
+        self.end_pushes_of_session(id);
         let Some(session) = self.cx.sessions.get(id) else { return };
         let level = session.log_level(level);
         let seconds = (self.cx.now.instant - session.opened).as_secs();
@@ -154,6 +155,7 @@ impl Ctx {
     /// Ends a session in a later step, and closes its socket after its queue has been sent.
     pub fn finish(&mut self, id: SessionId, reason: &str) {
         self.send_statuses(id);
+        self.say_goodbye(id);
         let Some(session) = self.sessions.get_mut(id) else { return };
         if session.life == Life::Open {
             session.life = Life::Finishing(reason.into());
@@ -162,6 +164,7 @@ impl Ctx {
             self.drop_requests(id);
             self.release_input(id);
             self.end_connection(id, reason);
+            self.end_try(id, reason);
         }
     }
 
@@ -245,6 +248,7 @@ impl Ctx {
         self.drop_requests(id);
         self.release_input(id);
         self.end_connection(id, reason);
+        self.end_try(id, reason);
     }
 
     /// Drops the requests of a closing session that wait for an answer.

@@ -76,6 +76,9 @@ impl Engine {
             ProtocolState::Rtmp(state) => {
                 !session.roles.is_empty() && state.protocol.unfinished() <= PROMPT_BYTES
             }
+            ProtocolState::RtmpClient(state) => {
+                !session.roles.is_empty() && state.protocol.unfinished() <= PROMPT_BYTES
+            }
             ProtocolState::Http(_) | ProtocolState::HttpClient(_) => false,
         }
     }
@@ -132,6 +135,7 @@ impl Engine {
             ProtocolState::Rtmp(_) => Self::rtmp_input,
             ProtocolState::Http(_) => Self::http_input,
             ProtocolState::HttpClient(_) => Self::http_client_input,
+            ProtocolState::RtmpClient(_) => Self::rtmp_client_input,
         };
         if session.awaited_header.is_some() && (!self.take_proxy_header(id, &mut bytes) || bytes.is_empty()) {
             return;
@@ -180,8 +184,10 @@ impl Ctx {
     pub(in crate::engine) fn resume_input(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get(id) else { return };
         match session.protocol {
-            ProtocolState::Rtmp(_) if session.roles.is_empty() => self.work.joining.push_back(id),
-            ProtocolState::Rtmp(_) => self.work.streaming.push_back(id),
+            ProtocolState::Rtmp(_) | ProtocolState::RtmpClient(_) if session.roles.is_empty() => {
+                self.work.joining.push_back(id);
+            }
+            ProtocolState::Rtmp(_) | ProtocolState::RtmpClient(_) => self.work.streaming.push_back(id),
             ProtocolState::Http(_) | ProtocolState::HttpClient(_) => self.work.requesting.push_back(id),
         }
     }

@@ -31,6 +31,8 @@ use crate::engine::http::exchange::Exchange;
 use crate::engine::http::send_limits::SendLimits;
 use crate::engine::ids::{AppId, ListenerId, SessionId};
 use crate::engine::peer::Peer;
+use crate::engine::relay::connection::RtmpClientState;
+use crate::engine::relay::relay::RelayId;
 use crate::engine::request::Suspended;
 use crate::engine::rtmp::address::Address;
 use crate::engine::rtmp::unsolicited::Unsolicited;
@@ -50,6 +52,8 @@ pub(in crate::engine) enum ProtocolState {
     Rtmp(Box<RtmpState>),
     Http(Box<HttpState>),
     HttpClient(Box<HttpClientState>),
+    /// The connection of a relay.
+    RtmpClient(Box<RtmpClientState>),
 }
 
 #[derive(Debug)]
@@ -64,6 +68,8 @@ pub(in crate::engine) struct RtmpState {
     pub capabilities: Capabilities,
     /// The texts of its `connect`.
     pub client: Client,
+    /// The servers that its stream has come through, if it is the relay of another server.
+    pub relay_path: Box<str>,
     /// When the time began in which the client must connect, publish or play ([`STEP_DEADLINE`]).
     pub idle_since: Instant,
     /// Requests to publish or play so far.
@@ -84,6 +90,7 @@ impl RtmpState {
             address: Address::default(),
             capabilities: Capabilities::default(),
             client: Client::default(),
+            relay_path: Box::default(),
             idle_since: now,
             stream_requests: 0,
             pinged: None,
@@ -283,13 +290,17 @@ impl Session {
     pub fn capabilities(&self) -> Option<&Capabilities> {
         match &self.protocol {
             ProtocolState::Rtmp(state) => Some(&state.capabilities),
-            ProtocolState::Http(_) | ProtocolState::HttpClient(_) => None,
+            ProtocolState::Http(_) | ProtocolState::HttpClient(_) | ProtocolState::RtmpClient(_) => None,
         }
     }
 
-    /// The texts of an RTMP client's `connect`, once that is granted.
+    /// The texts of an RTMP client's `connect`, once that is granted; of a relay, those of its own `connect`.
     pub fn client(&self) -> Option<&Client> {
-        self.rtmp().filter(|state| state.app.is_some()).map(|state| &state.client)
+        match &self.protocol {
+            ProtocolState::Rtmp(state) => state.app.map(|_| &state.client),
+            ProtocolState::RtmpClient(state) => Some(&state.client),
+            ProtocolState::Http(_) | ProtocolState::HttpClient(_) => None,
+        }
     }
 
     /// Bytes received and sent, without those of the handshake, as nginx-rtmp counts.
@@ -299,7 +310,12 @@ impl Session {
 
     /// Whether it is the connection of a relay, which is no client.
     pub fn is_relay(&self) -> bool {
-        false
+        self.relay().is_some()
+    }
+
+    /// The relay whose connection it is.
+    pub fn relay(&self) -> Option<RelayId> {
+        self.rtmp_client().map(|state| state.relay)
     }
 
     /// Whether it ends or has ended; its last bytes may still be sent.
@@ -325,7 +341,10 @@ impl Session {
     pub(in crate::engine) fn lingers_until(&self) -> Instant {
         match (&self.life, &self.protocol) {
             (Life::HalfClosed(deadline), _) => *deadline,
-            (_, ProtocolState::Rtmp(_) | ProtocolState::HttpClient(_)) => {
+            (
+                _,
+                ProtocolState::Rtmp(_) | ProtocolState::HttpClient(_) | ProtocolState::RtmpClient(_),
+            ) => {
                 let pause = self.last_output + REFUSAL_TIME;
                 self.ends_by.map_or(pause, |whole| pause.min(whole))
             }
@@ -385,7 +404,13 @@ impl Session {
     /// Bytes of memory that the client's input takes: what is unprocessed, and the texts of its `connect`, which are
     /// kept.
     pub(in crate::engine) fn held_input(&self) -> usize {
-        let kept = self.rtmp().map_or(0, |state| state.client.bytes() + state.address.bytes());
+        let kept = match &self.protocol {
+            ProtocolState::Rtmp(state) => {
+                state.client.bytes() + state.address.bytes() + state.relay_path.len()
+            }
+            ProtocolState::RtmpClient(state) => state.client.bytes(),
+            ProtocolState::Http(_) | ProtocolState::HttpClient(_) => 0,
+        };
         self.unprocessed_input() + kept
     }
 
@@ -396,6 +421,7 @@ impl Session {
             ProtocolState::Rtmp(state) => state.protocol.held(),
             ProtocolState::Http(state) => state.protocol.held() + state.held_body,
             ProtocolState::HttpClient(state) => state.reader.held(),
+            ProtocolState::RtmpClient(state) => state.protocol.held(),
         };
         let suspended = self.suspended.as_ref().map_or(0, |suspended| suspended.memory());
         let header = self.awaited_header.as_ref().map_or(0, |header| header.memory());
@@ -407,7 +433,7 @@ impl Session {
     #[inline]
     pub(in crate::engine) fn waiting_bytes(&self) -> usize {
         let requests = match &self.protocol {
-            ProtocolState::Rtmp(_) | ProtocolState::HttpClient(_) => 0,
+            ProtocolState::Rtmp(_) | ProtocolState::HttpClient(_) | ProtocolState::RtmpClient(_) => 0,
             ProtocolState::Http(state) => state.exchanges.iter().map(|exchange| exchange.memory()).sum(),
         };
         self.out.reply_bytes() + requests
@@ -424,6 +450,7 @@ impl Session {
                 state.held_body = 0;
             }
             ProtocolState::HttpClient(state) => state.reader.release(),
+            ProtocolState::RtmpClient(state) => state.protocol.release(),
         }
     }
 
@@ -457,38 +484,31 @@ impl Session {
     }
 
     pub(in crate::engine) fn rtmp(&self) -> Option<&RtmpState> {
-        match &self.protocol {
-            ProtocolState::Rtmp(state) => Some(state),
-            ProtocolState::Http(_) | ProtocolState::HttpClient(_) => None,
-        }
+        if let ProtocolState::Rtmp(state) = &self.protocol { Some(state) } else { None }
     }
 
     pub(in crate::engine) fn rtmp_mut(&mut self) -> Option<&mut RtmpState> {
-        match &mut self.protocol {
-            ProtocolState::Rtmp(state) => Some(state),
-            ProtocolState::Http(_) | ProtocolState::HttpClient(_) => None,
-        }
+        if let ProtocolState::Rtmp(state) = &mut self.protocol { Some(state) } else { None }
     }
 
     pub(in crate::engine) fn http_mut(&mut self) -> Option<&mut HttpState> {
-        match &mut self.protocol {
-            ProtocolState::Http(state) => Some(state),
-            ProtocolState::Rtmp(_) | ProtocolState::HttpClient(_) => None,
-        }
+        if let ProtocolState::Http(state) = &mut self.protocol { Some(state) } else { None }
     }
 
     pub(in crate::engine) fn http_client(&self) -> Option<&HttpClientState> {
-        match &self.protocol {
-            ProtocolState::HttpClient(state) => Some(state),
-            ProtocolState::Rtmp(_) | ProtocolState::Http(_) => None,
-        }
+        if let ProtocolState::HttpClient(state) = &self.protocol { Some(state) } else { None }
     }
 
     pub(in crate::engine) fn http_client_mut(&mut self) -> Option<&mut HttpClientState> {
-        match &mut self.protocol {
-            ProtocolState::HttpClient(state) => Some(state),
-            ProtocolState::Rtmp(_) | ProtocolState::Http(_) => None,
-        }
+        if let ProtocolState::HttpClient(state) = &mut self.protocol { Some(state) } else { None }
+    }
+
+    pub(in crate::engine) fn rtmp_client(&self) -> Option<&RtmpClientState> {
+        if let ProtocolState::RtmpClient(state) = &self.protocol { Some(state) } else { None }
+    }
+
+    pub(in crate::engine) fn rtmp_client_mut(&mut self) -> Option<&mut RtmpClientState> {
+        if let ProtocolState::RtmpClient(state) = &mut self.protocol { Some(state) } else { None }
     }
 
     /// The level of the closing log line: debug for HTTP connections and for those that never got through the RTMP
@@ -496,7 +516,8 @@ impl Session {
     pub(in crate::engine) fn log_level(&self, level: log::Level) -> log::Level {
         let is_news = match &self.protocol {
             ProtocolState::Rtmp(state) => state.protocol.is_past_handshake(),
-            ProtocolState::Http(_) | ProtocolState::HttpClient(_) => false,
+            // What a relay has to tell has a line of its own.
+            ProtocolState::Http(_) | ProtocolState::HttpClient(_) | ProtocolState::RtmpClient(_) => false,
         };
         if is_news || level == log::Level::Error { level } else { log::Level::Debug }
     }

@@ -9,9 +9,12 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use crate::engine::ids::StreamId;
+use crate::engine::relay::times::Times;
 use crate::engine::session::out_queue::{Allowance, OutQueue};
+use crate::media::amf::amf0;
 use crate::media::{Frame, Kind, Role};
 use crate::rtmp::Control;
+use crate::rtmp::chunk::{Mux, stamp};
 
 /// The state of one of a player's tracks: its video, its audio or its data messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +70,7 @@ pub struct Player {
     limit: PlayLimit,
     joined_at: Instant,
     dropped: u64,
+    times: Times,
 }
 
 impl Player {
@@ -88,7 +92,19 @@ impl Player {
             limit: duration.map_or(PlayLimit::StreamEnd, PlayLimit::Duration),
             joined_at,
             dropped: 0,
+            times: Times::OfStream,
         }
+    }
+
+    /// The player that is a push: its times are its own.
+    pub(in crate::engine) fn push(stream: (StreamId, u32), joined_at: Instant) -> Self {
+        Self { times: Times::FROM_ZERO, ..Self::new(stream, None, joined_at) }
+    }
+
+    /// Whether it is a push.
+    #[inline]
+    fn is_push(&self) -> bool {
+        self.times != Times::OfStream
     }
 
     /// Takes over what the client has asked for since it played another stream, which it has left at this time.
@@ -145,6 +161,7 @@ impl Player {
     #[inline]
     pub fn begin(&mut self, timestamp: u64) {
         self.has_metadata = true;
+        self.times.begin(timestamp);
         if let PlayLimit::Duration(length) = self.limit {
             self.limit = PlayLimit::Timestamp(timestamp.saturating_add(length.into()));
         }
@@ -241,6 +258,20 @@ impl Player {
     }
 }
 
+/// `onMetaData` as a publisher sends it: behind `@setDataFrame`.
+fn set_data_frame(frame: &Frame) -> Option<Rc<Frame>> {
+    if !frame.is_metadata() {
+        return None;
+    }
+    // The byte in front of values in AMF3 stays there.
+    let format = frame.payload().len() - frame.amf0().len();
+    let name = amf0::encode_all(&["@setDataFrame".into()]);
+    let payload = [frame.payload().get(..format)?, &name, frame.amf0()].concat();
+    let mut instruction = Frame::from_payload(frame.kind, frame.timestamp, &payload);
+    stamp(&mut instruction, Mux::Separate);
+    Some(Rc::new(instruction))
+}
+
 /// A player and the queue of its session, while frames are offered to it.
 #[derive(Debug)]
 pub struct PlayerQueue<'a> {
@@ -264,11 +295,28 @@ impl PlayerQueue<'_> {
     /// Queues a frame.
     pub fn send(&mut self, frame: &Rc<Frame>) {
         self.sent += 1;
+        if self.player.is_push() {
+            return self.push(frame);
+        }
         self.out.push_frame_on(self.player.msid, frame);
+    }
+
+    /// Queues a frame for another server: metadata as an instruction to it, and all at the times of the push.
+    fn push(&mut self, frame: &Rc<Frame>) {
+        let msid = self.player.msid;
+        let instruction = set_data_frame(frame);
+        let frame = instruction.as_ref().unwrap_or(frame);
+        match self.player.times.place(frame.timestamp) {
+            Some(time) => self.out.push_frame_at(msid, frame, time),
+            None => self.out.push_frame_on(msid, frame),
+        }
     }
 
     /// Queues frames as one list, which other players share.
     pub fn send_group(&mut self, frames: &Rc<[Rc<Frame>]>) {
+        if self.player.is_push() {
+            return frames.iter().for_each(|frame| self.send(frame));
+        }
         self.sent += frames.len() as u64;
         self.out.push_group_on(self.player.msid, frames);
     }

@@ -223,7 +223,10 @@ impl FanOut<'_> {
 /// these limits, so only replies and headers get here. Roles do not count: a player whose stream has ended still
 /// reads what waits.
 fn is_overfull(session: &Session) -> bool {
-    let ProtocolState::Rtmp(state) = &session.protocol else { return false };
+    if !matches!(session.protocol, ProtocolState::Rtmp(_) | ProtocolState::RtmpClient(_)) {
+        return false;
+    }
+    let is_new = || matches!(&session.protocol, ProtocolState::Rtmp(state) if state.app.is_none());
     let (out, more) = (&session.out, session.out.allowance());
     let is_over = |replies: usize| {
         let own = replies + session.shared_object_room;
@@ -231,7 +234,7 @@ fn is_overfull(session: &Session) -> bool {
     };
     out.len() > out.limits().most() + more.messages
         // The protocol's state comes last: it lies elsewhere in memory, and is nearly never needed.
-        || is_over(MAX_FIRST_BYTES) && (state.app.is_none() || is_over(MAX_REPLY_BYTES))
+        || is_over(MAX_FIRST_BYTES) && (is_new() || is_over(MAX_REPLY_BYTES))
 }
 
 pub(in crate::engine) fn mark_dirty(dirty: &mut Vec<SessionId>, session: &mut Session) {

@@ -104,7 +104,7 @@ impl Engine {
         match &mut session.protocol {
             ProtocolState::Rtmp(state) => state.idle_since = now.instant,
             ProtocolState::Http(state) => state.waits_since = now.instant,
-            ProtocolState::HttpClient(_) => {}
+            ProtocolState::HttpClient(_) | ProtocolState::RtmpClient(_) => {}
         }
         self.cx.wake_no_later_than(id, now.instant + STEP_DEADLINE);
     }
@@ -195,7 +195,7 @@ impl Ctx {
                     _ => None,
                 })
             }
-            ProtocolState::HttpClient(_) => None,
+            ProtocolState::HttpClient(_) | ProtocolState::RtmpClient(_) => None,
         };
         port.map_or_else(String::new, |port| format!(" (port {port})"))
     }

@@ -4,6 +4,7 @@
 //! Nothing here waits: threads read files and look up names, the kernel announces a connection, and the loop's timer
 //! ends what takes too long. A session that is closed meanwhile is forgotten, and finds no late result.
 
+pub mod binding;
 pub mod connector;
 pub mod finding;
 pub mod resolver;
@@ -17,6 +18,7 @@ use mio::Interest;
 use mio::net::TcpStream;
 use nix::libc::EINPROGRESS;
 
+use self::binding::open_tcp;
 use self::connector::{Attempt, Failure, Stage};
 use self::finding::Finding;
 use self::resolver::{Answer, look_up};
@@ -162,8 +164,9 @@ impl Server {
     }
 
     fn open_socket(&mut self, id: SessionId, address: SocketAddr) -> Result<(), Failure> {
-        let tcp = TcpStream::connect(address).map_err(|error| Failure::of_socket(&error))?;
         let attempt = self.connector.attempt(id);
+        let bind = attempt.as_ref().and_then(|attempt| attempt.destination.bind);
+        let tcp = open_tcp(address, bind).map_err(|error| Failure::of_socket(&error))?;
         let stream = match attempt.and_then(|own| Some((own.client.as_ref()?, &own.destination.host))) {
             Some((client, host)) => {
                 Stream::Tls(Box::new(TlsStream::client(tcp, client, host).map_err(Failure::Tls)?))
@@ -203,8 +206,12 @@ impl Server {
             None => return,
         };
         self.connector.end(id);
+        let is_relay = self.engine.is_relay(id);
         let Some(socket) = self.socket(id) else { return };
         socket.open();
+        if is_relay {
+            socket.traffic = Traffic::Media;
+        }
         let (readable, hung_up) = (socket.readable, socket.hung_up);
         self.engine.connected(id, peer, now);
         // Not in the next turn, as other output of HTTP: a client may wait for the answer.

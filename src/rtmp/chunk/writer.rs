@@ -90,6 +90,28 @@ pub fn header_on(frame: &Frame, msid: u32) -> ([u8; HEADROOM], usize) {
     (header, length)
 }
 
+/// The header of a stamped frame for a player that gets it on this message stream and at this time; the rest of the
+/// image, without so many bytes, is as for all. `None` if its further chunks repeat the time. The header has so many of
+/// these bytes.
+pub fn header_at(
+    frame: &Frame,
+    (msid, timestamp): (u32, u64),
+    chunking: Chunking,
+) -> Option<([u8; HEADROOM], usize, usize)> {
+    let (old, time) = (wire_time(frame.timestamp), wire_time(timestamp));
+    let is_cut = frame.payload().len() > chunking.size as usize;
+    if is_cut && chunking.extended == Extended::Repeated && old.max(time) >= EXTENDED {
+        return None;
+    }
+    let skipped = header_length(old);
+    let csid = frame.with_header(skipped).first()? & 0x3f;
+    let mut room = [0; HEADROOM];
+    let type_id = frame.kind.type_id();
+    let length = write_header(&mut room, csid, (type_id, msid, time), frame.payload().len());
+    room.rotate_left(HEADROOM - length);
+    Some((room, length, skipped))
+}
+
 fn cut(frame: &Frame, chunking: Chunking) -> Vec<u8> {
     let (payload, timestamp) = (frame.payload(), wire_time(frame.timestamp));
     let header = header_length(timestamp);

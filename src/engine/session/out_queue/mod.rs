@@ -5,6 +5,7 @@
 //! writes.
 
 pub(in crate::engine) mod fifo;
+mod placed;
 
 use std::collections::HashMap;
 use std::fs::File;

@@ -1,0 +1,161 @@
+//! What is looked at from time to time: relays whose wait is over, pulls that nobody wants any more, players that have
+//! waited for too long, applications that are gone.
+
+use std::time::{Duration, Instant};
+
+use crate::engine::Engine;
+use crate::engine::ctx::Ctx;
+use crate::engine::ids::{Endpoint, SessionId};
+use crate::engine::relay::relay::{Relay, RelayId, RelayKind, RelayState};
+use crate::engine::request::RequestKind;
+use crate::engine::rtmp::publish::LeaveReason;
+use crate::engine::session::Session;
+use crate::engine::session::player::Player;
+use crate::engine::session::roles::SessionRole;
+use crate::engine::stream::Stream;
+use crate::engine::timers::Timer;
+use crate::rtmp::command::Level;
+
+/// How often it is looked whether a pull is wanted.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How long a player waits for the stream of a pull where players of other streams do not wait (`idle_streams off`).
+const PLAYER_WAIT: Duration = Duration::from_secs(10);
+
+/// What is to be done about a relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Todo {
+    Try,
+    End(&'static str),
+}
+
+impl Engine {
+    /// The timer of relays has expired.
+    pub(in crate::engine) fn relay_timer_expired(&mut self) {
+        let now = self.cx.now.instant;
+        if self.cx.relays.check_at.is_none_or(|at| at > now) {
+            return; // another entry has replaced this one
+        }
+        self.cx.relays.check_at = None;
+        for id in self.cx.relays.all.keys().copied().collect::<Vec<_>>() {
+            self.end_waits_for(id);
+            match self.cx.todo(id) {
+                Some(Todo::Try) => self.cx.begin_try(id),
+                Some(Todo::End(why)) => self.cx.end_relay(id, why),
+                None => {}
+            }
+        }
+        self.cx.schedule_relay_check();
+    }
+
+    /// Ends the plays of those who have waited for a pull for too long.
+    fn end_waits_for(&mut self, id: RelayId) {
+        let now = self.cx.now.instant;
+        let Some(relay) = self.cx.relay(id).filter(|relay| relay.kind == RelayKind::Pull) else { return };
+        if self.cx.apps.get(relay.app).is_none_or(|app| app.policy.idle_streams) {
+            return;
+        }
+        let why = relay.last_error.as_deref().unwrap_or("the other server has not sent it in time").to_owned();
+        let Some(stream) = self.cx.streams.find(relay.app, &relay.name).filter(|stream| !stream.is_live())
+        else {
+            return;
+        };
+        let joined = |player: &Endpoint| Some(self.player_on(*player)?.joined_at());
+        let over: Vec<_> = stream
+            .players
+            .iter()
+            .filter(|player| joined(player).is_some_and(|at| now >= at + PLAYER_WAIT))
+            .copied()
+            .collect();
+        for player in over {
+            let code = (Level::Error, "NetStream.Play.StreamNotFound");
+            self.cx.status(player, code, "No such stream");
+            self.leave(player, LeaveReason::Ended);
+            self.finish_if_idle(player.session, &format!("its stream cannot be pulled: {why}"));
+        }
+    }
+
+    /// Ends the relays whose applications are gone.
+    pub(in crate::engine) fn end_relays_of_gone(&mut self) {
+        let ended: Vec<_> = self.cx.relays().filter(|relay| self.cx.is_gone(relay)).map(|r| r.id).collect();
+        ended.into_iter().for_each(|id| self.cx.end_relay(id, APP_GONE));
+    }
+}
+
+const APP_GONE: &str = "its application is gone since a reload, or is not live any more";
+
+impl Ctx {
+    /// Sets the timer of relays to the next time at which one of them has something to do.
+    pub(in crate::engine) fn schedule_relay_check(&mut self) {
+        let now = self.now.instant;
+        let due = |relay: &Relay| match (relay.kind, relay.state) {
+            (RelayKind::Push, RelayState::Waiting(at)) => Some(at),
+            (RelayKind::Pull, RelayState::Waiting(at)) => Some(at.min(now + LOOK)),
+            (RelayKind::Pull, _) => Some(now + LOOK),
+            (RelayKind::Push, _) => None,
+        };
+        let Some(next) = self.relays.all.values().filter_map(due).min() else { return };
+        if self.relays.check_at.is_none_or(|at| at <= now || at > next) {
+            self.relays.check_at = Some(next);
+            self.timers.add(next, Timer::Relays);
+        }
+    }
+
+    /// What is to be done about a relay now.
+    fn todo(&mut self, id: RelayId) -> Option<Todo> {
+        let now = self.now.instant;
+        let relay = self.relays.all.get(&id)?;
+        if self.is_gone(relay) {
+            return Some(Todo::End(APP_GONE));
+        }
+        let is_due = |at: Instant| (now >= at).then_some(Todo::Try);
+        if relay.kind == RelayKind::Push {
+            return match relay.state {
+                RelayState::Waiting(at) => is_due(at),
+                _ => None,
+            };
+        }
+        let is_wanted = self.is_wanted(relay);
+        let relay = self.relays.all.get_mut(&id)?;
+        if is_wanted {
+            relay.progress.wanted_at = now;
+        } else if now >= relay.progress.wanted_at + relay.spec.linger {
+            return Some(Todo::End("nobody plays it any more"));
+        }
+        let (state, app, name) = (relay.state, relay.app, relay.name.clone());
+        match state {
+            RelayState::Waiting(at) if is_wanted => is_due(at),
+            RelayState::Standby if is_wanted && !self.streams.find(app, &name).is_some_and(Stream::is_live) => Some(Todo::Try),
+            _ => None,
+        }
+    }
+
+    /// Whether a pull is wanted: by whoever has configured it so, by players, viewers, or those who wait.
+    fn is_wanted(&self, relay: &Relay) -> bool {
+        relay.spec.is_static && !self.is_draining()
+            || self.clients_of(relay).next().is_some()
+            || self.viewing.viewers.of_stream(relay.app, relay.name.as_str()) > 0
+    }
+
+    /// The clients that play the stream of a pull, or have asked for it and wait. Relays to other servers are none.
+    pub(super) fn clients_of<'a>(&'a self, relay: &'a Relay) -> impl Iterator<Item = SessionId> {
+        let stream = self.streams.find(relay.app, &relay.name);
+        let players = stream.into_iter().flat_map(|stream| &stream.players).map(|player| player.session);
+        let is_client = |id: &SessionId| self.sessions.get(*id).is_some_and(|session| !session.is_relay());
+        let asks = |session: &&Session| {
+            session.suspended.as_ref().is_some_and(|waiting| {
+                let request = &waiting.request;
+                matches!(request.kind, RequestKind::Play { .. } | RequestKind::View(_))
+                    && request.app == relay.app
+                    && request.name == relay.name.as_str()
+            })
+        };
+        let waiting = (self.suspended > 0).then(|| self.sessions.iter()).into_iter().flatten();
+        players.filter(is_client).chain(waiting.filter(asks).map(|session| session.id))
+    }
+
+    /// Whether the application of a relay is gone.
+    fn is_gone(&self, relay: &Relay) -> bool {
+        self.apps.get(relay.app).is_none_or(|app| app.has_ended(self.now.instant))
+    }
+}

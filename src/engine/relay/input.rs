@@ -1,0 +1,207 @@
+//! What the other server of a relay says and sends.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use crate::auth::adobe;
+use crate::engine::Engine;
+use crate::engine::calls::destination::Destination;
+use crate::engine::ids::SessionId;
+use crate::engine::peer::Peer;
+use crate::engine::relay::connection::{Refused, RtmpClientState, Stage};
+use crate::engine::relay::relay::RelayKind;
+use crate::engine::rtmp::Effort;
+use crate::engine::session::{Life, Session};
+use crate::rtmp::RtmpError;
+use crate::rtmp::client::Event;
+
+/// The most events of one session in one step.
+const EVENTS_AT_ONCE: usize = 32;
+
+impl Engine {
+    /// The connection of a relay stands, with the address of the other server.
+    pub(in crate::engine) fn relay_connected(&mut self, id: SessionId, peer: SocketAddr) {
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        session.peer = Peer::from(peer);
+        let Some(state) = session.rtmp_client_mut() else { return };
+        state.stage = Stage::Handshaking;
+        log::debug!("{id} is connected to {} ({peer})", state.destination.host);
+        let mut out = Vec::new();
+        state.protocol.begin(&mut out);
+        self.cx.send_bytes(id, &out);
+    }
+
+    /// Feeds bytes to the protocol of a relay's session and acts on its events.
+    pub(in crate::engine) fn rtmp_client_input(&mut self, id: SessionId, mut input: &[u8]) {
+        if let Some(session) = self.cx.sessions.get(id) {
+            self.cx.relays.count_received(session, input.len() as u64, self.cx.now.instant);
+        }
+        let (mut out, mut left) = (Vec::new(), EVENTS_AT_ONCE);
+        loop {
+            let Some(session) = self.cx.sessions.get_mut(id) else { return };
+            if session.life != Life::Open {
+                return;
+            }
+            session.has_more_input = left == 0;
+            if session.has_more_input {
+                self.cx.resume_input(id);
+            }
+            let Some(session) = self.cx.sessions.get_mut(id) else { return };
+            if session.is_held() {
+                session.pending = input.to_vec();
+                return;
+            }
+            let Some(state) = session.rtmp_client_mut() else { return };
+            let event = state.protocol.next(&mut input, &mut out);
+            if state.protocol.owes_acknowledgement() {
+                state.protocol.acknowledge(&mut out);
+            }
+            self.cx.send_bytes(id, &out);
+            out.clear();
+            match event {
+                Ok(Some(event)) => match self.relay_event(id, event) {
+                    Effort::Little => left -= 1,
+                    Effort::Long => left = 0,
+                },
+                Ok(None) => return,
+                Err(RtmpError::Handshake(_)) => return self.cx.close(id, "does not speak RTMP"),
+                Err(error) => return self.cx.fail(id, &error.to_string()),
+            }
+        }
+    }
+
+    fn relay_event(&mut self, id: SessionId, event: Event) -> Effort {
+        match event {
+            Event::HandshakeDone => self.set_stage(id, Stage::Asking),
+            Event::Began(msid) => {
+                self.relay_began(id, msid);
+                return Effort::Long;
+            }
+            Event::Refused { code, description } => {
+                self.end_by_other(id, Refused::Refused, &told(&code, &description));
+            }
+            Event::Ended { code, description } => {
+                self.end_by_other(id, Refused::Ended, &told(&code, &description));
+                return Effort::Long;
+            }
+            Event::Authenticate(challenge) => self.answer_challenge(id, &challenge),
+            Event::Reconnect(url) => self.reconnect(id, &url),
+            Event::Frame(frame) => {
+                let state = self.cx.sessions.get(id).and_then(Session::rtmp_client);
+                let Some(Stage::Running(msid)) = state.map(|state| state.stage) else { return Effort::Little };
+                return self.handle_frame(id, msid, frame);
+            }
+            Event::LeftOut(what) => self.note_left_out(id, &what),
+            Event::Nothing => {}
+        }
+        Effort::Little
+    }
+
+    pub(super) fn set_stage(&mut self, id: SessionId, stage: Stage) {
+        if let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::rtmp_client_mut) {
+            state.stage = stage;
+        }
+    }
+
+    /// Answers the other server that asks who connects.
+    fn answer_challenge(&mut self, id: SessionId, challenge: &str) {
+        let seed = self.cx.next_seed();
+        let login = self.cx.relay_of(id).and_then(|relay| relay.target()?.login.clone());
+        let step = match login {
+            Some(login) => adobe::next_step(challenge, (&login.user, &login.password), seed),
+            None => Err("wants a user and a password"),
+        };
+        match step {
+            Ok(auth) => self.cx.authenticate_relay(id, auth),
+            Err(why) => self.end_by_other(id, Refused::Refused, why),
+        }
+    }
+
+    /// The other server wants the relay to connect anew: to the host of this URL, if it names one.
+    fn reconnect(&mut self, id: SessionId, url: &str) {
+        let Some(state) = self.cx.sessions.get(id).and_then(Session::rtmp_client) else { return };
+        let Some(relay) = self.cx.relay_of(id) else { return };
+        let original = relay.target().map_or(&state.destination, |target| &target.destination);
+        match elsewhere(url, original) {
+            Ok(destination) => self.cx.move_relay(id, destination.map(Rc::new)),
+            Err(why) => log::info!("{}: {why}, so it is not followed", relay.head()),
+        }
+    }
+
+    /// A relay's stream came to its end at the other server, or was refused by it.
+    fn end_by_other(&mut self, id: SessionId, how: Refused, why: &str) {
+        if let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::rtmp_client_mut) {
+            state.refusal = Some(how);
+        }
+        let is_pull = self.cx.relay_of(id).is_some_and(|relay| relay.kind == RelayKind::Pull);
+        if is_pull && how == Refused::Ended {
+            self.end_pulled(id);
+        }
+        self.cx.close(id, why);
+    }
+}
+
+impl RtmpClientState {
+    /// Appends what says that nothing more comes, unless nothing has begun.
+    pub(in crate::engine) fn say_goodbye(&mut self) -> Vec<u8> {
+        let mut out = Vec::new();
+        if self.stage >= Stage::Asking && self.stage != Stage::Ended {
+            self.protocol.unpublish(&mut out);
+        }
+        out
+    }
+}
+
+/// What the other server has said, for people: "NetStream.Publish.BadName (description)".
+fn told(code: &str, description: &str) -> String {
+    match (code, description) {
+        ("", "") => "refuses without a word".to_owned(),
+        ("", text) | (text, "") => text.to_owned(),
+        (code, description) => format!("{code} ({description})"),
+    }
+}
+
+/// The server to which a URL sends a client of `original`; none if it is the same. It must be reached in the same way, or
+/// a key might be told to whom it is not meant for.
+fn elsewhere(url: &str, original: &Destination) -> Result<Option<Destination>, String> {
+    let Some((scheme, rest)) = url.split_once("://") else { return Ok(None) };
+    let is_encrypted = match scheme.to_ascii_lowercase().as_str() {
+        "rtmp" => false,
+        "rtmps" => true,
+        _ => return Err("it is asked to connect otherwise than by RTMP".into()),
+    };
+    if is_encrypted != original.tls.is_some() {
+        let kind = if is_encrypted { "with" } else { "without" };
+        return Err(format!("it is asked to connect {kind} TLS, other than before"));
+    }
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let authority = authority.rsplit('@').next().unwrap_or_default();
+    let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, port)) => (host, port.strip_prefix(':')),
+        None => authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
+    };
+    let usual = if is_encrypted { 443 } else { 1935 };
+    let port = port.map_or(Some(usual), |port| port.parse().ok());
+    match (host, port) {
+        ("", _) | (_, None | Some(0)) => Err("it is asked to connect to what is no server".into()),
+        (host, Some(port)) => Ok(Some(Destination { host: host.to_owned(), port, ..original.clone() })),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relay_is_sent_to_another_host_in_the_same_way_only() {
+        let original = Destination { host: "a.example".into(), port: 1935, tls: None, bind: None };
+        let host = |url: &str| elsewhere(url, &original).map(|to| to.map(|to| (to.host, to.port)));
+        assert_eq!(host(""), Ok(None));
+        assert_eq!(host("/live2"), Ok(None));
+        assert_eq!(host("rtmp://b.example/live"), Ok(Some(("b.example".into(), 1935))));
+        assert_eq!(host("RTMP://u:p@[2001:db8::1]:1936/live"), Ok(Some(("2001:db8::1".into(), 1936))));
+        for wrong in ["rtmps://b.example/live", "http://b.example", "rtmp://", "rtmp://b:x/", "rtmp://b:0/"] {
+            assert!(host(wrong).is_err(), "{wrong}");
+        }
+    }
+}

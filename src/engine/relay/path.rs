@@ -1,0 +1,63 @@
+//! The way of a relayed stream: the servers that it has come through, by which one that travels in a circle is found.
+//!
+//! Each server has an id for as long as it runs. The `connect` of a relay tells the ids on its way so far, its own last; a
+//! server that finds itself among them refuses.
+
+use crate::engine::ctx::Ctx;
+use crate::engine::ids::SessionId;
+use crate::engine::relay::relay::{Relay, RelayKind};
+
+/// The most servers that a stream comes through.
+const MAX_SERVERS: usize = 8;
+
+/// Why a connect is refused that has come through this server.
+const CIRCLE: &str = "the stream has come through this server already";
+const TOO_LONG: &str = "the stream has come through too many servers";
+
+/// The id of a server that has begun with this seed; others have begun with other seeds.
+pub(super) fn server_id(seed: u64) -> u64 {
+    // The finalizer of SplitMix64: a seed's neighbours have ids that have nothing in common.
+    let mut id = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    id = (id ^ (id >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    id = (id ^ (id >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    id ^ (id >> 31)
+}
+
+impl Ctx {
+    /// Why a client that is the relay of another server is refused, by the servers that its stream has come through.
+    pub(in crate::engine) fn objection_to_path(&self, path: &str) -> Option<&'static str> {
+        let own = format!("{:016x}", self.relays.server);
+        if path.split(',').any(|id| id == own) {
+            return Some(CIRCLE);
+        }
+        (path.split(',').count() >= MAX_SERVERS).then_some(TOO_LONG)
+    }
+
+    /// The way of a relay's stream up to here, this server included.
+    pub(super) fn path_of(&self, relay: &Relay) -> String {
+        let before = match relay.kind {
+            RelayKind::Push => relay.progress.publisher.and_then(|publisher| self.path_of_session(publisher)),
+            RelayKind::Pull => {
+                let paths = self.clients_of(relay).filter_map(|session| self.path_of_session(session));
+                paths.max_by_key(|path| path.len())
+            }
+        };
+        let own = format!("{:016x}", self.relays.server);
+        before.filter(|path| !path.is_empty()).map_or(own.clone(), |path| format!("{path},{own}"))
+    }
+
+    fn path_of_session(&self, id: SessionId) -> Option<&str> {
+        Some(&self.sessions.get(id)?.rtmp()?.relay_path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_with_other_seeds_have_other_ids() {
+        let ids: Vec<_> = [0, 1, 7].map(server_id).into();
+        assert!(ids[0] != ids[1] && ids[1] != ids[2] && ids.iter().all(|id| *id != 0));
+    }
+}
