@@ -13,8 +13,10 @@ const PROPERTIES: [&str; 4] = ["capsEx", "fourCcList", "videoFourCcInfoMap", "au
 
 /// `capsEx`: understands `NetConnection.Connect.ReconnectRequest`.
 const RECONNECT: u32 = 1;
-/// `capsEx` of the server: reconnect, multitrack, ModEx, nanosecond offsets.
+/// `capsEx` of the server, and of its own clients: reconnect, multitrack, ModEx, nanosecond offsets.
 const OWN_CAPS_EX: f64 = 15.0;
+/// `videoFunction` of a client: high dynamic range, packets of metadata. A stream has no positions to seek to.
+const OWN_VIDEO_FUNCTION: f64 = 6.0;
 /// In the maps: can decode, or can forward.
 const CAN_TAKE: u32 = 1 | 4;
 /// In the maps: can forward.
@@ -103,6 +105,12 @@ pub(super) fn announce(object: Object) -> Object {
     object.0.push(("videoFourCcInfoMap".into(), any()));
     object.0.push(("audioFourCcInfoMap".into(), any()));
     object
+}
+
+/// Adds what the server can do as a client of another one, to the object of its `connect`. At the end of it, for whoever
+/// gives up on a strict array has read the rest.
+pub(super) fn announce_client(object: Object) -> Object {
+    announce(object.with("videoFunction", OWN_VIDEO_FUNCTION))
 }
 
 #[cfg(test)]

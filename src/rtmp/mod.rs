@@ -2,9 +2,10 @@
 //!
 //! From the wire upwards: [`handshake`], [`chunk`] (reader, writer and the image of a frame that all
 //! players share), [`message`] (types), [`control`] (control messages), [`command`] (connect, publish, play and
-//! their answers), [`capabilities`] (Enhanced RTMP's), [`shared_object`], [`server`] (a session of the
-//! server side). No sockets, clocks or randomness.
+//! their answers), [`capabilities`] (Enhanced RTMP's), [`shared_object`], [`server`] and
+//! [`client`] (a session of either side). No sockets, clocks or randomness.
 
+mod aggregate;
 pub mod capabilities;
 pub mod chunk;
 pub mod client;

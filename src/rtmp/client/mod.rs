@@ -1,12 +1,34 @@
 //! One RTMP session, client side: handshake, connect, and then publish or play, without a socket.
 //!
 //! It asks by itself what comes before the publish or play, and answers what needs no decision (pings); what the other
-//! server says comes out as an [`Event`].
+//! server says comes out as an [`Event`]. When to acknowledge is for whoever has a clock.
 
-use crate::media::Frame;
+mod answers;
+mod commands;
+mod requests;
+mod said;
+
+use std::fmt;
+use std::mem;
+
+use crate::media::{Frame, Kind, Reader, time};
 
 use super::RtmpError;
+use super::aggregate::{Aggregate, MAX_PARTS};
+use super::chunk::{ChunkReader, Chunking, DEFAULT_CHUNK_SIZE, Limits, Message};
+use super::control::{UserControl, write_control};
+use super::handshake::ClientHandshake;
+use super::message::MessageType;
 use super::server::Settings;
+
+/// The limits of a session's memory before its `connect` is answered: the answer has some hundred bytes.
+const LIMITS_BEFORE_CONNECT: Limits = Limits { message: 48 * 1024, streams: 8, held: 56 * 1024 };
+/// The window that is assumed of a server that has announced none.
+const ASSUMED_WINDOW: u32 = 2_500_000;
+/// The smallest window honoured: an acknowledgement for every few bytes would be an amplifier.
+const SMALLEST_WINDOW: u32 = 4096;
+/// Messages that say nothing to the engine before it hears that it may go on with others first.
+const MAX_WITHOUT_EVENT: usize = 64;
 
 /// What a client connects for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,9 +59,9 @@ pub struct Ask {
     pub swf_url: String,
     /// Its name and version.
     pub flash_ver: String,
-    /// User and password for Adobe's authentication.
-    pub login: Option<(String, String)>,
-    /// The servers that the stream has come through, so that it does not travel in a circle.
+    /// The arguments of an authentication, which stand behind those of the application and of its URL; empty at first.
+    pub auth: String,
+    /// The servers that the stream has come through, so that it does not travel in a circle; empty if nothing is told.
     pub path: String,
     /// The stream, with its arguments.
     pub stream: String,
@@ -47,23 +69,31 @@ pub struct Ask {
     pub purpose: Purpose,
 }
 
-/// What the other server has said, or sent.
+/// Without what may be secret.
+impl fmt::Debug for Ask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ask").field("purpose", &self.purpose).finish_non_exhaustive()
+    }
+}
+
+/// What the other server has said, or sent. Its texts are bounded, of one line, and have "***" in place of the stream's
+/// name, its arguments and those of the application.
 #[derive(Debug)]
 pub enum Event {
     /// The handshake is over.
     HandshakeDone,
     /// The publish or play is accepted; media may be sent, or will come, on this message stream.
     Began(u32),
-    /// The other server refuses: its code and description, as it has sent them.
+    /// The other server refuses: its code and description.
     Refused {
         /// Such as "NetStream.Publish.BadName".
         code: String,
         /// Its description, or "".
         description: String,
     },
-    /// The other server wants Adobe's authentication: the connection is to be closed, and another one made with the
-    /// session that [`ClientSession::authenticated`] returns.
-    Authenticate,
+    /// The other server wants an authentication, and says this to it. Another connection is to be made, with the
+    /// arguments that answer it ([`Ask::auth`]).
+    Authenticate(String),
     /// What was published or played has ended there.
     Ended {
         /// Such as "NetStream.Play.UnpublishNotify".
@@ -71,32 +101,305 @@ pub enum Event {
         /// Its description, or "".
         description: String,
     },
-    /// The client should connect anew: to this URL, or with "" to the same (Enhanced RTMP v2, ReconnectRequest).
+    /// The client should connect anew: to this URL, which may be relative to `tcUrl`, or with "" to the same (Enhanced
+    /// RTMP v2, ReconnectRequest).
     Reconnect(String),
     /// An audio, video or data message of what is played; its time is unwrapped.
     Frame(Frame),
     /// Something is left out, for the log.
     LeftOut(String),
-    /// Messages were none of these; more may follow.
+    /// [`MAX_WITHOUT_EVENT`] messages were none of these; more may follow.
     Nothing,
 }
 
 /// The protocol state of one session.
 #[derive(Debug)]
-pub struct ClientSession {}
+pub struct ClientSession {
+    ask: Ask,
+    settings: Settings,
+    phase: Phase,
+    reader: ChunkReader,
+    /// The chunks that are sent: the specification's until `connect` is answered.
+    chunking: Chunking,
+    /// An aggregate message whose parts are events to come.
+    aggregate: Option<Box<Aggregate>>,
+    /// A message that has come before the play was answered, and is read next.
+    pending: Option<Message>,
+    /// An aggregate has been left out, which is logged once.
+    has_left_out: bool,
+    /// The last timestamp of audio or video, unwrapped.
+    clock: Option<u64>,
+    received: u64,
+    acknowledged: u64,
+    /// The bytes that the server lets pass without an acknowledgement, if it has said so.
+    window: Option<u32>,
+    /// The window that was announced to the server last.
+    announced: u32,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Handshake(Box<ClientHandshake>),
+    /// `connect` has been sent.
+    Connecting,
+    /// `createStream` has been sent.
+    Creating,
+    /// `publish` or `play` has been sent on this message stream.
+    Asking(u32),
+    /// It is accepted.
+    Running(u32),
+    /// It is refused, or has ended.
+    Over,
+}
 
 impl ClientSession {
-    /// A session at its beginning; `seed` feeds the handshake.
-    pub fn new(_ask: Ask, _settings: &Settings, _seed: u64) -> Self {
-        Self {}
+    /// A session at its beginning; `seed` feeds the handshake's filler.
+    pub fn new(ask: Ask, settings: &Settings, seed: u64) -> Self {
+        let mut reader = ChunkReader::new(LIMITS_BEFORE_CONNECT);
+        reader.set_extended_habit(settings.extended_habit);
+        Self {
+            ask,
+            settings: *settings,
+            phase: Phase::Handshake(Box::new(ClientHandshake::new(seed))),
+            reader,
+            chunking: DEFAULT_CHUNK_SIZE.into(),
+            aggregate: None,
+            pending: None,
+            has_left_out: false,
+            clock: None,
+            received: 0,
+            acknowledged: 0,
+            window: None,
+            announced: 0,
+        }
     }
 
     /// Appends what is sent as soon as the connection stands: C0 and C1.
-    pub fn begin(&mut self, _out: &mut Vec<u8>) {}
+    pub fn begin(&mut self, out: &mut Vec<u8>) {
+        if let Phase::Handshake(handshake) = &self.phase {
+            handshake.begin(out);
+        }
+    }
 
     /// Takes bytes of `input` up to the next event, appending to `out` what has to be sent at once; `None` when `input`
     /// has run out. After an error the session takes no more input.
-    pub fn next(&mut self, _input: &mut &[u8], _out: &mut Vec<u8>) -> Result<Option<Event>, RtmpError> {
-        Ok(None)
+    pub fn next(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Result<Option<Event>, RtmpError> {
+        let available = input.len();
+        let event = self.next_event(input, out);
+        self.received += (available - input.len()) as u64;
+        event
+    }
+
+    fn next_event(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Result<Option<Event>, RtmpError> {
+        if let Phase::Handshake(handshake) = &mut self.phase {
+            if !handshake.next(input, out)? {
+                return Ok(None);
+            }
+            self.phase = Phase::Connecting;
+            self.write_connect(out);
+            return Ok(Some(Event::HandshakeDone));
+        }
+        for _ in 0..MAX_WITHOUT_EVENT {
+            let Some(message) = self.next_message(input)? else { return Ok(None) };
+            if let Some(event) = self.handle_message(message, out)? {
+                return Ok(Some(event));
+            }
+        }
+        Ok(Some(Event::Nothing))
+    }
+
+    /// The next message: one that waits, a part of an aggregate, or what comes in chunks.
+    fn next_message(&mut self, input: &mut &[u8]) -> Result<Option<Message>, RtmpError> {
+        if let Some(message) = self.pending.take() {
+            return Ok(Some(message));
+        }
+        if let Some(aggregate) = &mut self.aggregate {
+            if let Some(message) = aggregate.next() {
+                return Ok(Some(message));
+            }
+            self.aggregate = None;
+        }
+        Ok(self.reader.next(input)?)
+    }
+
+    /// Appends the end of what is published or played: `FCUnpublish` and `deleteStream`.
+    pub fn unpublish(&mut self, out: &mut Vec<u8>) {
+        let phase = mem::replace(&mut self.phase, Phase::Over);
+        match phase {
+            Phase::Asking(msid) | Phase::Running(msid) => self.write_unpublish(msid, out),
+            // Nothing has begun.
+            Phase::Handshake(_) | Phase::Connecting | Phase::Creating | Phase::Over => {}
+        }
+    }
+
+    /// The message stream that media goes or comes on, once the publish or play is accepted.
+    pub fn message_stream(&self) -> Option<u32> {
+        match self.phase {
+            Phase::Running(msid) => Some(msid),
+            _ => None,
+        }
+    }
+
+    /// What the session has been made for.
+    pub fn ask(&self) -> &Ask {
+        &self.ask
+    }
+
+    /// The window that the server has announced for acknowledgements (5.4.4).
+    pub fn server_window(&self) -> Option<u32> {
+        self.window
+    }
+
+    /// True if half of the server's window has come since the last acknowledgement.
+    pub fn owes_acknowledgement(&self) -> bool {
+        let window = self.window.unwrap_or(ASSUMED_WINDOW).max(SMALLEST_WINDOW);
+        self.received - self.acknowledged >= u64::from(window / 2) && self.is_past_handshake()
+    }
+
+    /// Acknowledges what has been received (5.4.3), modulo 2^32.
+    pub fn acknowledge(&mut self, out: &mut Vec<u8>) {
+        self.acknowledged = self.received;
+        let sequence = (self.received & u64::from(u32::MAX)) as u32;
+        write_control(out, MessageType::Acknowledgement, &sequence.to_be_bytes());
+    }
+
+    /// Bytes of messages that have begun to come.
+    pub fn unfinished(&self) -> usize {
+        self.reader.held()
+    }
+
+    /// Bytes that are held of the server's input: unfinished messages, and those of which the rest is to come.
+    pub fn held(&self) -> usize {
+        let pending = self.pending.as_ref().map_or(0, |message| message.payload().len());
+        self.reader.held() + pending + self.aggregate.as_ref().map_or(0, |aggregate| aggregate.held())
+    }
+
+    /// Frees what is held of the server's input. The session takes no more after that.
+    pub fn release(&mut self) {
+        self.reader.release();
+        (self.aggregate, self.pending) = (None, None);
+    }
+
+    /// True if the handshake is over.
+    pub fn is_past_handshake(&self) -> bool {
+        !matches!(self.phase, Phase::Handshake(_))
+    }
+
+    fn handle_message(&mut self, message: Message, out: &mut Vec<u8>) -> Result<Option<Event>, RtmpError> {
+        let Some(message_type) = MessageType::of(message.type_id) else { return Ok(None) };
+        let payload = message.payload();
+        match message_type {
+            MessageType::SetChunkSize
+            | MessageType::Abort
+            | MessageType::WindowAcknowledgementSize
+            | MessageType::SetPeerBandwidth => {
+                // A control message too short to say anything is left out.
+                if let Ok(value) = Reader::new(payload).u32() {
+                    self.handle_control(message_type, value, out)?;
+                }
+                Ok(None)
+            }
+            MessageType::UserControl => Ok(self.handle_user_control(payload, out)),
+            MessageType::CommandAmf0 => self.handle_command(&message, 0, out),
+            // AMF3 commands carry a format byte and then AMF0 values that may switch to AMF3.
+            MessageType::CommandAmf3 => self.handle_command(&message, 1, out),
+            MessageType::Audio => Ok(self.handle_media(message, Kind::Audio)),
+            MessageType::Video => Ok(self.handle_media(message, Kind::Video)),
+            MessageType::DataAmf0 => Ok(self.handle_data(message, Kind::Data)),
+            MessageType::DataAmf3 => Ok(self.handle_data(message, Kind::DataAmf3)),
+            MessageType::Aggregate => Ok(self.begin_aggregate(message)),
+            MessageType::Acknowledgement | MessageType::SharedObjectAmf0 | MessageType::SharedObjectAmf3 => {
+                Ok(None)
+            }
+        }
+    }
+
+    fn handle_control(
+        &mut self,
+        message_type: MessageType,
+        value: u32,
+        out: &mut Vec<u8>,
+    ) -> Result<(), RtmpError> {
+        match message_type {
+            MessageType::SetChunkSize => self.reader.set_chunk_size(value)?,
+            MessageType::Abort => self.reader.abort(value),
+            // 5.4.5: to be answered with a window, if that is not the one announced last.
+            MessageType::SetPeerBandwidth => {
+                if value != self.announced {
+                    self.announced = value;
+                    write_control(out, MessageType::WindowAcknowledgementSize, &value.to_be_bytes());
+                }
+            }
+            _ => self.window = Some(value.max(SMALLEST_WINDOW)),
+        }
+        Ok(())
+    }
+
+    fn handle_user_control(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Option<Event> {
+        match UserControl::read(payload).ok()? {
+            UserControl::PingRequest(time) => {
+                UserControl::PingResponse(time).write(out);
+                None
+            }
+            UserControl::StreamEof(msid) if self.message_stream() == Some(msid) => self
+                .is_player()
+                .then(|| Event::Ended { code: "StreamEOF".to_owned(), description: String::new() }),
+            _ => None,
+        }
+    }
+
+    /// Takes an aggregate whose parts are to come. The first that has too many is reported. One within another
+    /// is none.
+    fn begin_aggregate(&mut self, message: Message) -> Option<Event> {
+        if self.aggregate.is_some() || !self.takes_media() {
+            return None;
+        }
+        self.aggregate = Aggregate::new(message).map(Box::new);
+        let is_news = self.aggregate.is_none() && !mem::replace(&mut self.has_left_out, true);
+        is_news.then(|| Event::LeftOut(format!("an aggregate of more than {MAX_PARTS} messages")))
+    }
+
+    fn handle_media(&mut self, message: Message, kind: Kind) -> Option<Event> {
+        if let Some(began) = self.begin_by_media(&message) {
+            self.pending = Some(message);
+            return Some(began);
+        }
+        if !self.takes_media() {
+            return None;
+        }
+        let timestamp = self.unwrap(message.timestamp);
+        self.clock = Some(timestamp);
+        Some(Event::Frame(message.into_frame(kind, timestamp)))
+    }
+
+    /// There are servers that answer a play by its media alone.
+    fn begin_by_media(&mut self, message: &Message) -> Option<Event> {
+        match self.phase {
+            Phase::Asking(msid) if self.is_player() && message.msid == msid => {
+                self.phase = Phase::Running(msid);
+                Some(Event::Began(msid))
+            }
+            _ => None,
+        }
+    }
+
+    fn is_player(&self) -> bool {
+        matches!(self.ask.purpose, Purpose::Play { .. })
+    }
+
+    /// True if it plays; media on another message stream than its own is taken, too, for there are servers that have
+    /// all on one.
+    fn takes_media(&self) -> bool {
+        self.is_player() && matches!(self.phase, Phase::Running(_))
+    }
+
+    /// Unwraps a timestamp: it is the one nearest to the last. The first is put one turn up, so that a
+    /// small step back below zero stays small.
+    fn unwrap(&self, timestamp: u32) -> u64 {
+        let first = u64::from(timestamp) + (1 << 32);
+        self.clock.and_then(|last| time::nearest(last, timestamp)).unwrap_or(first)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,6 @@
 //! It answers by itself what needs no decision (pings, `createStream`); what needs one comes out as an [`Event`], and
 //! the methods in `answers` write the answer. When to acknowledge is for whoever has a clock.
 
-mod aggregate;
 mod answers;
 mod commands;
 mod data;
@@ -14,13 +13,13 @@ use std::mem;
 use crate::media::{Frame, Kind, Reader, Truncated, time};
 
 use super::RtmpError;
+use super::aggregate::{Aggregate, MAX_PARTS};
 use super::chunk::{ChunkReader, Chunking, DEFAULT_CHUNK_SIZE, ExtendedHabit, Limits, Message};
 use super::command::{Connect, Play, Publish};
 use super::control::{UserControl, write_control};
 use super::handshake::Handshake;
 use super::message::MessageType;
 use super::shared_object::{Encoding, SharedObject};
-use aggregate::{Aggregate, MAX_PARTS};
 use streams::MessageStreams;
 
 /// The limits of a session's memory before its `connect` is accepted.

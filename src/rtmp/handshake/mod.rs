@@ -1,4 +1,5 @@
-//! The handshake, server side: simple (specification 5.2) and with digests (Flash Player 9 and later).
+//! The handshake: simple (specification 5.2) and with digests (Flash Player 9 and later). The server's side is here,
+//! the client's in `client`.
 //!
 //! A C1 whose version field is not zero may carry an HMAC-SHA256 digest of itself in one of two
 //! places, the two schemes. A client that sends one gets S1 and S2 with digests in the same scheme;
@@ -7,6 +8,10 @@
 //!
 //! A client that asks for another version is answered with 3, as 5.2.2 says. That goes for RTMPE (6)
 //! too: the client hangs up, or goes on without encryption.
+
+mod client;
+
+pub use client::ClientHandshake;
 
 use std::error::Error;
 use std::fmt;
@@ -26,7 +31,11 @@ const FIRST_TEXT: u8 = 32;
 /// The methods with which clients of HTTP begin: browsers, curl, RTMPT, and HTTP/2.
 const METHODS: [&[u8]; 6] = [b"GET ", b"HEAD ", b"POST ", b"PUT ", b"OPTIONS ", b"PRI "];
 
-const CLIENT_KEY: &[u8] = b"Genuine Adobe Flash Player 001";
+/// The first 30 bytes sign C1, all of it makes the key of C2.
+const CLIENT_KEY: &[u8] = b"Genuine Adobe Flash Player 001\
+    \xf0\xee\xc2\x4a\x80\x68\xbe\xe8\x2e\x00\xd0\xd1\x02\x9e\x7e\x57\
+    \x6e\xec\x5d\x2d\x29\x80\x6f\xab\x93\xb8\xe6\x36\xcf\xeb\x31\xae";
+const CLIENT_NAME: usize = 30;
 /// The first 36 bytes sign S1, all of it makes the key of S2.
 const SERVER_KEY: &[u8] = b"Genuine Adobe Flash Media Server 001\
     \xf0\xee\xc2\x4a\x80\x68\xbe\xe8\x2e\x00\xd0\xd1\x02\x9e\x7e\x57\
@@ -134,7 +143,7 @@ fn answer(c1: &[u8], seed: u64, out: &mut Vec<u8>) {
     let s1 = out.len();
     // Time 0: a server's epoch is its own.
     out.extend([0; 4]);
-    let scheme = find_digest(c1, CLIENT_KEY);
+    let scheme = find_digest(c1, &CLIENT_KEY[..CLIENT_NAME]);
     let version = if scheme.is_some() { [4, 5, 0, 1] } else { [0; 4] };
     out.extend(version);
     fill(out, PACKET - 8, seed);
@@ -143,10 +152,15 @@ fn answer(c1: &[u8], seed: u64, out: &mut Vec<u8>) {
         return;
     };
     sign(&mut out[s1..], scheme, &SERVER_KEY[..SERVER_NAME]);
-    let s2 = out.len();
-    fill(out, PACKET - DIGEST, !seed);
-    let key = hmac(SERVER_KEY, &[&digest]);
-    let signature = hmac(&key, &[&out[s2..]]);
+    answer_digest(SERVER_KEY, &digest, !seed, out);
+}
+
+/// Appends S2 or C2: filler, and a signature of it by a key that is made of the peer's digest.
+fn answer_digest(key: &[u8], digest: &[u8], seed: u64, out: &mut Vec<u8>) {
+    let packet = out.len();
+    fill(out, PACKET - DIGEST, seed);
+    let key = hmac(key, &[digest]);
+    let signature = hmac(&key, &[&out[packet..]]);
     out.extend(signature);
 }
 
@@ -211,7 +225,7 @@ mod tests {
         bytes.extend(if scheme.is_some() { [9, 0, 124, 2] } else { [0; 4] });
         fill(&mut bytes, PACKET - 8, 42);
         if let Some(scheme) = scheme {
-            sign(&mut bytes[1..], scheme, CLIENT_KEY);
+            sign(&mut bytes[1..], scheme, &CLIENT_KEY[..CLIENT_NAME]);
         }
         bytes
     }
@@ -242,7 +256,7 @@ mod tests {
             let (s1, s2) = out[1..].split_at(PACKET);
             let (found, _) = find_digest(s1, &SERVER_KEY[..SERVER_NAME]).unwrap();
             assert_eq!(found, scheme);
-            let (_, client_digest) = find_digest(&input[1..], CLIENT_KEY).unwrap();
+            let (_, client_digest) = find_digest(&input[1..], &CLIENT_KEY[..CLIENT_NAME]).unwrap();
             let key = hmac(SERVER_KEY, &[&client_digest]);
             assert_eq!(hmac(&key, &[&s2[..PACKET - DIGEST]]), s2[PACKET - DIGEST..]);
         }
@@ -356,12 +370,12 @@ mod tests {
                     packet[base + place as usize] = (sum.saturating_sub(255 * place)).min(255) as u8;
                 }
                 let mut other = packet.clone();
-                sign(&mut packet, scheme, CLIENT_KEY);
-                let (found, digest) = find_digest(&packet, CLIENT_KEY).unwrap();
+                sign(&mut packet, scheme, &CLIENT_KEY[..CLIENT_NAME]);
+                let (found, digest) = find_digest(&packet, &CLIENT_KEY[..CLIENT_NAME]).unwrap();
                 let at = base + 4 + sum as usize % 728;
                 assert_eq!((found, &digest[..]), (scheme, &packet[at..at + DIGEST]), "{sum}");
                 sign(&mut other, scheme, SERVER_KEY);
-                assert_eq!(find_digest(&other, CLIENT_KEY), None);
+                assert_eq!(find_digest(&other, &CLIENT_KEY[..CLIENT_NAME]), None);
             }
         }
     }

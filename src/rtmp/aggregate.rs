@@ -10,7 +10,7 @@ pub const MAX_PARTS: usize = 256;
 
 /// The rest of an aggregate message.
 #[derive(Debug)]
-pub(super) struct Aggregate {
+pub struct Aggregate {
     message: Message,
     /// Bytes of the payload that have been read.
     read: usize,
