@@ -68,6 +68,7 @@ mod record_faults;
 mod record_limits;
 mod record_repair;
 mod refusals;
+mod relay;
 mod reload;
 mod reload_load;
 mod reload_outputs;

@@ -102,6 +102,50 @@ pub fn is_encoder(flash_ver: &str) -> bool {
     !flash_ver.is_empty() && !is_player
 }
 
+/// What a client adds to the arguments of its application in its next connect, after a server has refused the last with
+/// this description; or why there is no next one. `seed` makes the client's own challenge.
+pub fn next_step(
+    description: &str,
+    (user, password): (&str, &str),
+    seed: u64,
+) -> Result<String, &'static str> {
+    let query = description.split_once('?').map_or("", |(_, query)| query.trim());
+    // As they are written: what has been escaped is signed so.
+    let pairs = || query.split('&').filter_map(|pair| pair.split_once('='));
+    let value = |name| pairs().find(|(found, _)| *found == name).map(|(_, value)| value);
+    let begin = format!("authmod=adobe&user={}", escape(user));
+    match value("reason") {
+        _ if !description.contains("authmod=adobe") => Err("wants an authentication that is not known here"),
+        Some("needauth") => {
+            let own = format!("{:08x}", seed as u32 ^ (seed >> 32) as u32);
+            let (salt, challenge) =
+                (value("salt").unwrap_or_default(), value("challenge").unwrap_or_default());
+            let opaque = value("opaque");
+            let response = answer((user, password), (salt, opaque.unwrap_or(challenge)), &own);
+            let opaque = opaque.map(|opaque| format!("&opaque={opaque}")).unwrap_or_default();
+            // Base64 as it is: that is how other clients send it.
+            Ok(format!("{begin}&challenge={own}&response={response}{opaque}"))
+        }
+        Some("nosuchuser") => Err("does not know the user"),
+        Some(_) => Err("does not take the user's password"),
+        None => Ok(begin),
+    }
+}
+
+/// A text for the value of an argument.
+fn escape(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in text.chars() {
+        match c {
+            '&' | '?' | '#' | '%' | '"' | '\\' | '\0'..=' ' => {
+                escaped.push_str(&format!("%{:02X}", u32::from(c)));
+            }
+            _ => escaped.push(c),
+        }
+    }
+    escaped
+}
+
 /// The description that asks for the authentication.
 pub fn needed() -> String {
     format!("{REJECT}[ code=403 need auth; authmod=adobe ] : ")
@@ -216,6 +260,33 @@ mod tests {
         ] {
             assert_eq!((names(Step::of(args)).as_str(), without(args)), (step, rest), "{args}");
         }
+    }
+
+    #[test]
+    fn a_client_s_steps_are_those_that_the_server_s_own_side_takes() {
+        let login = ("ann", "s3cret&");
+        let first = next_step(&needed(), login, 7).unwrap();
+        assert_eq!(first, "authmod=adobe&user=ann");
+        let challenger = challenger("192.0.2.1", 1000);
+        let second = next_step(&challenger.ask("ann").unwrap(), login, 0xa1b2_c3d4_0000_0001).unwrap();
+        assert!(second.starts_with("authmod=adobe&user=ann&challenge=a1b2c3d5&response="), "{second}");
+        let Some(Step::Response(response)) = Step::of(&second) else { panic!("{second}") };
+        assert!(challenger.verify(&response, "s3cret&"));
+        assert!(!challenger.verify(&response, "s3cret"));
+        assert_eq!(next_step(&failed(), login, 7), Err("does not take the user's password"));
+        let unknown = "[ AccessManager.Reject ] : [ authmod=adobe ] : ?reason=nosuchuser&opaque=x";
+        assert_eq!(next_step(unknown, login, 7), Err("does not know the user"));
+        let llnw = "[ AccessManager.Reject ] : [ code=403 need auth; authmod=llnw ] : ";
+        assert!(next_step(llnw, login, 7).is_err());
+    }
+
+    #[test]
+    fn a_client_without_an_opaque_text_answers_the_challenge() {
+        let asked = "[ AccessManager.Reject ] : [ authmod=adobe ] : ?reason=needauth&user=ann&salt=salt&challenge=challenge";
+        let step = next_step(asked, ("ann", "secret"), 0x0a1b_2c3d).unwrap();
+        // The same as above: openssl makes it.
+        let expected = "authmod=adobe&user=ann&challenge=0a1b2c3d&response=1ap9FYD2i8gGGKpnXfrfsg==";
+        assert_eq!(step, expected);
     }
 
     #[test]

@@ -13,6 +13,11 @@ pub const MAX_ADDRESS: usize = 8 * 1024;
 /// Longest other text, such as the application without its arguments, bytes.
 pub const MAX_TEXT: usize = 1024;
 
+/// Servers that a stream may have come through when it comes here.
+pub const MAX_RELAYS: usize = 8;
+/// Hexadecimal digits of a server's id in a relay path.
+pub const RELAY_ID: usize = 16;
+
 /// A text of a command that is longer than what is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooLong {
@@ -102,6 +107,9 @@ pub struct Connect {
     pub swf_url: String,
     /// The AMF version the client would like, echoed to it.
     pub object_encoding: f64,
+    /// The ids of the servers that the stream has come through or goes to, the oldest first, with commas between them:
+    /// of a relay of this program. At most [`MAX_RELAYS`], of [`RELAY_ID`] digits each; anything else counts as not said.
+    pub relay_path: String,
     /// Its capabilities of Enhanced RTMP.
     pub capabilities: Capabilities,
 }
@@ -130,9 +138,18 @@ impl Connect {
             page_url: text("pageUrl", MAX_ADDRESS)?.to_owned(),
             swf_url: text("swfUrl", MAX_ADDRESS)?.to_owned(),
             object_encoding: object.number("objectEncoding").unwrap_or_default(),
+            relay_path: relay_path(object.str("relayPath").unwrap_or_default()).to_owned(),
             capabilities: Capabilities::read(object),
         })
     }
+}
+
+/// The text if it is a relay path, else "".
+fn relay_path(text: &str) -> &str {
+    let is_id =
+        |id: &str| id.len() == RELAY_ID && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let fits = text.len() <= MAX_RELAYS * (RELAY_ID + 1);
+    if fits && text.split(',').all(is_id) { text } else { "" }
 }
 
 /// The path of a URL, without its first slash.
@@ -292,6 +309,28 @@ mod tests {
             assert_eq!((connect.app.as_str(), connect.args.as_str()), (expected, args), "{app} {tc_url}");
         }
         assert_eq!(connect(&[]).unwrap().app, "");
+    }
+
+    #[test]
+    fn a_relay_path_is_ids_and_commas_and_bounded_or_none() {
+        let id = "0123456789abcdef";
+        let ids = |count: usize| vec![id; count].join(",");
+        for (path, is_taken) in [
+            (id.to_owned(), true),
+            (ids(2), true),
+            (ids(MAX_RELAYS), true),
+            (ids(MAX_RELAYS + 1), false),
+            (String::new(), false),
+            (format!("{id},"), false),
+            (format!("{id},,{id}"), false),
+            (id.to_uppercase(), false),
+            (id[1..].to_owned(), false),
+            (format!("{}g", &id[1..]), false),
+            ("x".repeat(10_000), false),
+        ] {
+            let read = connect(&[("relayPath", &path)]).unwrap().relay_path;
+            assert_eq!(read, if is_taken { path.as_str() } else { "" }, "{path:.100}");
+        }
     }
 
     #[test]

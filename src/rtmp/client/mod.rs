@@ -76,8 +76,8 @@ impl fmt::Debug for Ask {
     }
 }
 
-/// What the other server has said, or sent. Its texts are bounded, of one line, and have "***" in place of the stream's
-/// name, its arguments and those of the application.
+/// What the other server has said, or sent. Codes and descriptions are bounded, of one line, and have "***" in place of
+/// the stream's name, its arguments and those of the application.
 #[derive(Debug)]
 pub enum Event {
     /// The handshake is over.
@@ -91,8 +91,8 @@ pub enum Event {
         /// Its description, or "".
         description: String,
     },
-    /// The other server wants an authentication, and says this to it. Another connection is to be made, with the
-    /// arguments that answer it ([`Ask::auth`]).
+    /// The other server wants an authentication, and says this to it, which must not be shown. Another connection is to
+    /// be made, with the arguments that answer it in [`Ask::auth`].
     Authenticate(String),
     /// What was published or played has ended there.
     Ended {
