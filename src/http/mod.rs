@@ -23,4 +23,4 @@ pub use headers::{Headers, HttpError, Method};
 pub use reader::RequestReader;
 pub use request::Request;
 pub use response::ResponseHead;
-pub use url::Url;
+pub use url::{Authority, Url};

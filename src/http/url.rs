@@ -89,19 +89,11 @@ impl Url {
         }
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, target) = rest.split_at_checked(end).unwrap_or_default();
-        if authority.contains('\\') {
-            // Browsers read it as "/", and so another host.
-            return Err("has a \"\\\" before its path");
-        }
-        let (user_info, place) = match authority.rsplit_once('@') {
-            Some((user_info, place)) => (Some(checked_user_info(user_info)?), place),
-            None => (None, authority),
-        };
-        let (host, port) = split_port(place)?;
+        let Authority { user_info, host, port } = Authority::parse(authority)?;
         Ok(Self {
             is_secure,
-            host: read_host(host)?,
-            port: port.map_or(Ok(default_port(is_secure)), read_port)?,
+            host,
+            port: port.unwrap_or(default_port(is_secure)),
             user_info,
             target: escape_location(&if target.starts_with('/') {
                 target.into()
@@ -109,6 +101,33 @@ impl Url {
                 format!("/{target}")
             }),
         })
+    }
+}
+
+/// The part of a URL between its scheme and its path: `user:password@host:port`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Authority {
+    /// `user:password` or `user`, as in [`Url::user_info`].
+    pub user_info: Option<String>,
+    /// The host, as in [`Url::host`].
+    pub host: String,
+    /// The port, if it is written. Never 0.
+    pub port: Option<u16>,
+}
+
+impl Authority {
+    /// Reads an authority. The error completes `"URL" has no host`.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        if text.contains('\\') {
+            // Browsers read it as "/", and so another host.
+            return Err("has a \"\\\" before its path");
+        }
+        let (user_info, place) = match text.rsplit_once('@') {
+            Some((user_info, place)) => (Some(checked_user_info(user_info)?), place),
+            None => (None, text),
+        };
+        let (host, port) = split_port(place)?;
+        Ok(Self { user_info, host: read_host(host)?, port: port.map(read_port).transpose()? })
     }
 }
 

@@ -16,6 +16,7 @@ mod metrics;
 mod notify;
 mod page;
 mod record;
+mod relay;
 mod shared_object;
 mod stat;
 mod views;
@@ -31,6 +32,8 @@ pub fn table() -> Vec<Box<dyn Module>> {
         Box::<notify::Notify>::default(),
         // Commands of the operator, which run with streams.
         Box::<exec::Exec>::default(),
+        // Streams that travel, once their names are decided, and before anybody gets a frame.
+        Box::<relay::Relay>::default(),
         // The facts and headers of a stream, which those below use.
         Box::<codec::CodecFacts>::default(),
         // Limits of publishers, before anybody gets a frame.

@@ -4,9 +4,11 @@
 //! [`Module::declare`](crate::engine::Module::declare), before any module is configured.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::conf::Node;
+use crate::engine::calls::destination::ClientTls;
 
 /// The features of an application.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +29,10 @@ pub struct Features<'t> {
     pub play_links: LinkScope,
     /// Callbacks that decide, to which the name of a stream may be a key.
     pub asks: Guards,
+    /// Streams may be pulled from other servers: the first player, of whatever kind, has to be noticed.
+    pub pulls: bool,
+    /// The settings of TLS towards other servers, without a certificate of our own (`ssl_verify`).
+    pub client_tls: Arc<ClientTls>,
 }
 
 impl Features<'_> {

@@ -1,0 +1,115 @@
+//! Which streams are pulled: those that somebody wants to play and nobody publishes, and those that are static.
+
+use crate::engine::{
+    AppId, Ctx, Refusal, RelaySource, Request, RequestKind, StreamId, StreamName, Verdict,
+};
+
+use super::Relay;
+use super::line::Way;
+use super::pushes::MOST_URLS;
+use super::settings::Wanted;
+use super::url::RtmpUrl;
+
+impl Relay {
+    /// Decides about a request that has its last name.
+    pub fn decide(&mut self, cx: &mut Ctx, request: &mut Request) -> Verdict {
+        if matches!(request.kind, RequestKind::Connect(_)) {
+            return Verdict::Continue;
+        }
+        if let Err(why) = self.check_urls(request) {
+            return Verdict::Deny(Refusal::of_request(why));
+        }
+        match request.kind {
+            RequestKind::Publish { .. } => self.publishes.request(request, None),
+            RequestKind::Play { .. } | RequestKind::View(_) => self.pull(cx, request),
+            RequestKind::Connect(_) => {}
+        }
+        Verdict::Continue
+    }
+
+    /// Checks the servers that a backend has named.
+    fn check_urls(&self, request: &Request) -> Result<(), String> {
+        let Some(settings) = self.apps.get(request.app).filter(|_| !request.relays.is_empty()) else {
+            return Ok(());
+        };
+        if request.relays.len() > MOST_URLS {
+            return Err(format!("the backend names more than {MOST_URLS} servers"));
+        }
+        for url in &request.relays {
+            let url = RtmpUrl::parse(url).map_err(|why| format!("the backend answers {why}"))?;
+            if !settings.allowed.allow(&url.host) {
+                return Err(format!("the backend names {}, to which \"relay_allow\" does not lead", url.place()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Has a stream be pulled that somebody wants to play.
+    fn pull(&mut self, cx: &mut Ctx, request: &Request) {
+        let Request { app, name, args, .. } = request;
+        let Ok(name) = StreamName::new(name) else { return };
+        if cx.streams.find(*app, &name).is_some_and(|stream| stream.is_live()) {
+            return;
+        }
+        let Some(settings) = self.apps.get(*app) else { return };
+        let urls: Vec<&str> = request.relays.iter().map(|url| &**url).collect();
+        let wanted = match urls.is_empty() {
+            false => Some(settings.given(Way::Pull, &urls, name.as_str(), RelaySource::Callback)),
+            true => settings.pull(name.as_str(), args),
+        };
+        self.start(cx, (*app, &name), wanted);
+    }
+
+    fn start(&self, cx: &mut Ctx, (app, name): (AppId, &StreamName), wanted: Option<Result<Wanted, String>>) {
+        let Some(settings) = self.apps.get(app).filter(|_| !cx.is_draining()) else { return };
+        match wanted {
+            Some(Ok(wanted)) => {
+                cx.start_pull(app, name, settings.spec(Way::Pull, wanted));
+            }
+            Some(Err(why)) => log::warn!("{}/{name} is not pulled: {why}", settings.name),
+            None => {}
+        }
+    }
+
+    /// Nobody publishes a stream any more, of which players may be left.
+    pub fn pull_for_players(&mut self, cx: &mut Ctx, stream: StreamId) {
+        let Some(stream) = cx.streams.get(stream).filter(|stream| !stream.players.is_empty()) else { return };
+        let (app, name) = (stream.app, stream.name.clone());
+        let wanted = self.apps.get(app).and_then(|settings| settings.pull(name.as_str(), ""));
+        self.start(cx, (app, &name), wanted);
+    }
+
+    /// Starts the pulls that run without players.
+    pub fn pull_statics(&mut self, cx: &mut Ctx) {
+        for (app, settings) in self.apps.iter() {
+            for name in settings.statics() {
+                let Ok(name) = StreamName::new(name) else { continue };
+                self.start(cx, (app, &name), settings.pull(name.as_str(), ""));
+            }
+        }
+    }
+
+    /// Has those pulls run that the settings want, after they have changed. One whose targets are others is started anew.
+    pub fn pull_anew(&mut self, cx: &mut Ctx) {
+        let pulls = cx.relays().filter(|relay| relay.stream.is_none() && relay.spec.source != RelaySource::Operator);
+        let pulls: Vec<_> =
+            pulls.map(|relay| (relay.id, relay.app, relay.name.clone(), relay.spec.clone())).collect();
+        for (id, app, name, spec) in pulls {
+            if !matches!(spec.source, RelaySource::Configured | RelaySource::Edge) {
+                continue;
+            }
+            let wanted = self.apps.get(app).and_then(|settings| settings.pull(name.as_str(), ""));
+            let is_same = |wanted: &Wanted| wanted.targets == spec.targets && wanted.is_static == spec.is_static;
+            if wanted.as_ref().and_then(|wanted| wanted.as_ref().ok()).is_some_and(is_same) {
+                continue;
+            }
+            cx.end_relay(id, "the configuration has changed");
+            // If somebody plays it, or it is static, it goes on with the new target.
+            let is_played = cx.streams.find(app, &name).is_some_and(|stream| !stream.players.is_empty());
+            if is_played {
+                self.start(cx, (app, &name), wanted);
+            }
+        }
+        self.pull_statics(cx);
+    }
+}

@@ -1,0 +1,173 @@
+//! Which pushes a stream has: those of the configuration, of a backend, of the directory and of an edge.
+
+use std::collections::HashMap;
+
+use crate::engine::{
+    Ctx, Endpoint, Relay as EngineRelay, RelayId, RelayOrder, RelaySource, Request, RequestKind, SessionId, StreamId,
+};
+
+use super::Relay;
+use super::edge::EdgeAuth;
+use super::line::Way;
+use super::settings::Wanted;
+
+/// The most servers that an answer of a backend may name.
+pub const MOST_URLS: usize = 16;
+
+/// What the pushes of streams depend on.
+#[derive(Default)]
+pub struct Publishes {
+    /// The message stream of a request to publish that is about to be granted, and what comes with it.
+    requested: HashMap<SessionId, (u32, Published)>,
+    /// The streams that have a publisher, or had one a moment ago.
+    streams: HashMap<StreamId, Published>,
+}
+
+/// What comes with a publish.
+#[derive(Debug, Clone, Default)]
+struct Published {
+    args: Box<str>,
+    /// The servers that a backend has named, each for a push of its own.
+    urls: Vec<Box<str>>,
+    /// The server that the directory has named.
+    home: Option<Box<str>>,
+}
+
+impl Publishes {
+    /// A request to publish is about to be granted.
+    pub fn request(&mut self, request: &Request, home: Option<&str>) {
+        let RequestKind::Publish { msid, .. } = request.kind else { return };
+        let (args, urls) = (request.args.as_str().into(), request.relays.clone());
+        let published = Published { args, urls, home: home.map(Box::from) };
+        self.requested.insert(request.session, (msid, published));
+    }
+
+    /// A session's request is refused, or the session has ended.
+    pub fn request_ends(&mut self, session: SessionId) {
+        self.requested.remove(&session);
+    }
+
+    /// A publisher has begun.
+    pub fn begin(&mut self, stream: StreamId, publisher: Endpoint) {
+        let requested = self.requested.remove(&publisher.session).filter(|(msid, _)| *msid == publisher.msid);
+        self.streams.insert(stream, requested.map(|(_, published)| published).unwrap_or_default());
+    }
+
+    /// A stream has ended.
+    pub fn end(&mut self, stream: StreamId) {
+        self.streams.remove(&stream);
+    }
+}
+
+impl Relay {
+    /// Has a stream be pushed to where it is to be, and nowhere else.
+    pub fn push(&mut self, cx: &mut Ctx, id: StreamId) {
+        let wanted = self.wanted_pushes(cx, id);
+        let is_ours = |relay: &&EngineRelay| relay.spec.source != RelaySource::Operator;
+        let running: Vec<_> = cx.pushes_of(id).filter(is_ours).map(|relay| (relay.id, relay.spec.targets.clone())).collect();
+        for (relay, targets) in &running {
+            if !wanted.iter().any(|wanted| wanted.targets == *targets) {
+                cx.end_relay(*relay, "it is not wanted any more");
+            }
+        }
+        for wanted in wanted {
+            if running.iter().any(|(_, targets)| wanted.targets == *targets) {
+                continue;
+            }
+            let app = cx.streams.get(id).map(|stream| stream.app);
+            if let Some(settings) = app.and_then(|app| self.apps.get(app)) {
+                cx.start_push(id, settings.spec(Way::Push, wanted));
+            }
+        }
+    }
+
+    /// The same for all streams, after the settings have changed.
+    pub fn push_anew(&mut self, cx: &mut Ctx) {
+        let streams: Vec<_> = self.publishes.streams.keys().copied().collect();
+        streams.into_iter().for_each(|stream| self.push(cx, stream));
+    }
+
+    fn wanted_pushes(&self, cx: &Ctx, id: StreamId) -> Vec<Wanted> {
+        let Some(stream) = cx.streams.get(id) else { return Vec::new() };
+        let (Some(settings), Some(published)) = (self.apps.get(stream.app), self.publishes.streams.get(&id)) else {
+            return Vec::new();
+        };
+        let name = stream.name.as_str();
+        let (mut wanted, mut faults) = settings.pushes(name, &published.args);
+        let given = |url: &str, source| settings.given(Way::Push, &[url], name, source);
+        let mut others: Vec<_> = published.urls.iter().map(|url| given(url, RelaySource::Callback)).collect();
+        others.extend(published.home.as_deref().map(|url| given(url, RelaySource::Lookup)));
+        // What comes from the origin does not go back to it.
+        let is_pulled = cx.pull_of(stream.app, &stream.name);
+        let is_relay = stream.publisher.and_then(|publisher| cx.sessions.get(publisher.session)).is_some_and(|session| session.is_relay());
+        if !is_relay {
+            others.extend(settings.edge_push(name, &published.args));
+        }
+        for other in others {
+            match other {
+                Ok(other) => wanted.push(other),
+                Err(why) => faults.push(why),
+            }
+        }
+        if let Some(pull) = is_pulled.filter(|_| is_relay) {
+            let places = |wanted: &Wanted| wanted.targets.iter().map(|target| &target.shown).cloned().collect::<Vec<_>>();
+            let from: Vec<_> = pull.spec.targets.iter().map(|target| target.shown.clone()).collect();
+            wanted.retain(|wanted| !places(wanted).iter().any(|place| from.contains(place)));
+        }
+        for why in faults {
+            log::warn!("{} is not pushed: {why}", stream.label);
+        }
+        dedup(wanted)
+    }
+
+    /// The origin of an edge has refused a publish: if it decides about clients, so is the publisher here.
+    pub fn refused_by_origin(&mut self, cx: &mut Ctx, id: RelayId, why: &str) {
+        let Some(relay) = cx.relay(id).filter(|relay| relay.spec.source == RelaySource::Edge) else { return };
+        let Some(stream) = relay.stream else { return };
+        if self.apps.get(relay.app).is_some_and(|settings| settings.edge_auth == EdgeAuth::Origin) {
+            cx.dismiss(stream, &format!("the origin refuses it: {why}"));
+        }
+    }
+
+    /// An operator adds or ends a relay.
+    pub fn order(&mut self, cx: &mut Ctx, order: &RelayOrder) -> Result<RelayId, String> {
+        match order {
+            RelayOrder::Push { stream, url } => {
+                let found = cx.streams.get(*stream).ok_or("the stream has ended")?;
+                let settings = self.apps.get(found.app).ok_or("the application has gone")?;
+                let wanted = settings.ordered(Way::Push, url, found.name.as_str())?;
+                let same = cx.pushes_of(*stream).find(|relay| relay.spec.targets == wanted.targets);
+                if let Some(same) = same {
+                    return Err(format!("the stream is pushed there already (relay {})", same.id.0));
+                }
+                cx.start_push(*stream, settings.spec(Way::Push, wanted)).ok_or_else(|| TOO_MANY.to_owned())
+            }
+            RelayOrder::Pull { app, name, url } => {
+                let settings = self.apps.get(*app).ok_or("the application has gone")?;
+                let wanted = settings.ordered(Way::Pull, url, name.as_str())?;
+                if let Some(other) = cx.pull_of(*app, name) {
+                    return Err(format!("the stream has a pull already (relay {}): end that one first", other.id.0));
+                }
+                cx.start_pull(*app, name, settings.spec(Way::Pull, wanted)).ok_or_else(|| TOO_MANY.to_owned())
+            }
+            RelayOrder::End(id) => {
+                cx.relay(*id).ok_or("there is no such relay")?;
+                cx.end_relay(*id, "an operator has ended it");
+                Ok(*id)
+            }
+        }
+    }
+}
+
+const TOO_MANY: &str = "there are as many relays already as may be";
+
+/// Each target once: a server would refuse the second publish of a name.
+fn dedup(all: Vec<Wanted>) -> Vec<Wanted> {
+    let mut once = Vec::<Wanted>::with_capacity(all.len());
+    for wanted in all {
+        if !once.iter().any(|other| other.targets == wanted.targets) {
+            once.push(wanted);
+        }
+    }
+    once
+}

@@ -1,0 +1,184 @@
+//! The module's settings of an application: which streams are relayed, and how.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::conf::{Node, Scope};
+use crate::engine::{Application, Destination, RelaySource, RelaySpec, RelayTarget};
+use crate::http::Url;
+
+use super::edge::{EdgeAuth, Origins};
+use super::hosts::Hosts;
+use super::line::{Line, Surroundings, Way};
+use super::lookup::{Directory, OnError};
+use super::template::Values;
+
+/// The settings of an application.
+pub struct Settings {
+    pub name: String,
+    pushes: Vec<Line>,
+    pulls: Vec<Line>,
+    edge: Origins,
+    pub edge_auth: EdgeAuth,
+    push_reconnect: Duration,
+    pull_reconnect: Duration,
+    linger: Duration,
+    session_relay: bool,
+    pub allowed: Hosts,
+    pub lookup: Option<Lookup>,
+    around: Surroundings,
+}
+
+/// How a directory is asked.
+#[derive(Clone)]
+pub struct Lookup {
+    pub url: Url,
+    pub destination: Rc<Destination>,
+    pub cache: Duration,
+    pub on_error: OnError,
+}
+
+/// A relay that is wanted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wanted {
+    pub targets: Rc<[RelayTarget]>,
+    pub source: RelaySource,
+    pub is_static: bool,
+}
+
+impl Settings {
+    /// Reads the settings of an application.
+    pub fn read(app: &Application<'_>) -> Self {
+        let scope = &app.scope;
+        let tls = Arc::clone(&app.features.client_tls);
+        let lines = |name: &str| scope.own(name).map(Node::custom).collect();
+        Self {
+            name: app.name.clone(),
+            pushes: lines("push"),
+            pulls: lines("pull"),
+            edge: scope.own("edge").next().map(Node::custom).unwrap_or_default(),
+            edge_auth: match scope.text("edge_auth").as_str() {
+                "origin" => EdgeAuth::Origin,
+                _ => EdgeAuth::Edge,
+            },
+            push_reconnect: scope.custom("push_reconnect"),
+            pull_reconnect: scope.custom("pull_reconnect"),
+            linger: scope.time("pull_linger"),
+            session_relay: scope.flag("session_relay"),
+            allowed: Hosts::of(scope.all("relay_allow").into_iter().map(Node::custom)),
+            lookup: lookup(scope, &tls),
+            around: Surroundings { tls, buffer: scope.time("relay_buffer") },
+        }
+    }
+
+    /// Whether streams of it may be pulled.
+    pub fn may_pull(&self) -> bool {
+        !self.pulls.is_empty() || !self.edge.pulls.is_empty() || self.lookup.is_some()
+    }
+
+    /// The pulls that run without players: the names of their streams.
+    pub fn statics(&self) -> impl Iterator<Item = &str> {
+        self.pulls.iter().filter(|line| line.is_static).filter_map(|line| line.name.as_deref())
+    }
+
+    /// The pushes that a publish has by the configuration, and why others are left out.
+    pub fn pushes(&self, name: &str, args: &str) -> (Vec<Wanted>, Vec<String>) {
+        let values = self.values(name, args);
+        let lines = self.pushes.iter().filter(|line| line.is_for(name));
+        let (mut wanted, mut missing) = (Vec::new(), Vec::new());
+        for line in lines {
+            match line.target(values, &self.around, "") {
+                Ok(target) => wanted.push(Wanted::one(target, RelaySource::Configured)),
+                Err(why) => missing.push(why),
+            }
+        }
+        (wanted, missing)
+    }
+
+    /// The push of a publish to the origin of an edge.
+    pub fn edge_push(&self, name: &str, args: &str) -> Option<Result<Wanted, String>> {
+        self.of_edge(&self.edge.pushes, (name, args))
+    }
+
+    /// The pull that a stream has by the configuration, for a player with these arguments.
+    pub fn pull(&self, name: &str, args: &str) -> Option<Result<Wanted, String>> {
+        let lines: Vec<_> = self.pulls.iter().filter(|line| line.is_for(name)).collect();
+        if lines.is_empty() {
+            return self.of_edge(&self.edge.pulls, (name, args));
+        }
+        let values = self.values(name, args);
+        let targets = lines.iter().map(|line| line.target(values, &self.around, "")).collect::<Result<_, _>>();
+        let is_static = lines.iter().any(|line| line.is_static);
+        Some(targets.map(|targets| Wanted { targets, source: RelaySource::Configured, is_static }))
+    }
+
+    /// The relay to URLs that a program has given: each is a target that is tried in its turn.
+    pub fn given(&self, way: Way, urls: &[&str], name: &str, source: RelaySource) -> Result<Wanted, String> {
+        let values = self.values(name, "");
+        let target = |url: &&str| Line::literal(way, url)?.target(values, &self.around, "");
+        let targets = urls.iter().map(target).collect::<Result<_, _>>()?;
+        Ok(Wanted { targets, source, is_static: false })
+    }
+
+    /// The relay that an operator asks for, with a line as the configuration has them.
+    pub fn ordered(&self, way: Way, line: &str, name: &str) -> Result<Wanted, String> {
+        let words: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
+        let line = Line::parse(way, &words)?;
+        if !line.is_for(name) {
+            return Err("name= is that of another stream".to_owned());
+        }
+        let target = line.target(self.values(name, ""), &self.around, "")?;
+        // The operator ends it.
+        let is_static = way == Way::Pull;
+        Ok(Wanted { is_static, ..Wanted::one(target, RelaySource::Operator) })
+    }
+
+    /// What the engine is given.
+    pub fn spec(&self, way: Way, wanted: Wanted) -> RelaySpec {
+        let Wanted { targets, source, is_static } = wanted;
+        let reconnect = match way {
+            Way::Push => self.push_reconnect,
+            Way::Pull => self.pull_reconnect,
+        };
+        let keeps_session = self.session_relay && way == Way::Push;
+        RelaySpec { targets, source, reconnect, linger: self.linger, is_static, keeps_session }
+    }
+
+    fn of_edge(&self, lines: &[Line], (name, args): (&str, &str)) -> Option<Result<Wanted, String>> {
+        if lines.is_empty() {
+            return None;
+        }
+        let more = if self.edge_auth == EdgeAuth::Origin { args } else { "" };
+        let values = self.values(name, args);
+        let targets = lines.iter().map(|line| line.target(values, &self.around, more)).collect::<Result<_, _>>();
+        Some(targets.map(|targets| Wanted { targets, source: RelaySource::Edge, is_static: false }))
+    }
+
+    fn values<'v>(&'v self, name: &'v str, args: &'v str) -> Values<'v> {
+        Values { app: &self.name, name, args }
+    }
+}
+
+impl Wanted {
+    fn one(target: RelayTarget, source: RelaySource) -> Self {
+        Self { targets: [target].into(), source, is_static: false }
+    }
+}
+
+fn lookup(scope: &Scope<'_>, tls: &Arc<crate::engine::ClientTls>) -> Option<Lookup> {
+    let Directory::At(url) = scope.custom("origin_lookup") else { return None };
+    let tls = url.is_secure.then(|| Arc::clone(tls));
+    let destination = Rc::new(Destination { host: url.host.clone(), port: url.port, tls });
+    let on_error = match scope.text("origin_lookup_on_error").as_str() {
+        "here" => OnError::Here,
+        _ => OnError::Refuse,
+    };
+    Some(Lookup { url, destination, cache: scope.time("origin_lookup_cache"), on_error })
+}
+
+/// Whether an application has streams that may be pulled.
+pub fn pulls(scope: &Scope<'_>) -> bool {
+    let has = |name: &str| scope.own(name).next().is_some();
+    has("pull") || has("edge") || matches!(scope.custom("origin_lookup"), Directory::At(_))
+}
