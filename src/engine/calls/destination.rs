@@ -31,6 +31,13 @@ pub struct ClientTls {
     pub fingerprint: Option<[u8; 32]>,
 }
 
+/// The certificate is verified by those that the system trusts.
+impl Default for ClientTls {
+    fn default() -> Self {
+        Self { verify: true, trusted: None, certificate: None, fingerprint: None }
+    }
+}
+
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.tls.is_some() { "https" } else { "http" };

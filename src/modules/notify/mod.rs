@@ -48,7 +48,10 @@ impl Module for Notify {
     }
 
     fn declare(&self, config: &mut Config<'_>) {
-        config.applications.iter_mut().for_each(|app| app.features.asks = settings::asks(&app.scope));
+        for app in &mut config.applications {
+            app.features.asks = settings::asks(&app.scope);
+            app.features.client_tls = settings::tls_without_certificate(&app.scope);
+        }
     }
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {

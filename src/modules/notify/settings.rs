@@ -255,6 +255,14 @@ pub fn tls_settings(scope: &Scope<'_>) -> Result<Arc<ClientTls>, Error> {
     Ok(Arc::new(ClientTls { verify: scope.flag("ssl_verify"), trusted, certificate, fingerprint: None }))
 }
 
+/// The same for clients that are no backends' and have no certificate. What is wrong with the settings is reported when
+/// they are read.
+pub fn tls_without_certificate(scope: &Scope<'_>) -> Arc<ClientTls> {
+    let settings =
+        tls_settings(scope).map(|settings| ClientTls { certificate: None, ..ClientTls::clone(&settings) });
+    settings.unwrap_or_default().into()
+}
+
 fn lack(scope: &Scope<'_>, one: &str, other: &str) -> Error {
     Error::in_place(scope.place(one), format!("\"{one}\" needs \"{other}\" beside it"))
         .for_lack_of(other, scope)

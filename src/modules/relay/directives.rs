@@ -37,7 +37,10 @@ const PAUSE: Takes = Takes::Custom { syntax: "time", parse: |args| Custom::of(pa
 pub const DIRECTIVES: &[Directive] = &[
     line(
         "push",
-        Takes::Custom { syntax: "URL [key=value ...]", parse: |args| Custom::of(Line::parse(Way::Push, args)) },
+        Takes::Custom {
+            syntax: "URL [key=value ...]",
+            parse: |args| Custom::of(Line::parse(Way::Push, args)),
+        },
         "A server to which each stream of the application is published, too: rtmp:// or rtmps://HOST[:PORT][/APP[/NAME]]. \
          Without APP or NAME those of here are used. Each push is a connection of its own, and tried again when it fails. \
          Keys: name (only this stream), app, playPath, tcUrl, pageUrl, swfUrl, flashVer, fingerprint (of the server's \
@@ -45,7 +48,10 @@ pub const DIRECTIVES: &[Directive] = &[
     ),
     line(
         "pull",
-        Takes::Custom { syntax: "URL [key=value ...]", parse: |args| Custom::of(Line::parse(Way::Pull, args)) },
+        Takes::Custom {
+            syntax: "URL [key=value ...]",
+            parse: |args| Custom::of(Line::parse(Way::Pull, args)),
+        },
         "A server from which streams are taken that somebody wants to play here and nobody publishes. Of several, the \
          next one is tried when one fails. Keys are those of push, and: live, start, stop (milliseconds), static (runs \
          without players; needs name).",
@@ -56,9 +62,19 @@ pub const DIRECTIVES: &[Directive] = &[
         "1s",
         "The time before a push that has failed is tried again. It doubles with each failure up to 30s.",
     ),
-    row("pull_reconnect", PAUSE, "1s", "The same for pulls, while somebody wants to play the stream, or it is static."),
+    row(
+        "pull_reconnect",
+        PAUSE,
+        "1s",
+        "The same for pulls, while somebody wants to play the stream, or it is static.",
+    ),
     row("pull_linger", Takes::Time, "10s", "The time for which a pull continues after its last player."),
-    row("relay_buffer", Takes::Time, "5s", "The length of the buffer that a pull tells to the server it plays from."),
+    row(
+        "relay_buffer",
+        Takes::Time,
+        "5s",
+        "The length of the buffer that a pull tells to the server it plays from.",
+    ),
     row(
         "session_relay",
         Takes::Flag,

@@ -48,16 +48,15 @@ impl Host {
         }
         let name = word.strip_prefix('*').unwrap_or(word);
         let is_part = |part: &str| {
-            !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+            !part.is_empty()
+                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
         };
         let is_below = name.len() < word.len();
         let labels = if is_below { name.strip_prefix('.') } else { Some(name) };
         match labels.filter(|labels| labels.split('.').all(is_part)) {
             Some(_) if is_below => Ok(Self::Below(name.to_ascii_lowercase())),
             Some(_) => Ok(Self::Name(name.to_ascii_lowercase())),
-            None => {
-                Err(format!("\"{}\" is no host, *.domain, address or network", word.escape_debug()))
-            }
+            None => Err(format!("\"{}\" is no host, *.domain, address or network", word.escape_debug())),
         }
     }
 
@@ -66,9 +65,9 @@ impl Host {
         match self {
             Self::Name(allowed) => name == allowed,
             Self::Below(domain) => name.ends_with(domain.as_str()),
-            Self::Network(network) => {
-                host.parse::<IpAddr>().is_ok_and(|address| network.contains(SocketAddr::new(address, 0).into()))
-            }
+            Self::Network(network) => host
+                .parse::<IpAddr>()
+                .is_ok_and(|address| network.contains(SocketAddr::new(address, 0).into())),
         }
     }
 }
@@ -84,10 +83,18 @@ mod tests {
     #[test]
     fn hosts_are_allowed_by_name_domain_and_network() {
         let allowed = hosts("Origin.example *.live.example 10.0.0.0/8 2001:db8::/32");
-        for host in ["origin.example", "origin.example.", "a.live.example", "a.b.live.example", "10.1.2.3", "2001:db8::1"] {
+        for host in [
+            "origin.example",
+            "origin.example.",
+            "a.live.example",
+            "a.b.live.example",
+            "10.1.2.3",
+            "2001:db8::1",
+        ] {
             assert!(allowed.allow(host), "{host}");
         }
-        for host in ["example", "live.example", "xlive.example", "11.0.0.1", "::1", "origin.example.evil", ""] {
+        for host in ["example", "live.example", "xlive.example", "11.0.0.1", "::1", "origin.example.evil", ""]
+        {
             assert!(!allowed.allow(host), "{host}");
         }
     }

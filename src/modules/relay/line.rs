@@ -113,7 +113,8 @@ impl Line {
             "swfUrl" => self.swf_url = text()?,
             "flashVer" => self.flash_ver = text()?,
             "name" => {
-                let name = StreamName::new(value).map_err(|error| format!("name={}: {error}", value.escape_debug()))?;
+                let name = StreamName::new(value)
+                    .map_err(|error| format!("name={}: {error}", value.escape_debug()))?;
                 self.name = Some(name.as_str().into());
             }
             "live" => times.is_live = is_one(key, value)?,
@@ -122,7 +123,8 @@ impl Line {
             "static" => self.is_static = value.is_empty() || is_one(key, value)?,
             "fingerprint" => self.fingerprint = Some(fingerprint(value)?),
             "bind" => {
-                let address = value.parse().map_err(|_| format!("bind={}: no IP address", value.escape_debug()))?;
+                let address =
+                    value.parse().map_err(|_| format!("bind={}: no IP address", value.escape_debug()))?;
                 self.bind = Some(address);
             }
             _ => {
@@ -153,13 +155,22 @@ impl Line {
     }
 
     /// The other end for a stream, with these arguments behind those of the URL; or why there is none.
-    pub fn target(&self, values: Values<'_>, around: &Surroundings, more: &str) -> Result<RelayTarget, String> {
+    pub fn target(
+        &self,
+        values: Values<'_>,
+        around: &Surroundings,
+        more: &str,
+    ) -> Result<RelayTarget, String> {
         let place = self.url.place();
-        let missing = [&self.app, &self.stream, &self.query].into_iter().find_map(|part| part.missing_argument(values.args));
+        let missing = [&self.app, &self.stream, &self.query]
+            .into_iter()
+            .find_map(|part| part.missing_argument(values.args));
         if let Some(name) = missing {
             return Err(format!("{place} needs the argument \"{name}\", which the client has not sent"));
         }
-        let or_own = |template: &Template, own: &str| if template.is_empty() { own.to_owned() } else { template.fill(values) };
+        let or_own = |template: &Template, own: &str| {
+            if template.is_empty() { own.to_owned() } else { template.fill(values) }
+        };
         let app = or_own(&self.app, values.app);
         let name = or_own(&self.stream, values.name);
         let stream = with_query(with_query(name.clone(), &self.query.fill(values)), more);
@@ -187,8 +198,11 @@ impl Line {
     }
 
     fn destination(&self, around: &Surroundings) -> Destination {
-        let tls = self.url.is_secure.then(|| Arc::clone(&around.tls));
-        Destination { host: self.url.host.clone(), port: self.url.port, tls }
+        let tls = self.url.is_secure.then(|| match self.fingerprint {
+            None => Arc::clone(&around.tls),
+            fingerprint => Arc::new(ClientTls { fingerprint, ..ClientTls::clone(&around.tls) }),
+        });
+        Destination { host: self.url.host.clone(), port: self.url.port, tls, bind: self.bind }
     }
 
     /// What people see of a target: a name that is not that of the stream here may be a key.
@@ -228,7 +242,9 @@ impl Times {
     fn bounds(&self) -> Result<(i64, i64), String> {
         match (self.start, self.stop) {
             _ if self.is_live => Ok((LIVE, ALL)),
-            (start, Some(stop)) if stop <= start.unwrap_or_default() => Err("stop= is not behind start=".to_owned()),
+            (start, Some(stop)) if stop <= start.unwrap_or_default() => {
+                Err("stop= is not behind start=".to_owned())
+            }
             (start, Some(stop)) => Ok((start.unwrap_or_default(), stop - start.unwrap_or_default())),
             (start, None) => Ok((start.unwrap_or(LIVE_OR_RECORDED), ALL)),
         }
@@ -251,12 +267,23 @@ fn milliseconds(key: &str, value: &str) -> Result<i64, String> {
 /// Reads the SHA-256 digest of a certificate, in hexadecimal, with or without colons, as `openssl x509 -fingerprint` has
 /// it.
 fn fingerprint(value: &str) -> Result<[u8; 32], String> {
-    let wrong = || "fingerprint= takes the SHA-256 of the certificate, 64 digits: openssl x509 -fingerprint -sha256".to_owned();
-    let digits: Vec<_> = value.chars().filter(|c| *c != ':').map(|c| c.to_digit(16)).collect::<Option<_>>().ok_or_else(wrong)?;
-    let bytes: Vec<_> = digits.chunks_exact(2).filter_map(|pair| match pair {
-        [high, low] => u8::try_from(high << 4 | low).ok(),
-        _ => None,
-    }).collect();
+    let wrong = || {
+        "fingerprint= takes the SHA-256 of the certificate, 64 digits: openssl x509 -fingerprint -sha256"
+            .to_owned()
+    };
+    let digits: Vec<_> = value
+        .chars()
+        .filter(|c| *c != ':')
+        .map(|c| c.to_digit(16))
+        .collect::<Option<_>>()
+        .ok_or_else(wrong)?;
+    let bytes: Vec<_> = digits
+        .chunks_exact(2)
+        .filter_map(|pair| match pair {
+            [high, low] => u8::try_from(high << 4 | low).ok(),
+            _ => None,
+        })
+        .collect();
     if digits.len() == 64 { bytes.try_into().map_err(|_| wrong()) } else { Err(wrong()) }
 }
 
@@ -272,12 +299,13 @@ mod tests {
     }
 
     fn around() -> Surroundings {
-        let tls = ClientTls { verify: true, trusted: None, certificate: None };
-        Surroundings { tls: tls.into(), buffer: Duration::from_secs(5) }
+        Surroundings { tls: Arc::default(), buffer: Duration::from_secs(5) }
     }
 
     fn target(way: Way, text: &str) -> RelayTarget {
-        line(way, text).and_then(|line| line.target(VALUES, &around(), "")).unwrap_or_else(|why| panic!("{text}: {why}"))
+        line(way, text)
+            .and_then(|line| line.target(VALUES, &around(), ""))
+            .unwrap_or_else(|why| panic!("{text}: {why}"))
     }
 
     fn push(text: &str) -> [String; 4] {
@@ -297,7 +325,10 @@ mod tests {
             ("h app=b?c=d playPath=e", ["b?c=d", "e", "rtmp://h/b?c=d", "rtmp://h/b/***"]),
             ("h/a?q playPath=e?f", ["a", "e?f&q", "rtmp://h/a", "rtmp://h/a/***"]),
             ("h/a tcUrl=rtmp://x/y", ["a", "cam", "rtmp://x/y", "rtmp://h/a/cam"]),
-            ("h/$app/$name-$arg_b?$args", ["live", "cam-2?key=k%201&b=2", "rtmp://h/live", "rtmp://h/live/***"]),
+            (
+                "h/$app/$name-$arg_b?$args",
+                ["live", "cam-2?key=k%201&b=2", "rtmp://h/live", "rtmp://h/live/***"],
+            ),
             ("h/$arg_b/$name", ["2", "cam", "rtmp://h/2", "rtmp://h/***/cam"]),
         ] {
             assert_eq!(push(text), parts, "{text}");
@@ -306,7 +337,9 @@ mod tests {
 
     #[test]
     fn arguments_that_are_added_stand_behind_those_of_the_url() {
-        let stream = |text, more| line(Way::Pull, text).and_then(|line| line.target(VALUES, &around(), more)).map(|t| t.stream);
+        let stream = |text, more| {
+            line(Way::Pull, text).and_then(|line| line.target(VALUES, &around(), more)).map(|t| t.stream)
+        };
         assert_eq!(stream("h/a", "t=1").as_deref(), Ok("cam?t=1"));
         assert_eq!(stream("h/a?x=y", "t=1").as_deref(), Ok("cam?x=y&t=1"));
         assert_eq!(stream("h/a?x=y", "").as_deref(), Ok("cam?x=y"));
@@ -347,12 +380,18 @@ mod tests {
             assert!(why.contains(fault), "{text}: {why}");
         }
         let digits = "0a".repeat(32);
-        assert!(line(Way::Push, &format!("h fingerprint={digits}")).is_err_and(|why| why == "fingerprint= needs rtmps://"));
+        assert!(
+            line(Way::Push, &format!("h fingerprint={digits}"))
+                .is_err_and(|why| why == "fingerprint= needs rtmps://")
+        );
         for text in [digits.clone(), vec!["0A"; 32].join(":")] {
             let line = line(Way::Push, &format!("rtmps://h fingerprint={text}")).unwrap();
             assert_eq!(line.fingerprint, Some([10; 32]));
         }
-        assert!(line(Way::Pull, "h static name=cam").is_ok_and(|line| line.is_static && line.is_for("cam") && !line.is_for("x")));
+        assert!(
+            line(Way::Pull, "h static name=cam")
+                .is_ok_and(|line| line.is_static && line.is_for("cam") && !line.is_for("x"))
+        );
         assert!(line(Way::Push, "").is_err_and(|why| why.is_empty()));
     }
 
@@ -360,7 +399,10 @@ mod tests {
     fn a_client_without_an_argument_that_the_url_needs_is_not_relayed() {
         let line = line(Way::Push, "h/a/$arg_token").unwrap();
         let why = line.target(VALUES, &around(), "").err();
-        assert_eq!(why.as_deref(), Some("rtmp://h needs the argument \"token\", which the client has not sent"));
+        assert_eq!(
+            why.as_deref(),
+            Some("rtmp://h needs the argument \"token\", which the client has not sent")
+        );
         let long = format!("token={}", "x".repeat(MAX_URL + 1));
         let why = line.target(Values { args: &long, ..VALUES }, &around(), "").err().unwrap();
         assert!(why.contains("longer than 4096 bytes") && !why.contains("xxx"));

@@ -1,8 +1,6 @@
 //! Which streams are pulled: those that somebody wants to play and nobody publishes, and those that are static.
 
-use crate::engine::{
-    AppId, Ctx, Refusal, RelaySource, Request, RequestKind, StreamId, StreamName, Verdict,
-};
+use crate::engine::{AppId, Ctx, Refusal, RelaySource, Request, RequestKind, StreamId, StreamName, Verdict};
 
 use super::Relay;
 use super::line::Way;
@@ -38,7 +36,10 @@ impl Relay {
         for url in &request.relays {
             let url = RtmpUrl::parse(url).map_err(|why| format!("the backend answers {why}"))?;
             if !settings.allowed.allow(&url.host) {
-                return Err(format!("the backend names {}, to which \"relay_allow\" does not lead", url.place()));
+                return Err(format!(
+                    "the backend names {}, to which \"relay_allow\" does not lead",
+                    url.place()
+                ));
             }
         }
         Ok(())
@@ -91,7 +92,8 @@ impl Relay {
 
     /// Has those pulls run that the settings want, after they have changed. One whose targets are others is started anew.
     pub fn pull_anew(&mut self, cx: &mut Ctx) {
-        let pulls = cx.relays().filter(|relay| relay.stream.is_none() && relay.spec.source != RelaySource::Operator);
+        let pulls =
+            cx.relays().filter(|relay| relay.stream.is_none() && relay.spec.source != RelaySource::Operator);
         let pulls: Vec<_> =
             pulls.map(|relay| (relay.id, relay.app, relay.name.clone(), relay.spec.clone())).collect();
         for (id, app, name, spec) in pulls {
@@ -99,7 +101,8 @@ impl Relay {
                 continue;
             }
             let wanted = self.apps.get(app).and_then(|settings| settings.pull(name.as_str(), ""));
-            let is_same = |wanted: &Wanted| wanted.targets == spec.targets && wanted.is_static == spec.is_static;
+            let is_same =
+                |wanted: &Wanted| wanted.targets == spec.targets && wanted.is_static == spec.is_static;
             if wanted.as_ref().and_then(|wanted| wanted.as_ref().ok()).is_some_and(is_same) {
                 continue;
             }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use crate::engine::{
-    Ctx, Endpoint, Relay as EngineRelay, RelayId, RelayOrder, RelaySource, Request, RequestKind, SessionId, StreamId,
+    Ctx, Endpoint, Relay as EngineRelay, RelayId, RelayOrder, RelaySource, Request, RequestKind, SessionId,
+    StreamId,
 };
 
 use super::Relay;
@@ -64,7 +65,8 @@ impl Relay {
     pub fn push(&mut self, cx: &mut Ctx, id: StreamId) {
         let wanted = self.wanted_pushes(cx, id);
         let is_ours = |relay: &&EngineRelay| relay.spec.source != RelaySource::Operator;
-        let running: Vec<_> = cx.pushes_of(id).filter(is_ours).map(|relay| (relay.id, relay.spec.targets.clone())).collect();
+        let running: Vec<_> =
+            cx.pushes_of(id).filter(is_ours).map(|relay| (relay.id, relay.spec.targets.clone())).collect();
         for (relay, targets) in &running {
             if !wanted.iter().any(|wanted| wanted.targets == *targets) {
                 cx.end_relay(*relay, "it is not wanted any more");
@@ -89,7 +91,8 @@ impl Relay {
 
     fn wanted_pushes(&self, cx: &Ctx, id: StreamId) -> Vec<Wanted> {
         let Some(stream) = cx.streams.get(id) else { return Vec::new() };
-        let (Some(settings), Some(published)) = (self.apps.get(stream.app), self.publishes.streams.get(&id)) else {
+        let (Some(settings), Some(published)) = (self.apps.get(stream.app), self.publishes.streams.get(&id))
+        else {
             return Vec::new();
         };
         let name = stream.name.as_str();
@@ -99,7 +102,10 @@ impl Relay {
         others.extend(published.home.as_deref().map(|url| given(url, RelaySource::Lookup)));
         // What comes from the origin does not go back to it.
         let is_pulled = cx.pull_of(stream.app, &stream.name);
-        let is_relay = stream.publisher.and_then(|publisher| cx.sessions.get(publisher.session)).is_some_and(|session| session.is_relay());
+        let is_relay = stream
+            .publisher
+            .and_then(|publisher| cx.sessions.get(publisher.session))
+            .is_some_and(|session| session.is_relay());
         if !is_relay {
             others.extend(settings.edge_push(name, &published.args));
         }
@@ -110,7 +116,9 @@ impl Relay {
             }
         }
         if let Some(pull) = is_pulled.filter(|_| is_relay) {
-            let places = |wanted: &Wanted| wanted.targets.iter().map(|target| &target.shown).cloned().collect::<Vec<_>>();
+            let places = |wanted: &Wanted| {
+                wanted.targets.iter().map(|target| &target.shown).cloned().collect::<Vec<_>>()
+            };
             let from: Vec<_> = pull.spec.targets.iter().map(|target| target.shown.clone()).collect();
             wanted.retain(|wanted| !places(wanted).iter().any(|place| from.contains(place)));
         }
@@ -146,7 +154,10 @@ impl Relay {
                 let settings = self.apps.get(*app).ok_or("the application has gone")?;
                 let wanted = settings.ordered(Way::Pull, url, name.as_str())?;
                 if let Some(other) = cx.pull_of(*app, name) {
-                    return Err(format!("the stream has a pull already (relay {}): end that one first", other.id.0));
+                    return Err(format!(
+                        "the stream has a pull already (relay {}): end that one first",
+                        other.id.0
+                    ));
                 }
                 cx.start_pull(*app, name, settings.spec(Way::Pull, wanted)).ok_or_else(|| TOO_MANY.to_owned())
             }

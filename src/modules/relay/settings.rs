@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::conf::{Node, Scope};
-use crate::engine::{Application, Destination, RelaySource, RelaySpec, RelayTarget};
+use crate::engine::{Application, ClientTls, Destination, RelaySource, RelaySpec, RelayTarget};
 use crate::http::Url;
 
 use super::edge::{EdgeAuth, Origins};
@@ -108,7 +108,8 @@ impl Settings {
             return self.of_edge(&self.edge.pulls, (name, args));
         }
         let values = self.values(name, args);
-        let targets = lines.iter().map(|line| line.target(values, &self.around, "")).collect::<Result<_, _>>();
+        let targets =
+            lines.iter().map(|line| line.target(values, &self.around, "")).collect::<Result<_, _>>();
         let is_static = lines.iter().any(|line| line.is_static);
         Some(targets.map(|targets| Wanted { targets, source: RelaySource::Configured, is_static }))
     }
@@ -151,7 +152,8 @@ impl Settings {
         }
         let more = if self.edge_auth == EdgeAuth::Origin { args } else { "" };
         let values = self.values(name, args);
-        let targets = lines.iter().map(|line| line.target(values, &self.around, more)).collect::<Result<_, _>>();
+        let targets =
+            lines.iter().map(|line| line.target(values, &self.around, more)).collect::<Result<_, _>>();
         Some(targets.map(|targets| Wanted { targets, source: RelaySource::Edge, is_static: false }))
     }
 
@@ -166,10 +168,10 @@ impl Wanted {
     }
 }
 
-fn lookup(scope: &Scope<'_>, tls: &Arc<crate::engine::ClientTls>) -> Option<Lookup> {
+fn lookup(scope: &Scope<'_>, tls: &Arc<ClientTls>) -> Option<Lookup> {
     let Directory::At(url) = scope.custom("origin_lookup") else { return None };
     let tls = url.is_secure.then(|| Arc::clone(tls));
-    let destination = Rc::new(Destination { host: url.host.clone(), port: url.port, tls });
+    let destination = Rc::new(Destination { host: url.host.clone(), port: url.port, tls, bind: None });
     let on_error = match scope.text("origin_lookup_on_error").as_str() {
         "here" => OnError::Here,
         _ => OnError::Refuse,

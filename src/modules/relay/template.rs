@@ -142,7 +142,9 @@ mod tests {
 
     #[test]
     fn a_dollar_before_anything_else_is_one() {
-        for text in ["$", "$$", "a$", "$names", "$name1", "$apps", "$arg_", "$arg", "$NAME", "${name}", "5$", "$-$é"] {
+        for text in
+            ["$", "$$", "a$", "$names", "$name1", "$apps", "$arg_", "$arg", "$NAME", "${name}", "5$", "$-$é"]
+        {
             assert_eq!(Template::parse(text).fill(VALUES), text);
         }
         assert_eq!(Template::parse("$$name$").fill(VALUES), "$cam$");
@@ -150,7 +152,8 @@ mod tests {
 
     #[test]
     fn an_argument_that_is_missing_or_empty_is_known() {
-        let missing = |text: &str, args: &'static str| Template::parse(text).missing_argument(args).map(str::to_owned);
+        let missing =
+            |text: &str, args: &'static str| Template::parse(text).missing_argument(args).map(str::to_owned);
         assert_eq!(missing("$arg_key", "key=1"), None);
         assert_eq!(missing("$arg_key", "key="), Some("key".to_owned()));
         assert_eq!(missing("$name$arg_key$arg_b", "a=1"), Some("key".to_owned()));

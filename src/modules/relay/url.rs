@@ -3,7 +3,7 @@
 //! The application is the first part of the path, as in nginx-rtmp, and the arguments belong to the stream. They, the
 //! stream's name and the user may be secrets: no error shows them.
 
-use crate::engine::RelayLogin;
+use crate::engine::Login;
 use crate::http::path::unescape;
 use crate::http::{Authority, Url};
 
@@ -22,7 +22,7 @@ pub struct RtmpUrl {
     /// A name in lower case, or an address; one of IPv6 is without its brackets.
     pub host: String,
     pub port: u16,
-    pub login: Option<RelayLogin>,
+    pub login: Option<Login>,
     /// The application; empty if there is none.
     pub app: String,
     /// The stream without its arguments; empty if there is none.
@@ -91,10 +91,11 @@ impl RtmpUrl {
         }
         let Authority { user_info, host, port } = Authority::parse(authority)?;
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let (app, stream) = path.strip_prefix('/').unwrap_or(path).split_once('/').unwrap_or((
-            path.strip_prefix('/').unwrap_or(path),
-            "",
-        ));
+        let (app, stream) = path
+            .strip_prefix('/')
+            .unwrap_or(path)
+            .split_once('/')
+            .unwrap_or((path.strip_prefix('/').unwrap_or(path), ""));
         Ok(Self {
             is_secure,
             host,
@@ -116,10 +117,10 @@ fn default_port(is_secure: bool) -> u16 {
 }
 
 /// The user and the password of a URL.
-fn login(user_info: &str) -> RelayLogin {
+fn login(user_info: &str) -> Login {
     let (user, password) = user_info.split_once(':').unwrap_or((user_info, ""));
     let plain = |text: &str| unescape(text).unwrap_or_else(|| text.to_owned());
-    RelayLogin { user: plain(user), password: plain(password) }
+    Login { user: plain(user), password: plain(password) }
 }
 
 #[cfg(test)]
@@ -145,8 +146,11 @@ mod tests {
             ("rtmp://h/app?x=y?z", "rtmp://h", ["app", "", "x=y?z"]),
             ("rtmp://h?x", "rtmp://h", ["", "", "x"]),
             ("h/app/s?u=http://x/", "rtmp://h", ["app", "s", "u=http://x/"]),
-            ("rtmps://live-api-s.facebook.com:443/rtmp/FB-1-0-Ab?s_bl=1&s_ps=1", "rtmps://live-api-s.facebook.com",
-                ["rtmp", "FB-1-0-Ab", "s_bl=1&s_ps=1"]),
+            (
+                "rtmps://live-api-s.facebook.com:443/rtmp/FB-1-0-Ab?s_bl=1&s_ps=1",
+                "rtmps://live-api-s.facebook.com",
+                ["rtmp", "FB-1-0-Ab", "s_bl=1&s_ps=1"],
+            ),
             ("rtmp://[::1]:1936/a//s", "rtmp://[::1]:1936", ["a", "/s", ""]),
             ("rtmp://h/$app/$name#1", "rtmp://h", ["$app", "$name#1", ""]),
         ] {
