@@ -53,7 +53,7 @@ impl Row {
             traffic: stream.traffic,
             frame_rate: stream.traffic.pictures.average(now),
             key_interval: stream.key_frames.interval(),
-            players: stream.players.len(),
+            players: cx.players_of(stream),
             viewers: cx.viewing.viewers.of_stream(stream.app, name),
             recorders,
             hls: stream.hls_status(),
@@ -136,7 +136,9 @@ pub const STREAM_METRICS: &[StreamMetric] = &[
         "The time of the newest sound minus that of the newest picture.",
         |row, text| text.sample(&row.labels, row.traffic.av_sync() as f64 / 1000.0),
     ),
-    gauge("stream_players", "Its players of RTMP.", |row, text| text.sample(&row.labels, row.players)),
+    gauge("stream_players", "Its players of RTMP, without pushes.", |row, text| {
+        text.sample(&row.labels, row.players)
+    }),
     gauge("stream_viewers", "Its viewers of HLS.", |row, text| text.sample(&row.labels, row.viewers)),
     gauge("stream_queue_messages", "The most messages that wait for one of its players.", |row, text| {
         text.sample(&row.labels, row.queue.0);

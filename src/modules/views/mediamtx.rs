@@ -27,7 +27,7 @@ impl View for Paths {
     fn write(&mut self, cx: &Ctx, part: Part<'_>, text: &mut String) {
         match part {
             Part::Stream(stream) => push_open(text, &describe(cx, stream), "readers"),
-            Part::Client(_, session, SessionRole::Player(_)) => {
+            Part::Client(_, session, SessionRole::Player(_)) if cx.relay_of(session.id).is_none() => {
                 push(text, &json!({"type": "rtmpConn", "id": session.id.serial().to_string()}));
             }
             Part::StreamEnd => text.push_str("]}"),

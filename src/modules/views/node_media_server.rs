@@ -43,6 +43,8 @@ impl View for List {
                 let publisher = publisher.map(|session| describe_publisher(cx, stream, session));
                 push_open(text, &json!({"publisher": publisher}), "subscribers");
             }
+            // A push is no viewer.
+            (_, Part::Client(_, session, _)) if cx.relay_of(session.id).is_some() => {}
             (_, Part::Client(stream, session, _)) => push(text, &describe(cx, stream, session)),
             (_, Part::StreamEnd) => text.push_str("]}"),
             (_, Part::AppEnd) => text.push('}'),
@@ -64,7 +66,7 @@ fn summary(stream: Option<(&Ctx, &Stream)>) -> Value {
     let rate = stream.map_or(0, |(cx, stream)| stream.traffic.all_in.per_second(cx.now.instant));
     json!({
         "isLive": stream.is_some_and(|(_, stream)| stream.publisher.is_some()),
-        "viewers": stream.map_or(0, |(_, stream)| stream.players.len()), "duration": age.unwrap_or_default().as_secs(),
+        "viewers": stream.map_or(0, |(cx, stream)| cx.players_of(stream)), "duration": age.unwrap_or_default().as_secs(),
         "bitrate": 8 * rate / 1000, "startTime": stream.zip(age).and_then(|((cx, _), age)| date(cx, age)), "arguments": {},
     })
 }

@@ -96,7 +96,7 @@ fn describe(cx: &Ctx, stream: &Stream) -> Value {
     json!({
         "id": &*stream.label, "name": stream.name.as_str(), "vhost": "__defaultVhost__", "app": app,
         "tcUrl": tc_url.unwrap_or_default(), "url": format!("/{}", stream.label), "live_ms": age(cx, stream).as_millis() as u64,
-        "clients": stream.players.len() + usize::from(publisher.is_some()), "frames": stream.traffic.video_frames,
+        "clients": cx.players_of(stream) + usize::from(publisher.is_some()), "frames": stream.traffic.video_frames,
         "send_bytes": stream.traffic.bytes_out, "recv_bytes": stream.bytes_in,
         "kbps": {"recv_30s": kbps(stream.traffic.all_in.per_second(now)), "send_30s": kbps(stream.traffic.out.per_second(now))},
         "publish": {"active": publisher.is_some(), "cid": publisher.map(|session| session.id.serial().to_string())},

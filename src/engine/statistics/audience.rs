@@ -1,0 +1,25 @@
+//! Players without pushes, which are players of their streams, too; and the relay that a session is the connection of.
+
+use crate::engine::ctx::Ctx;
+use crate::engine::ids::SessionId;
+use crate::engine::relay::relay::{Relay, RelayKind, RelayState};
+use crate::engine::stream::Stream;
+
+impl Ctx {
+    /// The players of RTMP of a stream. The other servers to which it is published are none.
+    pub fn players_of(&self, stream: &Stream) -> usize {
+        let pushes = self.pushes_of(stream.id).filter(|relay| relay.state == RelayState::Running);
+        stream.players.len().saturating_sub(pushes.count())
+    }
+
+    /// The pushes that run.
+    pub fn running_pushes(&self) -> usize {
+        let is_meant = |relay: &&Relay| relay.kind == RelayKind::Push && relay.state == RelayState::Running;
+        self.relays().filter(is_meant).count()
+    }
+
+    /// The relay whose connection is this session.
+    pub fn relay_of(&self, session: SessionId) -> Option<&Relay> {
+        self.relays().find(|relay| relay.session == Some(session))
+    }
+}
