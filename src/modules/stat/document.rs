@@ -151,7 +151,7 @@ impl Document {
         let viewers = viewers.map(|stream| cx.viewing.viewers.of_stream(stream.app, stream.name.as_str()));
         let end = stream.map_or_else(
             || StreamEnd::gone(current.clients),
-            |stream| StreamEnd::new(stream, current.clients, viewers),
+            |stream| StreamEnd::new(cx, stream, current.clients, viewers),
         );
         match self.settings.format {
             Format::Xml => xml::end_stream(&mut self.text, &end),

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::relay::{FLASH_VER, RelayFacts};
 use crate::auth::mask;
 use crate::engine::{Ctx, Peer, Player, Session, SessionRole, Stream};
 use crate::media::Kind;
@@ -96,6 +97,7 @@ pub struct StreamEnd {
     pub is_active: bool,
     /// Viewers of HLS; none without it.
     pub viewers: Option<usize>,
+    pub relays: Vec<RelayFacts>,
 }
 
 impl ServerFacts {
@@ -130,16 +132,18 @@ impl<'a> StreamFacts<'a> {
 impl<'a> ClientFacts<'a> {
     /// None for what is no client of RTMP.
     pub fn new(cx: &Ctx, stream: &Stream, session: &'a Session, role: &SessionRole) -> Option<Self> {
-        let (client, now) = (session.client()?, cx.now.instant);
+        let (client, now) = (session.client(), cx.now.instant);
+        let is_client = client.is_some() || cx.relay_of(session.id).is_some();
+        is_client.then_some(())?;
         let player = if let SessionRole::Player(player) = role { Some(player) } else { None };
         let time = now.saturating_duration_since(session.opened).as_millis();
         Some(Self {
             id: session.id.serial(),
             peer: session.peer,
             time: u64::try_from(time).unwrap_or(u64::MAX),
-            flash_ver: client.flash_ver(),
-            page_url: web_page(client.page_url()),
-            swf_url: web_page(client.swf_url()),
+            flash_ver: client.map_or(FLASH_VER, |client| client.flash_ver()),
+            page_url: web_page(client.map_or("", |client| client.page_url())),
+            swf_url: web_page(client.map_or("", |client| client.swf_url())),
             dropped: player.map_or(0, Player::dropped),
             av_sync: stream.traffic.av_sync(),
             timestamp: stream.newest_time().unwrap_or_default() as u32,
@@ -150,15 +154,23 @@ impl<'a> ClientFacts<'a> {
 }
 
 impl StreamEnd {
-    pub fn new(stream: &Stream, clients: usize, viewers: Option<usize>) -> Self {
+    pub fn new(cx: &Ctx, stream: &Stream, clients: usize, viewers: Option<usize>) -> Self {
+        let relays = RelayFacts::of(cx, stream);
         let has_publisher = stream.publisher.is_some();
         let meta = Some(Meta::new(stream)).filter(|_| has_publisher && has_media(stream));
-        Self { meta, clients, has_publisher, is_active: is_active(stream), viewers }
+        Self { meta, clients, has_publisher, is_active: is_active(stream), viewers, relays }
     }
 
     /// The end of a stream that has gone while its clients were written.
     pub fn gone(clients: usize) -> Self {
-        Self { meta: None, clients, has_publisher: false, is_active: false, viewers: None }
+        Self {
+            meta: None,
+            clients,
+            has_publisher: false,
+            is_active: false,
+            viewers: None,
+            relays: Vec::new(),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::http::json::push_text;
 use super::facts::{
     BUILT, COMPILER, ClientFacts, Flow, Meta, RTMP_VERSION, ServerFacts, StreamEnd, StreamFacts, VERSION,
 };
+use super::relay;
 use super::xml::{push_host, push_number};
 
 pub fn begin(text: &mut String, server: &ServerFacts) {
@@ -126,6 +127,7 @@ pub fn records(text: &mut String, recordings: &[RecordingStatus]) {
 }
 
 pub fn end_stream(text: &mut String, end: &StreamEnd) {
+    relay::push_json(text, &end.relays);
     end.meta.iter().for_each(|meta| push_meta(text, meta));
     // Writing to a String cannot fail.
     let _ = write!(

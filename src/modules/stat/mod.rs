@@ -7,6 +7,7 @@ mod document;
 mod facts;
 mod json;
 mod recorders;
+mod relay;
 mod settings;
 mod stylesheet;
 mod xml;

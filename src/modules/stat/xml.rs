@@ -12,6 +12,7 @@ use crate::http::xml;
 use super::facts::{
     BUILT, COMPILER, ClientFacts, Flow, Meta, RTMP_VERSION, ServerFacts, StreamEnd, StreamFacts, VERSION,
 };
+use super::relay;
 use super::stylesheet::is_css;
 
 pub fn begin(text: &mut String, stylesheet: &str, server: &ServerFacts) {
@@ -97,6 +98,7 @@ pub fn client(text: &mut String, client: &ClientFacts<'_>) {
 }
 
 pub fn end_stream(text: &mut String, end: &StreamEnd) {
+    relay::push_xml(text, &end.relays);
     end.meta.iter().for_each(|meta| push_meta(text, meta));
     line(text, "nclients", end.clients as u64);
     text.push_str(if end.has_publisher { "<publishing/>\r\n" } else { "" });
