@@ -3,6 +3,7 @@
 //! All three are off unless a location has them, as they tell whoever may open it what the server does. What they show is
 //! counted elsewhere. Metrics and `stub_status` are composed once for all who ask at the same time.
 
+mod relay;
 mod scrape;
 mod server;
 mod stream;

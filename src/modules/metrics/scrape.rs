@@ -2,9 +2,9 @@
 
 use std::collections::BinaryHeap;
 
-use super::server;
 use super::stream::{Row, STREAM_METRICS};
 use super::text::{Kind, MIME, Text};
+use super::{relay, server};
 use crate::engine::{
     COMPOSED_AT_ONCE, Compose, Composed, Ctx, HttpReply, StreamCounts, StreamId, StreamRank, StreamState,
 };
@@ -58,6 +58,7 @@ impl Compose for Scrape {
             Stage::Reading { streams, players } => {
                 if read(cx, streams, players, &mut self.rows) {
                     server::write(&mut self.text, cx, &self.counts);
+                    relay::write(&mut self.text, cx);
                     self.write_left_out();
                     self.stage = Stage::Writing(0);
                 }

@@ -63,8 +63,8 @@ fn write_clients(text: &mut Text, cx: &Ctx, counts: &StreamCounts) {
     text.single(
         "players",
         Gauge,
-        "Players of RTMP, those that wait for a publisher included.",
-        counts.players,
+        "Players of RTMP, those that wait for a publisher included. Pushes do not count.",
+        counts.players.saturating_sub(cx.running_pushes()),
     );
     text.single("viewers", Gauge, "Viewers of HLS.", cx.viewing.viewers.len());
     write_applications(text, cx);

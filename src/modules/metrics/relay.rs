@@ -1,0 +1,93 @@
+//! The metrics of relays.
+
+use std::collections::BTreeMap;
+
+use super::text::{Kind, Text, labels};
+use crate::engine::{Ctx, Relay, RelayKind, RelayState};
+
+use Kind::{Counter, Gauge};
+
+/// Relays of the same stream and target; keys by which targets differ are not shown.
+#[derive(Debug, Default)]
+struct Row {
+    relays: u64,
+    running: u64,
+    bytes: u64,
+    dropped: u64,
+    reconnects: u64,
+    failures: u64,
+}
+
+impl Row {
+    fn add(&mut self, relay: &Relay) {
+        self.relays += 1;
+        self.running += u64::from(relay.state == RelayState::Running);
+        self.bytes += relay.bytes;
+        self.dropped += relay.dropped;
+        self.reconnects += relay.reconnects;
+        self.failures += u64::from(relay.failures);
+    }
+}
+
+/// Writes all of them. There are at most a few hundred relays.
+pub fn write(text: &mut Text, cx: &Ctx) {
+    write_states(text, cx);
+    let mut rows = BTreeMap::<_, Row>::new();
+    for relay in cx.relays() {
+        rows.entry(labels_of(cx, relay)).or_default().add(relay);
+    }
+    let metrics: [(_, _, _, fn(&Row) -> u64); 6] = [
+        ("relay_targets", Gauge, "Relays of the stream with this target: mostly one.", |row| row.relays),
+        ("relay_running", Gauge, "Those of them that run now.", |row| row.running),
+        (
+            "relay_bytes_total",
+            Counter,
+            "Bytes that were sent to the other server, or received from it.",
+            |row| row.bytes,
+        ),
+        (
+            "relay_frames_dropped_total",
+            Counter,
+            "Messages that were left out for the other server, as it was too slow.",
+            |row| row.dropped,
+        ),
+        ("relay_reconnects_total", Counter, "How often it has begun to run again.", |row| row.reconnects),
+        ("relay_failures", Gauge, "Tries that have failed since it has run last.", |row| row.failures),
+    ];
+    for (name, kind, help, value) in metrics {
+        text.begin(name, kind, help);
+        rows.iter().for_each(|(labels, row)| text.sample(labels, value(row)));
+    }
+}
+
+/// Relays by what they are and what they do.
+fn write_states(text: &mut Text, cx: &Ctx) {
+    text.begin(
+        "relays",
+        Gauge,
+        "Relays by kind (push, pull) and state: connecting, running, waiting for the next try, on standby for a publisher here.",
+    );
+    for (kind, name) in [(RelayKind::Push, "push"), (RelayKind::Pull, "pull")] {
+        for state in ["connecting", "running", "waiting", "standby"] {
+            let is_meant = |relay: &&Relay| relay.kind == kind && state_name(relay.state) == state;
+            text.sample(&labels(&[("kind", name), ("state", state)]), cx.relays().filter(is_meant).count());
+        }
+    }
+}
+
+fn state_name(state: RelayState) -> &'static str {
+    match state {
+        RelayState::Connecting => "connecting",
+        RelayState::Running => "running",
+        RelayState::Waiting(_) => "waiting",
+        RelayState::Standby => "standby",
+    }
+}
+
+/// The first target names a relay that has several.
+fn labels_of(cx: &Ctx, relay: &Relay) -> String {
+    let app = cx.apps.get(relay.app).map_or("", |app| app.name.as_str());
+    let kind = if relay.kind == RelayKind::Push { "push" } else { "pull" };
+    let target = relay.spec.targets.first().map_or("", |target| target.shown.as_str());
+    labels(&[("app", app), ("stream", relay.name.as_str()), ("kind", kind), ("target", target)])
+}
