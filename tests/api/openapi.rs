@@ -140,6 +140,13 @@ fn the_server_answers_each_request_as_the_description_says() {
         Some(json!({"action": "start", "recorder": "daily"})),
     );
     call("GET", "/recorders", "/recorders", None);
+    let url = json!({"url": "rtmp://127.0.0.1:9/live/key"});
+    call("POST", "/streams/{app}/{name}/push", "/streams/live/cam/push", Some(url.clone()));
+    let pull = call("POST", "/streams/{app}/{name}/pull", "/streams/live/far/pull", Some(url));
+    call("GET", "/streams", "/streams", None);
+    call("GET", "/relays", "/relays", None);
+    call("GET", "/relays/{id}", &format!("/relays/{}", pull["id"]), None);
+    call("DELETE", "/relays/{id}", &format!("/relays/{}", pull["id"]), None);
     call("DELETE", "/clients/{id}", &format!("/clients/{first}"), None);
     call(
         "POST",
@@ -192,6 +199,23 @@ fn errors_are_as_the_description_says() {
         ("POST", "/bans", "/bans", Some(json!({"address": "x", "time": 1})), 400),
         ("POST", "/clients/{id}/kick", "/clients/1/kick", Some(json!({"x": 1})), 400),
         ("DELETE", "/bans/{id}", "/bans/1", None, 404),
+        ("GET", "/relays/{id}", "/relays/1", None, 404),
+        ("DELETE", "/relays/{id}", "/relays/1", None, 404),
+        (
+            "POST",
+            "/streams/{app}/{name}/push",
+            "/streams/live/cam/push",
+            Some(json!({"url": "rtmp://a/b/c"})),
+            404,
+        ),
+        (
+            "POST",
+            "/streams/{app}/{name}/pull",
+            "/streams/no/cam/pull",
+            Some(json!({"url": "rtmp://a/b/c"})),
+            404,
+        ),
+        ("POST", "/streams/{app}/{name}/pull", "/streams/live/cam/pull", Some(json!({"url": "what"})), 422),
     ] {
         let reply = ask(server.http(), method, &format!("/open{path}"), "", body.as_ref());
         assert_eq!(reply.status, status, "{path}");

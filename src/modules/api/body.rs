@@ -15,6 +15,9 @@ use super::reply::Fault;
 /// The longest time of a ban.
 const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
+/// The longest URL, bytes.
+const MAX_URL: usize = 4096;
+
 /// The longest reason, characters: it is logged, and told to the client.
 const MAX_WHY: usize = 256;
 
@@ -80,10 +83,28 @@ pub struct Redirect {
     pub name: String,
 }
 
+/// `POST streams/APP/NAME/push` and `POST streams/APP/NAME/pull`.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewRelay {
+    /// The other end, as `push` and `pull` have it. It may have a key.
+    url: String,
+}
+
 /// An action without a choice.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Nothing {}
+
+impl NewRelay {
+    /// The URL, if it is none too long.
+    pub fn url(&self) -> Result<String, Fault> {
+        if self.url.len() > MAX_URL || self.url.chars().any(char::is_control) {
+            return Err(Fault::new(400, format!("\"url\" has at most {MAX_URL} bytes, all in one line")));
+        }
+        Ok(self.url.clone())
+    }
+}
 
 /// A time: seconds, or a text with nginx's units.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

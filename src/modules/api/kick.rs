@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::engine::{
     Answer, AppId, Ban, Banned, COMPOSED_AT_ONCE, Compose, Composed, Ctx, Endpoint, HttpReply, MAX_BANS,
-    Session, SessionId, SessionRole, StreamId, ViewerId,
+    RelayId, Session, SessionId, SessionRole, StreamId, ViewerId,
 };
 
 use super::actor::Actor;
@@ -137,10 +137,13 @@ impl StreamKick {
         let Some(id) = self.streams.pop() else { return false };
         let Some(stream) = cx.streams.get(id) else { return true };
         if matches!(self.who, Who::Players | Who::All) {
-            self.left.extend(&stream.players);
+            // A push is no player that somebody would keep away, and ends by itself.
+            self.left.extend(stream.players.iter().filter(|player| cx.relay_of(player.session).is_none()));
         }
         if matches!(self.who, Who::Publisher | Who::All) {
-            self.left.extend(stream.publisher);
+            let pull = stream.publisher.and_then(|publisher| cx.relay_of(publisher.session));
+            self.targets.pulls.extend(pull.map(|relay| relay.id));
+            self.left.extend(stream.publisher.filter(|_| pull.is_none()));
             self.targets.in_grace.extend(stream.grace_until().map(|_| id));
         }
         if matches!(self.who, Who::Viewers | Who::All) {
@@ -156,6 +159,8 @@ struct Targets {
     sessions: Vec<SessionId>,
     seen: HashSet<SessionId>,
     viewers: Vec<ViewerId>,
+    /// Pulls, which publish here.
+    pulls: Vec<RelayId>,
     /// Streams whose publisher is lost and waited for.
     in_grace: Vec<StreamId>,
     /// The addresses to ban, each with the stream.
@@ -166,7 +171,8 @@ struct Targets {
 
 impl Targets {
     fn is_empty(&self) -> bool {
-        self.sessions.is_empty() && self.viewers.is_empty() && self.in_grace.is_empty()
+        let has_clients = !self.sessions.is_empty() || !self.viewers.is_empty();
+        !has_clients && self.pulls.is_empty() && self.in_grace.is_empty()
     }
 
     /// Adds a client of these streams, and its address if that is to be banned, unless it is the address of many.
@@ -196,6 +202,7 @@ impl Targets {
         for session in &self.sessions {
             cx.kick(*session, Rc::clone(&kick.why));
         }
+        self.pulls.iter().for_each(|relay| cx.end_relay(*relay, &kick.why));
         self.in_grace.iter().for_each(|stream| cx.end_grace_early(*stream));
         if !self.viewers.is_empty() {
             let refused_for = kick.ban.unwrap_or(VIEWER_REFUSED_FOR);
@@ -203,7 +210,7 @@ impl Targets {
         }
         let now = cx.now.instant;
         let bans = made.iter().filter_map(|id| cx.bans.get(*id, now)).map(|ban| BanFacts::new(ban, now));
-        let kicked = self.sessions.len() + self.viewers.len();
+        let kicked = self.sessions.len() + self.viewers.len() + self.pulls.len();
         let note = self.note(kick, self.bans.len() - made.len());
         json_reply(200, &Kicked { kicked, bans: bans.collect(), note })
     }
@@ -219,6 +226,13 @@ impl Targets {
                 let of = label.map_or(String::new(), |label| format!(" of {}", label.escape_debug()));
                 actor.log(&format!("kicks client {}{of}: {why}", id.serial()));
             }
+        }
+        for relay in self.pulls.iter().filter_map(|id| cx.relay(*id)) {
+            actor.log(&format!(
+                "ends relay {}, which pulls {}: {why}",
+                relay.id.0,
+                relay.label.escape_debug()
+            ));
         }
         if let [id] = self.viewers.as_slice() {
             let time = seconds(kick.ban.unwrap_or(VIEWER_REFUSED_FOR));

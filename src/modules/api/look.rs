@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use crate::engine::{Answer, Compose, Ctx, HttpRequest, SharedAnswer, SharedKey};
+use crate::engine::{Answer, Compose, Ctx, HttpRequest, RelayId, SharedAnswer, SharedKey};
 
 use super::facts::BanFacts;
-use super::read::{Clients, OneClient, OneStream, Recorders, Status, Streams};
+use super::read::{Clients, OneClient, OneStream, Recorders, RelayFacts, Status, Streams};
+use super::relays;
 use super::reply::{Fault, json_reply};
 use super::route::Read;
 use super::tokens::Grant;
@@ -28,6 +29,8 @@ pub const REQUESTS: &[&str] = &[
     "GET streams/APP/NAME",
     "POST streams/APP/NAME/kick",
     "POST streams/APP/NAME/record",
+    "POST streams/APP/NAME/push",
+    "POST streams/APP/NAME/pull",
     "GET clients",
     "GET clients/ID",
     "DELETE clients/ID",
@@ -37,12 +40,20 @@ pub const REQUESTS: &[&str] = &[
     "POST bans",
     "DELETE bans/ID",
     "GET recorders",
+    "GET relays",
+    "GET relays/ID",
+    "DELETE relays/ID",
     "POST reload",
 ];
 
 #[derive(Debug, Serialize)]
 struct AllBans<'a> {
     bans: Vec<BanFacts<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct AllRelays<'a> {
+    relays: Vec<RelayFacts<'a>>,
 }
 
 /// Answers what is asked for; `grant` is what whoever asks may do, and `actions` the number of actions so far.
@@ -59,6 +70,15 @@ pub fn read(
         Read::Bans => {
             let bans = AllBans { bans: cx.bans.iter(now).map(|ban| BanFacts::new(ban, now)).collect() };
             return Ok(Answer::Verbatim(json_reply(200, &bans)));
+        }
+        // At most a few hundred.
+        Read::Relays => {
+            let relays = AllRelays { relays: cx.relays().map(|relay| RelayFacts::new(cx, relay)).collect() };
+            return Ok(Answer::Verbatim(json_reply(200, &relays)));
+        }
+        Read::Relay(id) => {
+            let relay = cx.relay(RelayId(*id)).ok_or_else(|| relays::no_relay(*id))?;
+            return Ok(Answer::Verbatim(json_reply(200, &RelayFacts::new(cx, relay))));
         }
         Read::Status => Box::<Status>::default(),
         Read::Streams => Box::new(Streams::new()),

@@ -12,6 +12,7 @@ mod kick;
 mod look;
 mod operate;
 mod read;
+mod relays;
 mod reply;
 mod route;
 mod settings;
@@ -123,6 +124,12 @@ fn begin(cx: &mut Ctx, request: &HttpRequest, act: &Act, actor: Actor) -> Result
             act::lift(cx, *id, &actor)
         }
         Act::Record(path) => operate::record(cx, request, path, &body::read(request)?, &actor),
+        Act::Push(path) => relays::push(cx, request, path, &body::read(request)?, &actor),
+        Act::Pull(path) => relays::pull(cx, request, path, &body::read(request)?, &actor),
+        Act::EndRelay(id) => {
+            body::read::<body::Nothing>(request)?;
+            relays::end(cx, request, *id, &actor)
+        }
         Act::Reload => {
             body::read::<body::Nothing>(request)?;
             operate::reload(request, &actor)

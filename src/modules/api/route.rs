@@ -24,6 +24,8 @@ pub enum Read {
     Client(u32),
     Bans,
     Recorders,
+    Relays,
+    Relay(u64),
 }
 
 /// What is done.
@@ -33,6 +35,9 @@ pub enum Act {
     KickStream(StreamPath),
     Redirect(u32),
     Record(StreamPath),
+    Push(StreamPath),
+    Pull(StreamPath),
+    EndRelay(u64),
     Ban,
     Lift(u64),
     Reload,
@@ -68,6 +73,12 @@ impl Call {
             ["streams", ref stream @ .., "record"] if is_stream(stream) => {
                 verb.post(Act::Record(StreamPath::of(stream)))
             }
+            ["streams", ref stream @ .., "push"] if is_stream(stream) => {
+                verb.post(Act::Push(StreamPath::of(stream)))
+            }
+            ["streams", ref stream @ .., "pull"] if is_stream(stream) => {
+                verb.post(Act::Pull(StreamPath::of(stream)))
+            }
             ["streams", ref stream @ ..] if is_stream(stream) => {
                 verb.read(Read::Stream(StreamPath::of(stream)))
             }
@@ -92,6 +103,15 @@ impl Call {
                 Verb::Read | Verb::Post | Verb::Other => Err(Fault::method("DELETE")),
             },
             ["recorders"] => verb.read(Read::Recorders),
+            ["relays"] => verb.read(Read::Relays),
+            ["relays", id] => {
+                let id = number(id, "relay")?;
+                match verb {
+                    Verb::Read => Ok(Self::Read(Read::Relay(id))),
+                    Verb::Delete => Ok(Self::Act(Act::EndRelay(id))),
+                    Verb::Post | Verb::Other => Err(Fault::method("GET, HEAD, DELETE")),
+                }
+            }
             ["reload"] => verb.post(Act::Reload),
             _ => Err(no_path()),
         }
@@ -203,6 +223,11 @@ mod tests {
             ("POST /api/bans", Call::Act(Act::Ban)),
             ("DELETE /api/bans/3", Call::Act(Act::Lift(3))),
             ("GET /api/recorders", Call::Read(Read::Recorders)),
+            ("POST /api/streams/live/cam/push", Call::Act(Act::Push(stream("live", "cam")))),
+            ("POST /api/streams/a/b/cam/pull", Call::Act(Act::Pull(stream("a/b", "cam")))),
+            ("GET /api/relays", Call::Read(Read::Relays)),
+            ("GET /api/relays/7", Call::Read(Read::Relay(7))),
+            ("DELETE /api/relays/7", Call::Act(Act::EndRelay(7))),
             ("POST /api/reload", Call::Act(Act::Reload)),
         ] {
             assert_eq!(call(line), Ok(expected), "{line}");
@@ -221,6 +246,9 @@ mod tests {
             ("PUT /api/bans", 405),
             ("DELETE /api/bans", 405),
             ("POST /api/streams/live/cam", 405),
+            ("POST /api/relays", 405),
+            ("POST /api/relays/7", 405),
+            ("DELETE /api/relays/x", 404),
             ("post /api/reload", 405),
             ("GET /api/nothing", 404),
             ("GET /apixyz", 404),

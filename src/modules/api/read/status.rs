@@ -180,6 +180,7 @@ impl Status {
     fn facts<'a>(&self, cx: &'a Ctx) -> ServerFacts<'a> {
         let (totals, now) = (&cx.totals, cx.now.instant);
         let StreamCounts { live, lost, idle, players } = self.counts;
+        let players = players.saturating_sub(cx.running_pushes());
         let streams_of =
             |app: AppId| self.by_app.iter().find(|(id, _)| *id == app).map_or(0, |(_, count)| *count);
         let viewers = &cx.viewing.viewers;

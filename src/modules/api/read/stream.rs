@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::parts::{Queue, bits, date, finite, ms, ms_since};
+use super::relay::RelayFacts;
 use crate::engine::{
     Ctx, HlsStatus, PublishType, RecordingState, RecordingStatus, Stream, StreamFacts as Codecs, StreamState,
 };
@@ -47,6 +48,10 @@ pub struct StreamFacts<'a> {
     longest_queue: Queue,
     recordings: Vec<RecordingFacts<'a>>,
     hls: Option<HlsFacts>,
+    /// The other servers to which it is published.
+    pushes: Vec<RelayFacts<'a>>,
+    /// The other server from which it comes.
+    pull: Option<RelayFacts<'a>>,
     warnings: Vec<&'a str>,
 }
 
@@ -154,11 +159,13 @@ impl<'a> StreamFacts<'a> {
             audio: AudioFacts::of(cx, stream),
             tracks: tracks(stream),
             gop: Gop::of(stream),
-            players: stream.players.len(),
+            players: cx.players_of(stream),
             viewers: cx.viewing.viewers.of_stream(stream.app, name),
             longest_queue,
             recordings: stream.recordings.iter().map(RecordingFacts::new).collect(),
             hls: stream.hls_status().map(HlsFacts::new),
+            pushes: cx.pushes_of(stream.id).map(|relay| RelayFacts::new(cx, relay)).collect(),
+            pull: cx.pull_of(stream.app, &stream.name).map(|relay| RelayFacts::new(cx, relay)),
             warnings: stream.warnings.iter().collect(),
         }
     }
