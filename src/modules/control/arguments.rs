@@ -14,11 +14,35 @@ pub fn find<'q>(query: &'q str, name: &str) -> Option<&'q str> {
 pub fn describe(query: &str) -> String {
     let shown = SHOWN.iter().filter_map(|name| {
         let value = find(query, name)?;
+        if let Some(url) = server_url(value) {
+            return Some(format!(" {name}={}", host_of(&url)));
+        }
         let value = value.split("%3F").next()?.split("%3f").next()?.split('?').next()?;
         let value: String = value.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect();
         Some(format!(" {name}={value}"))
     });
     shown.collect()
+}
+
+/// A URL of a stream of another server, as it is written, or decoded if it is escaped as a whole.
+pub fn server_url(text: &str) -> Option<String> {
+    let is_url = |text: &str| {
+        let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
+        scheme.eq_ignore_ascii_case("rtmp") || scheme.eq_ignore_ascii_case("rtmps")
+    };
+    if is_url(text) {
+        return Some(text.to_owned());
+    }
+    Some(Text::new(text).decoded()).filter(|text| is_url(text))
+}
+
+/// A URL for the log: all behind its host may be a key.
+fn host_of(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let host: String = host.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect();
+    format!("{scheme}://{host}/***")
 }
 
 /// The arguments that are logged.
@@ -85,6 +109,9 @@ mod tests {
         assert_eq!(describe("newname=b%3Fkey%3Dsecret"), " newname=b");
         assert_eq!(describe(&format!("name={}", "x".repeat(500))).len(), " name=".len() + 128);
         assert_eq!(describe(""), "");
+        for url in ["rtmp://me:secret@a:1936/app/key?x", "rtmp%3A%2F%2Fme%3Asecret%40a%3A1936%2Fapp%2Fkey"] {
+            assert_eq!(describe(&format!("newname={url}")), " newname=rtmp://a:1936/***");
+        }
     }
 
     #[test]

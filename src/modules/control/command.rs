@@ -59,6 +59,8 @@ pub enum Command {
     Drop(Who),
     /// To move clients to a stream: its name and arguments. None if no stream can have this name.
     Redirect(Who, Option<String>),
+    /// To publish the stream to a URL, too, or to pull it from there.
+    Relay(Who, String),
     /// A method that the section does not have.
     Unknown,
 }
@@ -90,7 +92,11 @@ impl Command {
             }
             (Section::Drop, Some(who)) => Self::Drop(who),
             (Section::Redirect, Some(who)) => {
-                Self::Redirect(who, arguments::find(query, "newname").and_then(target))
+                let to = arguments::find(query, "newname");
+                match to.and_then(arguments::server_url) {
+                    Some(url) => Self::Relay(who, url),
+                    None => Self::Redirect(who, to.and_then(target)),
+                }
             }
             (Section::Drop | Section::Redirect, None) => Self::Unknown,
         }
@@ -149,6 +155,18 @@ mod tests {
         ] {
             let command = Command::read(Section::Redirect, "client", query);
             assert_eq!(command, Command::Redirect(Who::Clients, expected.map(str::to_owned)), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_to_a_url_is_a_relay() {
+        for (query, expected) in [
+            ("newname=rtmp://a/live/key%2F?x=y", "rtmp://a/live/key%2F?x=y"),
+            ("newname=RTMPS://a/live/key", "RTMPS://a/live/key"),
+            ("newname=rtmp%3A%2F%2Fa%2Flive%2Fkey%3Fx%3Dy%26z%3D1", "rtmp://a/live/key?x=y&z=1"),
+        ] {
+            let command = Command::read(Section::Redirect, "publisher", query);
+            assert_eq!(command, Command::Relay(Who::Publishers, expected.to_owned()), "{query}");
         }
     }
 

@@ -8,6 +8,7 @@ mod answers;
 mod arguments;
 mod command;
 mod filter;
+mod relaying;
 mod selection;
 
 use std::any::Any;
@@ -35,7 +36,7 @@ const DIRECTIVES: &[Directive] = &[Directive {
     repeat: Repeat::Once,
     acts: Acts::AtOnce,
     doc: "What scripts may do by the URLs of nginx's control module below the location's path: record starts and \
-          stops recorders, drop ends clients, redirect moves them to another stream. Whoever may reach the \
+          stops recorders, drop ends clients, redirect moves them to another stream, or relays theirs. Whoever may reach the \
           location may do it, so protect it with allow and deny or with a password. Requests that a browser \
           sends for a page of another site are refused. It acts in the block in which it stands, and not in \
           blocks inside it.",
@@ -140,13 +141,19 @@ impl Module for Control {
         let query = &request.head.query;
         let what = format!("{id} {who}: {section} {method}{}", arguments::describe(query));
         if let Some(result) = request.findings.find(|_: &OperationResult| true) {
-            return Some(Answer::Reply(recorded(result, &what)));
+            return Some(Answer::Reply(match result {
+                OperationResult::Relay(result) => relaying::relayed(result, &what),
+                result => recorded(result, &what),
+            }));
         }
         let (act, wanted) = match (Command::read(section, method, query), Filter::read(query, &self.servers))
         {
             (Command::Unknown, _) | (_, None) => return Some(Answer::Reply(HttpReply::error(500))),
             (Command::Record { start, recorder }, Some(filter)) => {
                 return Some(record(cx, &filter, (start, recorder), &what));
+            }
+            (Command::Relay(who, url), Some(filter)) => {
+                return Some(relaying::relay(cx, (&filter, who), url, &what));
             }
             (Command::Drop(who), Some(filter)) => (Act::Drop, (filter, who)),
             (Command::Redirect(who, to), Some(filter)) => (Act::Redirect(to), (filter, who)),

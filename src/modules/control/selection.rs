@@ -70,8 +70,11 @@ impl Selection {
                 }
                 continue;
             };
-            let is_once = matches!(self.act, Act::Redirect(_)) || !self.sessions.contains(&client.session);
-            if is_once && self.filter.is_client(cx, client.session) {
+            let is_redirect = matches!(self.act, Act::Redirect(_));
+            let is_once = is_redirect || !self.sessions.contains(&client.session);
+            // A relay stays with its stream.
+            let is_fixed = is_redirect && cx.relay_of(client.session).is_some();
+            if is_once && !is_fixed && self.filter.is_client(cx, client.session) {
                 self.sessions.insert(client.session);
                 self.found.push(client);
             }
