@@ -59,6 +59,25 @@ pub struct LiveStream<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ends_in_ms: Option<u64>,
     pub warnings: Vec<&'a str>,
+    /// The other servers to which it is published or from which it comes; only for this machine.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub relays: Vec<RelayFacts<'a>>,
+}
+
+/// A push or a pull.
+#[derive(Debug, Serialize)]
+pub struct RelayFacts<'a> {
+    /// "push" or "pull".
+    pub kind: &'static str,
+    /// The other end, without what may be a key.
+    pub target: &'a str,
+    /// "connecting", "running", "waiting" or "standby".
+    pub state: &'static str,
+    pub bits_per_second: u64,
+    pub dropped: u64,
+    pub reconnects: u64,
+    /// Why it has failed last, unless it runs.
+    pub error: Option<&'a str>,
 }
 
 /// The picture of a live stream; zeros are not known.
@@ -208,6 +227,7 @@ mod tests {
             hls: hls.map(str::to_owned),
             ends_in_ms: None,
             warnings: warnings.to_vec(),
+            relays: Vec::new(),
         };
         let refused = Refused {
             wrong_keys: 12,

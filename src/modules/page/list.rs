@@ -5,11 +5,14 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::engine::{
-    ByApp, COMPOSED_AT_ONCE, Compose, Composed, Ctx, Playlists, RecordingState, Stream, StreamId,
+    ByApp, COMPOSED_AT_ONCE, Compose, Composed, Ctx, Playlists, RecordingState, Relay, RelayKind, RelayState,
+    Stream, StreamId,
 };
 
 use super::documents::document;
-use super::json::{self, App, AudioFacts, LiveStream, MAX_SLOWED, Refused, VideoFacts, WaitingStream};
+use super::json::{
+    self, App, AudioFacts, LiveStream, MAX_SLOWED, Refused, RelayFacts, VideoFacts, WaitingStream,
+};
 
 /// Most streams in a list; the page says how many more there are.
 pub const MAX_LISTED: usize = 500;
@@ -49,7 +52,7 @@ impl StreamList {
         Self { apps, playlists, shows_addresses, stage }
     }
 
-    fn live<'a>(&'a self, cx: &Ctx, stream: &'a Stream) -> Option<LiveStream<'a>> {
+    fn live<'a>(&'a self, cx: &'a Ctx, stream: &'a Stream) -> Option<LiveStream<'a>> {
         let (app, name, now) = (self.apps.get(stream.app)?, stream.name.as_str(), cx.now.instant);
         let started = stream.started.unwrap_or(now);
         Some(LiveStream {
@@ -57,7 +60,7 @@ impl StreamList {
             name,
             uptime_ms: milliseconds(now.saturating_duration_since(started)),
             bytes_in: stream.bytes_in,
-            players: stream.players.len(),
+            players: cx.players_of(stream),
             hls_viewers: app.has_hls.then(|| cx.viewing.viewers.of_stream(stream.app, name)),
             video: VideoFacts::new(&stream.facts, stream.key_frames.interval(), app.has_hls),
             audio: AudioFacts::new(&stream.facts, app.has_hls),
@@ -66,7 +69,11 @@ impl StreamList {
             rtmps_port: app.rtmps_port,
             hls: self.playlists.get(stream.app)?.as_ref().map(|playlists| playlists.of(name)),
             ends_in_ms: stream.grace_until().map(|until| milliseconds(until.saturating_duration_since(now))),
-            warnings: stream.warnings.iter().chain(failures(stream)).collect(),
+            warnings: stream.warnings.iter().chain(failures(cx, stream)).collect(),
+            relays: relays_of(cx, stream)
+                .filter(|_| self.shows_addresses)
+                .map(|relay| told(relay, now))
+                .collect(),
         })
     }
 }
@@ -125,13 +132,36 @@ impl Compose for StreamList {
 }
 
 /// What cannot be written now. Why is in the log only: it has paths of this machine, and all may see the page.
-fn failures(stream: &Stream) -> impl Iterator<Item = &str> {
+fn failures<'a>(cx: &Ctx, stream: &'a Stream) -> impl Iterator<Item = &'a str> {
     let fails = |state: &RecordingState| matches!(state, RecordingState::Failing(_));
     let recording = stream.recordings.iter().any(|recording| fails(&recording.state));
     let hls = stream.hls_status().is_some_and(|status| status.failing.is_some());
     let recording = recording.then_some("It is not recorded: no file can be written now. The log says why.");
     let hls = hls.then_some("HLS has no new fragments: they cannot be written now. The log says why.");
-    recording.into_iter().chain(hls)
+    let push = cx.pushes_of(stream.id).any(|push| push.failures > 0);
+    let push = push.then_some("Another server does not get it: a push fails. The log says why.");
+    recording.into_iter().chain(hls).chain(push)
+}
+
+fn relays_of<'a>(cx: &'a Ctx, stream: &'a Stream) -> impl Iterator<Item = &'a Relay> {
+    cx.pushes_of(stream.id).chain(cx.pull_of(stream.app, &stream.name))
+}
+
+fn told(relay: &Relay, now: Instant) -> RelayFacts<'_> {
+    RelayFacts {
+        kind: if relay.kind == RelayKind::Push { "push" } else { "pull" },
+        target: relay.target().map_or("", |target| &target.shown),
+        state: match relay.state {
+            RelayState::Connecting => "connecting",
+            RelayState::Running => "running",
+            RelayState::Waiting(_) => "waiting",
+            RelayState::Standby => "standby",
+        },
+        bits_per_second: 8 * relay.rate.per_second(now),
+        dropped: relay.dropped,
+        reconnects: relay.reconnects,
+        error: relay.last_error.as_deref().filter(|_| relay.state != RelayState::Running),
+    }
 }
 
 /// Who has been refused for wrong keys.

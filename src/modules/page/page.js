@@ -125,7 +125,8 @@ function updateCard(card, stream) {
   const isEmpty = showWhatHlsHas(card, stream);
   part.hls.parentElement.hidden = card.hls === null || isEmpty;
   card.watch.hidden = card.hls === null || isEmpty;
-  showWarnings(card, stream.warnings);
+  showList(card, "warnings", stream.warnings);
+  showList(card, "relays", (stream.relays ?? []).map(relayText));
   showWaiting(card, "ends_in_ms" in stream);
 }
 
@@ -151,11 +152,22 @@ function showWhatHlsHas(card, { video, audio }) {
   return isEmpty;
 }
 
-function showWarnings(card, texts) {
-  const list = card.part.warnings;
+const RELAY_STATES = { connecting: "connects", waiting: "waits for the next try", standby: "on standby" };
+
+// To another server, or from it.
+function relayText({ kind, target, state, bits_per_second: rate, dropped, reconnects, error }) {
+  const parts = [state === "running" ? rateText(rate) : RELAY_STATES[state]];
+  if (error) parts.push(error);
+  if (dropped > 0) parts.push(`${dropped} dropped`);
+  if (reconnects > 0) parts.push(reconnects === 1 ? "1 reconnect" : `${reconnects} reconnects`);
+  return `${kind === "push" ? "→" : "←"} ${target}: ${parts.join(", ")}`;
+}
+
+function showList(card, name, texts) {
+  const list = card.part[name];
   list.hidden = texts.length === 0;
-  if (texts.join() === card.warnings) return;
-  card.warnings = texts.join();
+  if (texts.join() === card[name]) return;
+  card[name] = texts.join();
   list.replaceChildren(...texts.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
 }
 
