@@ -5,6 +5,7 @@
 
 mod client;
 mod options;
+mod relays;
 mod show;
 mod table;
 
@@ -21,13 +22,25 @@ use options::{Command, ControlLine, StreamArgument, Whom};
 
 /// Does what the arguments behind `ctl` say.
 pub fn run(args: &[String]) -> Result<(), String> {
-    let line = options::parse(args)?;
+    let mut line = options::parse(args)?;
     if line.command == Command::Help {
         return print(&format!("{}\n", options::usage()));
     }
     let server = find_server(&line)?;
+    read_url(&mut line.command)?;
     let answer = server.ask(&request(&line.command)).map_err(|refusal| explain(&line.command, refusal))?;
     print(&if line.json { answer.text } else { show::answer(&line.command, &answer.value) })
+}
+
+/// Reads the URL of a relay from standard input if it is "-": other users of the machine see the command line.
+fn read_url(command: &mut Command) -> Result<(), String> {
+    let Command::Relay { url, .. } = command else { return Ok(()) };
+    if url.0 == "-" {
+        url.0.clear();
+        io::stdin().read_line(&mut url.0).map_err(|error| format!("standard input: {error}"))?;
+        url.0 = url.0.trim().to_owned();
+    }
+    Ok(())
 }
 
 /// Prints a text. Nobody need read it to its end: `millstream ctl clients | head`.
@@ -46,6 +59,8 @@ fn explain(command: &Command, Refusal { why, is_unknown }: Refusal) -> String {
         // Where the stream is there, the error names its recorders.
         Command::Record { .. } if why.starts_with("there is no stream") => "list",
         Command::Unban { .. } => "bans",
+        Command::Unrelay { .. } => "relays",
+        Command::Relay { push: true, .. } => "list",
         _ => return why,
     };
     if is_unknown { format!("{why}; \"millstream ctl {list}\" shows what there is") } else { why }
@@ -78,6 +93,12 @@ fn request(command: &Command) -> Request {
             let fields = [("action", Some(&action)), ("recorder", recorder.as_ref())];
             Request::post(stream_path(stream, "record"), body(&fields))
         }
+        Command::Relays => Request::get("/relays"),
+        Command::Relay { push, stream, url } => {
+            let verb = if *push { "push" } else { "pull" };
+            Request::post(stream_path(stream, verb), body(&[("url", Some(&url.0))]))
+        }
+        Command::Unrelay { id } => Request { method: "DELETE", path: format!("/relays/{id}"), body: None },
         Command::Reload => Request::post("/reload", body(&[])),
     }
 }

@@ -1,5 +1,6 @@
 //! The command line of `millstream ctl`.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use getopts::Options;
@@ -20,7 +21,20 @@ pub enum Command {
     Ban { address: String, time: String, stream: Option<String>, why: Option<String> },
     Unban { id: u64 },
     Record { start: bool, stream: StreamArgument, recorder: Option<String> },
+    Relays,
+    Relay { push: bool, stream: StreamArgument, url: Url },
+    Unrelay { id: u64 },
     Reload,
+}
+
+/// The URL of a stream of another server. It may have a key, and is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Url(pub String);
+
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Url(***)")
+    }
 }
 
 /// Whom a kick is for.
@@ -52,7 +66,7 @@ pub struct ControlLine {
 }
 
 /// The commands, each with its line in the help.
-const COMMANDS: [(&str, &str); 11] = [
+const COMMANDS: [(&str, &str); 15] = [
     ("status", "the server: its version, since when it runs, its traffic"),
     ("list", "the streams"),
     ("clients", "the clients: publishers and players"),
@@ -63,6 +77,10 @@ const COMMANDS: [(&str, &str); 11] = [
     ("unban ID", "lift a ban"),
     ("record start STREAM [RECORDER]", "start a recorder of a stream"),
     ("record stop STREAM [RECORDER]", "stop it"),
+    ("relays", "the streams that go to other servers, or come from them"),
+    ("push STREAM URL", "publish a stream to another server, too (URL -: it is read from standard input)"),
+    ("pull STREAM URL", "publish a stream of another server here"),
+    ("unrelay ID", "end a push or a pull"),
     ("reload", "read the configuration again, and say what is wrong with it"),
 ];
 
@@ -124,6 +142,12 @@ pub fn parse(args: &[String]) -> Result<ControlLine, String> {
             stream: StreamArgument::parse(stream)?,
             recorder: rest.first().map(|&recorder| recorder.to_owned()),
         },
+        ["relays"] => Command::Relays,
+        [verb @ ("push" | "pull"), stream, url] => {
+            let (stream, url) = (StreamArgument::parse(stream)?, Url(url.to_owned()));
+            Command::Relay { push: verb == "push", stream, url }
+        }
+        ["unrelay", id] => Command::Unrelay { id: number(id, "relay")? },
         ["reload"] => Command::Reload,
         [first, ..] => return Err(misused(first)),
     };
@@ -216,6 +240,13 @@ mod tests {
         };
         assert_eq!(command("ban 192.0.2.7 1d"), ban(None));
         assert_eq!(command("ban 192.0.2.7 1d live/cam"), ban(Some("live/cam")));
+        assert_eq!(command("unrelay 3"), Command::Unrelay { id: 3 });
+        let url = Url("rtmp://a/live/key".into());
+        assert_eq!(format!("{url:?}"), "Url(***)");
+        assert_eq!(
+            command("push live/cam rtmp://a/live/key"),
+            Command::Relay { push: true, stream: stream(), url }
+        );
         assert_eq!(command("-h"), Command::Help);
         let line = read("-c a.conf --socket /run/a.sock --json bans").unwrap();
         assert_eq!(
@@ -234,6 +265,8 @@ mod tests {
                 "kick cam",
                 "a stream is APPLICATION/NAME, such as live/cam, which \"ctl list\" shows, not \"cam\"",
             ),
+            ("push live/cam", "the command is: millstream ctl push STREAM URL"),
+            ("unrelay x", "a relay is named by its number, which \"ctl relays\" shows, not \"x\""),
             ("unban x", "a ban is named by its number, which \"ctl bans\" shows, not \"x\""),
             (
                 "record live/cam",

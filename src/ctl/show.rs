@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::options::Command;
+use super::relays;
 use super::table::{Cell, Table, bit_rate, bytes, duration, plain};
 
 /// The text for the answer to a command.
@@ -23,6 +24,9 @@ pub fn answer(command: &Command, answer: &Value) -> String {
         Command::Ban { .. } => format!("{}\n", ban(answer)),
         Command::Unban { id } => format!("ban {id} on {} is lifted\n", text(answer, "address")),
         Command::Record { start, .. } => recorded(answer, *start),
+        Command::Relays => relays::table(answer),
+        Command::Relay { .. } => format!("{}\n", relays::begun(answer)),
+        Command::Unrelay { id } => format!("relay {id} is ended\n"),
         // What has changed, and a line for each warning.
         Command::Reload => {
             let lines = answer.get("text").and_then(Value::as_str).unwrap_or_default().lines();
@@ -32,15 +36,15 @@ pub fn answer(command: &Command, answer: &Value) -> String {
 }
 
 /// A text of an object, fit for a terminal; empty if there is none.
-fn text(object: &Value, name: &str) -> String {
+pub fn text(object: &Value, name: &str) -> String {
     plain(object.get(name).and_then(Value::as_str).unwrap_or_default())
 }
 
-fn number(object: &Value, name: &str) -> u64 {
+pub fn number(object: &Value, name: &str) -> u64 {
     object.get(name).and_then(Value::as_u64).unwrap_or_default()
 }
 
-fn list<'a>(object: &'a Value, name: &str) -> &'a [Value] {
+pub fn list<'a>(object: &'a Value, name: &str) -> &'a [Value] {
     object.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
@@ -49,7 +53,7 @@ fn field<'a>(object: &'a Value, name: &str) -> &'a Value {
 }
 
 /// "live/cam".
-fn label(object: &Value, name: &str) -> String {
+pub fn label(object: &Value, name: &str) -> String {
     match (text(object, "app"), text(object, name)) {
         (app, name) if name.is_empty() => app,
         (app, name) => format!("{app}/{name}"),
@@ -136,6 +140,7 @@ fn streams(answer: &Value) -> String {
         for warning in list(stream, "warnings").iter().filter_map(Value::as_str) {
             warnings.push_str(&format!("{}: {}\n", label(stream, "name"), plain(warning)));
         }
+        warnings.extend(list(stream, "pushes").iter().filter_map(relays::failing));
     }
     let separator = if warnings.is_empty() { "" } else { "\n" };
     format!("{}{separator}{warnings}", table.text("no streams now"))
