@@ -126,8 +126,8 @@ impl Engine {
 }
 
 impl Ctx {
-    /// The relay of a session.
-    pub(in crate::engine) fn relay_of(&self, id: SessionId) -> Option<&Relay> {
+    /// The relay whose connection is this session.
+    pub fn relay_of(&self, id: SessionId) -> Option<&Relay> {
         let relay = self.relays.all.get(&self.sessions.get(id)?.relay()?)?;
         (relay.session == Some(id)).then_some(relay)
     }

@@ -1,7 +1,6 @@
-//! Players without pushes, which are players of their streams, too; and the relay that a session is the connection of.
+//! Players without pushes, which are players of their streams, too.
 
 use crate::engine::ctx::Ctx;
-use crate::engine::ids::SessionId;
 use crate::engine::relay::relay::{Relay, RelayKind, RelayState};
 use crate::engine::stream::Stream;
 
@@ -16,10 +15,5 @@ impl Ctx {
     pub fn running_pushes(&self) -> usize {
         let is_meant = |relay: &&Relay| relay.kind == RelayKind::Push && relay.state == RelayState::Running;
         self.relays().filter(is_meant).count()
-    }
-
-    /// The relay whose connection is this session.
-    pub fn relay_of(&self, session: SessionId) -> Option<&Relay> {
-        self.relays().find(|relay| relay.session == Some(session))
     }
 }
