@@ -17,6 +17,8 @@ pub(in crate::engine) struct Guard {
     pub links: LinkScope,
     /// `hls_sessions`.
     pub has_sessions: bool,
+    /// Whether a viewer may have a stream pulled from another server.
+    pub pulls: bool,
     /// The most viewers (`hls_max_viewers`).
     pub most: Option<usize>,
     /// The most viewers of one address (`hls_max_viewers_per_address`).
@@ -48,6 +50,7 @@ impl Guard {
             is_guarded: app.features.guards_viewers(),
             links: app.features.play_links,
             has_sessions: hls.sessions,
+            pulls: app.features.pulls,
             most: hls.most_viewers,
             most_per_address: hls.most_viewers_per_address,
             fragment: hls.fragment,
@@ -61,7 +64,7 @@ impl Guard {
 
     /// Whether the gates are asked about a new viewer.
     pub fn asks(&self) -> bool {
-        self.is_guarded || self.has_sessions
+        self.is_guarded || self.has_sessions || self.pulls
     }
 
     /// What is looked at to know a viewer again.

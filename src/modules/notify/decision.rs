@@ -19,6 +19,8 @@ pub enum Decision {
     Yes,
     /// Yes, under this name: for a connect the application's, else the stream's.
     Rename(String),
+    /// Yes, and a stream that is published is pushed to these servers, each one; one that is played is pulled from there.
+    Relay(Vec<Box<str>>),
     /// No, and why, for people: "the backend answers 403". It shows nothing of a client's arguments or of a URL.
     No(String),
 }
@@ -29,8 +31,10 @@ impl Decision {
         let status = response.status;
         match (format, status) {
             (Format::Srs, _) => match srs::answer(status, &response.body) {
-                // The URLs for pushes wait for the relay.
-                Ok(_) => Self::Yes,
+                Ok(urls) if urls.is_empty() || !matches!(event, Event::Publish { .. } | Event::Forward) => {
+                    Self::Yes
+                }
+                Ok(urls) => Self::Relay(urls.into_iter().map(Into::into).collect()),
                 Err(what) => Self::no(&what),
             },
             (_, 200..=299) => Self::Yes,
@@ -48,9 +52,10 @@ impl Decision {
             return Self::no(&format!("{status} with an empty Location"));
         }
         if srs::is_rtmp(location) {
-            return Self::no(&format!(
-                "{status} with a URL of RTMP, but no stream can be sent to another server yet"
-            ));
+            return match event {
+                Event::Publish { .. } | Event::Play { .. } => Self::Relay(vec![location.into()]),
+                _ => Self::no(&format!("{status} with a URL of RTMP, which is no name of an application")),
+            };
         }
         let name = location.strip_prefix('/').unwrap_or(location);
         let (what, name) = match event {
@@ -125,7 +130,11 @@ mod tests {
     #[test]
     fn srs_decides_by_the_body() {
         assert_eq!(decision(Format::Srs, 200, "0"), Decision::Yes);
-        assert_eq!(decision(Format::Srs, 200, r#"{"code":0,"data":{"urls":["rtmp://h/a"]}}"#), Decision::Yes);
+        let urls = r#"{"code":0,"data":{"urls":["rtmp://h/a","http://x","rtmps://h/b"]}}"#;
+        let relay = Decision::Relay(vec!["rtmp://h/a".into(), "rtmps://h/b".into()]);
+        assert_eq!(decision(Format::Srs, 200, urls), relay);
+        let of = |event| Decision::of(&response(200, Headers::default(), urls), &event, Format::Srs);
+        assert_eq!((of(Event::Forward), of(Event::OF_VIEWER)), (relay, Decision::Yes));
         assert_eq!(decision(Format::Srs, 200, r#"{"code":1}"#), no("code 1"));
         assert_eq!(decision(Format::Srs, 200, "OK"), no("200 without a code"));
         assert_eq!(decision(Format::Srs, 302, "0"), no("302"));
@@ -180,10 +189,11 @@ mod tests {
     }
 
     #[test]
-    fn a_redirect_to_rtmp_is_no_and_shows_no_key() {
+    fn a_redirect_to_rtmp_relays_a_stream_and_no_connection() {
         for location in ["rtmp://127.0.0.1/live/secret", "RTMPS://h/app/secret?key=secret"] {
-            let expected = no("302 with a URL of RTMP, but no stream can be sent to another server yet");
-            assert_eq!(redirect(location, &PUBLISH), expected);
+            assert_eq!(redirect(location, &PUBLISH), Decision::Relay(vec![location.into()]));
+            assert_eq!(redirect(location, &Event::OF_VIEWER), Decision::Relay(vec![location.into()]));
+            let expected = no("302 with a URL of RTMP, which is no name of an application");
             assert_eq!(redirect(location, &Event::Connect), expected);
         }
     }

@@ -32,11 +32,17 @@ pub const DIRECTIVES: &[Directive] = &[
     callback(
         "on_publish",
         "The URL that is asked whether a client may publish a stream. An answer of 2xx lets it publish; of 3xx with a \
-         Location that is a stream's name, under that name; any other refuses it.",
+         Location that is a stream's name, under that name, or that is a URL of rtmp, to which the stream is pushed, too; \
+         any other refuses it.",
+    ),
+    callback(
+        "on_forward",
+        "The URL that is asked to which servers a stream is pushed that is about to be published, as SRS asks it. It is \
+         called with notify_format srs only.",
     ),
     callback(
         "on_play",
-        "The same for who plays; with hls_sessions, for viewers of HLS, too, who are refused if it names another stream.",
+        "The same for who plays, and a URL of rtmp is one from which the stream is pulled; with hls_sessions, for viewers of HLS, too, who are refused if it names another stream.",
     ),
     callback("on_publish_done", "The URL that is told when a publish has ended."),
     callback(
@@ -56,6 +62,13 @@ pub const DIRECTIVES: &[Directive] = &[
         "on_update",
         "The URL that is asked again and again whether a client may continue to publish or play. An answer of 2xx or \
          3xx lets it; any other ends that.",
+    ),
+    row(
+        "notify_relay_redirect",
+        Takes::Flag,
+        "off",
+        "Whether a stream that on_publish or on_play relays by a Location gets a name of its own here: the MD5 of the URL in \
+         hexadecimal.",
     ),
     row(
         "notify_update_timeout",

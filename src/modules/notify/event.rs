@@ -27,6 +27,8 @@ pub enum Event {
         /// The publishing type that it asks for.
         kind: PublishType,
     },
+    /// A client is about to publish: the servers are asked for to which the stream is pushed.
+    Forward,
     /// A client wants to play.
     Play {
         /// The start as the client sends it, 0 if it sends none: -1000 or -1 for a live stream, -2000 or -2 for a live
@@ -69,6 +71,7 @@ pub enum CallbackKind {
     Connect,
     Disconnect,
     Publish,
+    Forward,
     Play,
     PublishDone,
     PlayDone,
@@ -78,10 +81,11 @@ pub enum CallbackKind {
 }
 
 impl CallbackKind {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Connect,
         Self::Disconnect,
         Self::Publish,
+        Self::Forward,
         Self::Play,
         Self::PublishDone,
         Self::PlayDone,
@@ -96,6 +100,7 @@ impl CallbackKind {
             Self::Connect => "on_connect",
             Self::Disconnect => "on_disconnect",
             Self::Publish => "on_publish",
+            Self::Forward => "on_forward",
             Self::Play => "on_play",
             Self::PublishDone => "on_publish_done",
             Self::PlayDone => "on_play_done",
@@ -111,6 +116,7 @@ impl CallbackKind {
             Event::Connect => Self::Connect,
             Event::Disconnect { .. } => Self::Disconnect,
             Event::Publish { .. } => Self::Publish,
+            Event::Forward => Self::Forward,
             Event::Play { .. } => Self::Play,
             Event::PublishDone => Self::PublishDone,
             Event::PlayDone => Self::PlayDone,
@@ -162,7 +168,9 @@ impl Event {
     /// What a client asks for with it, or does: none if it is about a connection.
     pub fn activity(&self) -> Option<Activity> {
         match self {
-            Self::Publish { .. } | Self::PublishDone | Self::RecordDone { .. } => Some(Activity::Publish),
+            Self::Publish { .. } | Self::Forward | Self::PublishDone | Self::RecordDone { .. } => {
+                Some(Activity::Publish)
+            }
             Self::Play { .. } | Self::PlayDone => Some(Activity::Play),
             Self::Update { of, .. } => Some(*of),
             Self::Connect | Self::Disconnect { .. } | Self::Done => None,
@@ -190,7 +198,7 @@ impl<'a> Occasion<'a> {
                 ("duration", unsigned(*duration)),
                 ("reset", u64::from(*reset).into()),
             ],
-            Event::PublishDone | Event::PlayDone | Event::Done => vec![name],
+            Event::Forward | Event::PublishDone | Event::PlayDone | Event::Done => vec![name],
             Event::Update { seconds, timestamp_ms, .. } => {
                 vec![("time", (*seconds).into()), ("timestamp", (*timestamp_ms).into()), name]
             }
@@ -240,6 +248,7 @@ impl<'a> Occasion<'a> {
             Event::Connect => "connect",
             Event::Disconnect { .. } => "disconnect",
             Event::Publish { .. } => "publish",
+            Event::Forward => "forward",
             Event::Play { .. } => "play",
             Event::PublishDone => "publish_done",
             Event::PlayDone => "play_done",

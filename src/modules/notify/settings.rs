@@ -148,6 +148,8 @@ pub struct Settings {
     pub update_every: Option<Duration>,
     /// Whether only 2xx lets a client continue.
     pub is_strict: bool,
+    /// Whether a stream that is relayed by a Location is named by the URL.
+    pub names_relayed: bool,
     /// Whether viewers of HLS are asked about, and told of, as players are (`hls_sessions`).
     pub asks_about_viewers: bool,
 }
@@ -185,6 +187,7 @@ impl Settings {
             },
             update_every: Some(scope.time("notify_update_timeout")).filter(|time| !time.is_zero()),
             is_strict: scope.flag("notify_update_strict"),
+            names_relayed: scope.flag("notify_relay_redirect"),
             asks_about_viewers: app.features.hls.as_ref().is_some_and(|hls| hls.sessions),
         }
     }

@@ -14,18 +14,22 @@ mod pushes;
 mod settings;
 mod template;
 mod url;
+mod views;
 
 use std::any::Any;
 
 use crate::conf::{self, Directive, Faults};
 use crate::engine::{
-    AppId, ByApp, Config, Ctx, Endpoint, Gate, Module, RelayEvent, RelayId, RelayOrder, Request, SessionId,
-    StreamId, Verdict,
+    AppId, ByApp, CallError, Config, Ctx, Endpoint, Gate, Module, RelayEvent, RelayId, RelayOrder, Reply,
+    Request, SessionId, StreamId, Verdict,
 };
+use crate::http::client::Response;
 
 use directives::DIRECTIVES;
+use lookup::Lookups;
 use pushes::Publishes;
 use settings::Settings;
+use views::Views;
 
 /// The name of the module.
 const MODULE: &str = "relay";
@@ -34,6 +38,8 @@ const MODULE: &str = "relay";
 pub struct Relay {
     apps: ByApp<Settings>,
     publishes: Publishes,
+    lookups: Lookups,
+    views: Views,
 }
 
 impl Module for Relay {
@@ -50,13 +56,15 @@ impl Module for Relay {
     }
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
-        self.apps = config.applications.iter().map(|app| (app.id, Settings::read(app))).collect();
+        let own = settings::own_addresses(config);
+        self.apps = config.applications.iter().map(|app| (app.id, Settings::read(app, &own))).collect();
         Faults::default().into_result(())
     }
 
     fn adopt(&mut self, cx: &mut Ctx, next: Box<dyn Any>) {
         let Ok(next) = next.downcast::<Self>() else { return };
         self.apps.adopt(next.apps);
+        self.lookups.forget();
         self.push_anew(cx);
         self.pull_anew(cx);
     }
@@ -74,6 +82,23 @@ impl Module for Relay {
             Gate::Name => self.decide(cx, request),
             Gate::Access | Gate::Service | Gate::Callback => Verdict::Continue,
         }
+    }
+
+    fn resume(&mut self, cx: &mut Ctx, request: &mut Request, reply: Reply) -> Verdict {
+        if self.views.has(request.ticket) {
+            return self.views.resume(request, reply);
+        }
+        let answer = self.lookups.take(request.session);
+        self.answered(cx, request, answer)
+    }
+
+    fn on_call(&mut self, cx: &mut Ctx, token: u64, result: Result<Response, CallError>) {
+        let settings = self.lookups.app_of(token).and_then(|app| self.apps.get(app));
+        self.lookups.answer(cx, token, settings, result);
+    }
+
+    fn on_timer(&mut self, cx: &mut Ctx, _token: u64) {
+        self.views.look(cx);
     }
 
     fn on_refused(&mut self, _cx: &mut Ctx, request: &Request) {
@@ -94,6 +119,7 @@ impl Module for Relay {
 
     fn on_close(&mut self, _cx: &mut Ctx, session: SessionId) {
         self.publishes.request_ends(session);
+        self.lookups.session_ends(session);
     }
 
     fn on_relay(&mut self, cx: &mut Ctx, relay: RelayId, event: &RelayEvent) {

@@ -4,8 +4,9 @@ use crate::engine::{AppId, Ctx, Refusal, RelaySource, Request, RequestKind, Stre
 
 use super::Relay;
 use super::line::Way;
+use super::lookup::{Found, Home};
 use super::pushes::MOST_URLS;
-use super::settings::Wanted;
+use super::settings::{Lookup, Wanted};
 use super::url::RtmpUrl;
 
 impl Relay {
@@ -17,10 +18,59 @@ impl Relay {
         if let Err(why) = self.check_urls(request) {
             return Verdict::Deny(Refusal::of_request(why));
         }
+        if let Some(lookup) = self.lookup_for(cx, request) {
+            let found = self.lookups.find(cx, request, &lookup);
+            return match found {
+                Found::Known(home) => self.answered(cx, request, Ok(home)),
+                Found::Failed(why) => self.answered(cx, request, Err(why)),
+                Found::Asked(verdict) => verdict,
+            };
+        }
+        self.relay(cx, request, None)
+    }
+
+    /// How the directory is asked about a request, if it is.
+    fn lookup_for(&self, cx: &Ctx, request: &Request) -> Option<Lookup> {
+        let settings = self.apps.get(request.app)?;
+        // Another decides already: a backend, the configuration, or that the stream is here.
+        let is_asked = match request.kind {
+            RequestKind::Connect(_) => false,
+            RequestKind::Publish { .. } => !request.is_relay && request.relays.is_empty(),
+            RequestKind::Play { .. } | RequestKind::View(_) => {
+                let name = StreamName::new(stream_of(request)).ok()?;
+                request.relays.is_empty()
+                    && settings.pull(name.as_str(), "").is_none()
+                    && cx.pull_of(request.app, &name).is_none()
+                    && !cx.streams.find(request.app, &name).is_some_and(|stream| stream.is_live())
+            }
+        };
+        settings.lookup.clone().filter(|_| is_asked)
+    }
+
+    /// Decides about a request when the directory has answered, or has not.
+    pub fn answered(&mut self, cx: &mut Ctx, request: &Request, answer: Result<Home, String>) -> Verdict {
+        let lookup = self.apps.get(request.app).and_then(|settings| settings.lookup.as_ref());
+        let home = match (answer, lookup) {
+            (Ok(home), _) => Ok(home),
+            (Err(_), None) => Ok(None),
+            (Err(why), Some(lookup)) => self.lookups.judge_error(cx.now.instant, lookup, &why),
+        };
+        match home {
+            Ok(home) => self.relay(cx, request, home.as_deref()),
+            Err(refusal) => Verdict::Deny(refusal),
+        }
+    }
+
+    /// Has the stream of a request be relayed, if it is to be.
+    fn relay(&mut self, cx: &mut Ctx, request: &Request, home: Option<&str>) -> Verdict {
         match request.kind {
-            RequestKind::Publish { .. } => self.publishes.request(request, None),
-            RequestKind::Play { .. } | RequestKind::View(_) => self.pull(cx, request),
             RequestKind::Connect(_) => {}
+            RequestKind::Publish { .. } => self.publishes.request(request, home),
+            RequestKind::Play { .. } => self.pull(cx, request, home),
+            RequestKind::View(_) => {
+                self.pull(cx, request, home);
+                return self.views.wait(cx, (request, stream_of(request)));
+            }
         }
         Verdict::Continue
     }
@@ -46,17 +96,19 @@ impl Relay {
     }
 
     /// Has a stream be pulled that somebody wants to play.
-    fn pull(&mut self, cx: &mut Ctx, request: &Request) {
-        let Request { app, name, args, .. } = request;
-        let Ok(name) = StreamName::new(name) else { return };
+    fn pull(&mut self, cx: &mut Ctx, request: &Request, home: Option<&str>) {
+        let Request { app, args, .. } = request;
+        let Ok(name) = StreamName::new(stream_of(request)) else { return };
         if cx.streams.find(*app, &name).is_some_and(|stream| stream.is_live()) {
             return;
         }
         let Some(settings) = self.apps.get(*app) else { return };
         let urls: Vec<&str> = request.relays.iter().map(|url| &**url).collect();
-        let wanted = match urls.is_empty() {
-            false => Some(settings.given(Way::Pull, &urls, name.as_str(), RelaySource::Callback)),
-            true => settings.pull(name.as_str(), args),
+        let given = |urls: &[&str], source| Some(settings.given(Way::Pull, urls, name.as_str(), source));
+        let wanted = match (urls.is_empty(), home) {
+            (false, _) => given(&urls, RelaySource::Callback),
+            (true, Some(home)) => given(&[home], RelaySource::Lookup),
+            (true, None) => settings.pull(name.as_str(), args),
         };
         self.start(cx, (*app, &name), wanted);
     }
@@ -114,5 +166,13 @@ impl Relay {
             }
         }
         self.pull_statics(cx);
+    }
+}
+
+/// The stream that a request is about: for a viewer of a variant, that one.
+fn stream_of(request: &Request) -> &str {
+    match &request.kind {
+        RequestKind::View(view) => &view.file.name,
+        _ => &request.name,
     }
 }

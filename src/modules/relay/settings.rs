@@ -1,11 +1,14 @@
 //! The module's settings of an application: which streams are relayed, and how.
 
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::conf::{Node, Scope};
-use crate::engine::{Application, ClientTls, Destination, RelaySource, RelaySpec, RelayTarget};
+use crate::engine::{
+    Application, ClientTls, Config, Destination, Protocol, RelaySource, RelaySpec, RelayTarget,
+};
 use crate::http::Url;
 
 use super::edge::{EdgeAuth, Origins};
@@ -13,6 +16,7 @@ use super::hosts::Hosts;
 use super::line::{Line, Surroundings, Way};
 use super::lookup::{Directory, OnError};
 use super::template::Values;
+use super::url::RtmpUrl;
 
 /// The settings of an application.
 pub struct Settings {
@@ -28,6 +32,8 @@ pub struct Settings {
     pub allowed: Hosts,
     pub lookup: Option<Lookup>,
     around: Surroundings,
+    /// The addresses at which this server takes RTMP.
+    own: Rc<[SocketAddr]>,
 }
 
 /// How a directory is asked.
@@ -49,7 +55,7 @@ pub struct Wanted {
 
 impl Settings {
     /// Reads the settings of an application.
-    pub fn read(app: &Application<'_>) -> Self {
+    pub fn read(app: &Application<'_>, own: &Rc<[SocketAddr]>) -> Self {
         let scope = &app.scope;
         let tls = Arc::clone(&app.features.client_tls);
         let lines = |name: &str| scope.own(name).map(Node::custom).collect();
@@ -69,12 +75,13 @@ impl Settings {
             allowed: Hosts::of(scope.all("relay_allow").into_iter().map(Node::custom)),
             lookup: lookup(scope, &tls),
             around: Surroundings { tls, buffer: scope.time("relay_buffer") },
+            own: Rc::clone(own),
         }
     }
 
-    /// Whether streams of it may be pulled.
-    pub fn may_pull(&self) -> bool {
-        !self.pulls.is_empty() || !self.edge.pulls.is_empty() || self.lookup.is_some()
+    /// Whether a URL leads to this very server.
+    pub fn is_here(&self, url: &RtmpUrl) -> bool {
+        !url.is_secure && leads_here(url, &self.own)
     }
 
     /// The pulls that run without players: the names of their streams.
@@ -168,6 +175,23 @@ impl Wanted {
     }
 }
 
+/// The addresses at which a configuration has RTMP.
+pub fn own_addresses(config: &Config<'_>) -> Rc<[SocketAddr]> {
+    let listeners = config.listeners.iter().filter(|listener| listener.protocol == Protocol::Rtmp);
+    listeners.filter_map(|listener| listener.address.internet()).collect()
+}
+
+/// Whether a URL leads to one of these addresses of this machine.
+pub fn leads_here(url: &RtmpUrl, own: &[SocketAddr]) -> bool {
+    let host = url.host.parse::<IpAddr>().ok();
+    let is_local = url.host == "localhost" || host.is_some_and(|host| host.is_loopback());
+    own.iter().any(|address| {
+        let ip = address.ip();
+        let is_reached = is_local && (ip.is_unspecified() || ip.is_loopback()) || host == Some(ip);
+        address.port() == url.port && is_reached
+    })
+}
+
 fn lookup(scope: &Scope<'_>, tls: &Arc<ClientTls>) -> Option<Lookup> {
     let Directory::At(url) = scope.custom("origin_lookup") else { return None };
     let tls = url.is_secure.then(|| Arc::clone(tls));
@@ -183,4 +207,45 @@ fn lookup(scope: &Scope<'_>, tls: &Arc<ClientTls>) -> Option<Lookup> {
 pub fn pulls(scope: &Scope<'_>) -> bool {
     let has = |name: &str| scope.own(name).next().is_some();
     has("pull") || has("edge") || matches!(scope.custom("origin_lookup"), Directory::At(_))
+}
+
+#[cfg(test)]
+impl Settings {
+    /// Those of an application "live" with these servers allowed, at 127.0.0.1:1935.
+    pub fn for_tests(allowed: &[&str]) -> Self {
+        let allowed: Vec<_> = allowed.iter().map(|word| (*word).to_owned()).collect();
+        Self {
+            name: "live".to_owned(),
+            pushes: Vec::new(),
+            pulls: Vec::new(),
+            edge: Origins::default(),
+            edge_auth: EdgeAuth::Edge,
+            push_reconnect: Duration::from_secs(1),
+            pull_reconnect: Duration::from_secs(1),
+            linger: Duration::from_secs(10),
+            session_relay: false,
+            allowed: Hosts::parse(&allowed).unwrap_or_default(),
+            lookup: None,
+            around: Surroundings { tls: Arc::default(), buffer: Duration::from_secs(5) },
+            own: [SocketAddr::from(([127, 0, 0, 1], 1935))].into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_leads_here_if_its_host_and_port_are_of_this_server() {
+        let own: Vec<SocketAddr> =
+            ["0.0.0.0:1935", "192.0.2.1:1936"].map(|text| text.parse().unwrap()).into();
+        let leads = |text: &str| leads_here(&RtmpUrl::parse(text).unwrap(), &own);
+        for text in ["127.0.0.1/live", "localhost/live/cam", "rtmp://127.0.0.2", "192.0.2.1:1936"] {
+            assert!(leads(text), "{text}");
+        }
+        for text in ["192.0.2.1", "127.0.0.1:1936", "192.0.2.2:1936", "example"] {
+            assert!(!leads(text), "{text}");
+        }
+    }
 }

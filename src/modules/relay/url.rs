@@ -175,7 +175,7 @@ mod tests {
         for (text, fault) in [
             ("http://h/a", "\"http://h/a\" is no URL of rtmp or rtmps"),
             ("rtmpt://h/a/secret", "\"rtmpt://h/a/***\" is no URL of rtmp or rtmps"),
-            ("rtmp:/h/a", "\"rtmp:/h\" has a \":\" without a port"),
+            ("rtmp:/h/a", "\"rtmp:/h/***\" has a \":\" without a port"),
             ("rtmp:///a/secret", "\"rtmp:///a/***\" has no host"),
             ("rtmp://h:0/a/secret?secret", "\"rtmp://h:0/a/***\" has a port that is not 1 to 65535"),
             ("rtmp://$arg_x/a", "has a \"$\" in its host"),

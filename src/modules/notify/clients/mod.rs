@@ -26,6 +26,8 @@ pub struct Requested {
     pub args: String,
     pub since: Instant,
     pub progress: Progress,
+    /// The servers that backends have named.
+    pub relays: Vec<Box<str>>,
 }
 
 /// Who makes a request.

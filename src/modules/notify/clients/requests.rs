@@ -7,12 +7,14 @@ use std::fmt::Display;
 use std::rc::Rc;
 use std::time::Duration;
 
+use md5::{Digest, Md5};
+
 use crate::engine::{
-    After, AppId, CallError, Client, Ctx, Refusal, Reply, Request, RequestKind, SessionId, Verdict,
+    After, AppId, CallError, Client, Ctx, Refusal, Reply, Request, RequestKind, Session, SessionId, Verdict,
 };
 use crate::http::client::Response;
 
-use super::views::{about_viewer, viewer_facts};
+use super::views::{OTHER_STREAM, about_viewer, viewer_facts};
 use super::{Asker, Progress, Requested};
 use crate::modules::notify::decision::Decision;
 use crate::modules::notify::event::{Activity, CallbackKind, Event, Occasion};
@@ -36,10 +38,13 @@ impl Notifier {
     pub fn ask(&mut self, cx: &mut Ctx, request: &Request) -> Verdict {
         let (asker, event) = (Asker::of(request), event_of(&request.kind));
         let callback = self.callback(request.app, CallbackKind::of(&event));
+        let forward = self.forward_of(request.app, &event);
         let is_asked = match asker {
             // What its end needs is in the request with which it begins.
             Asker::Viewer(_) => callback.is_some() && self.asks_about_viewers(request.app),
-            Asker::Client | Asker::Endpoint(_) => callback.is_some() || self.follows(request.app, &event),
+            Asker::Client | Asker::Endpoint(_) => {
+                callback.is_some() || forward.is_some() || self.follows(request.app, &event)
+            }
         };
         if !is_asked {
             return Verdict::Continue;
@@ -57,10 +62,12 @@ impl Notifier {
             args: request.args.clone(),
             since: cx.now.instant,
             progress: Progress::Unasked,
+            relays: Vec::new(),
         };
-        let verdict = match callback {
-            Some(callback) => self.call_for(cx, &mut requested, callback),
-            None => Verdict::Continue,
+        let verdict = match (callback, forward) {
+            (Some(callback), _) => self.call_for(cx, &mut requested, callback),
+            (None, Some(forward)) => self.ask_forward(cx, &mut requested, forward),
+            (None, None) => Verdict::Continue,
         };
         self.requests.insert(request.session, requested);
         verdict
@@ -92,11 +99,40 @@ impl Notifier {
 
     /// Decides about a suspended request by the reply to it.
     pub fn resume(&mut self, cx: &mut Ctx, request: &mut Request, reply: Reply) -> Verdict {
-        match reply {
+        let verdict = match reply {
             Reply::Rename(name) => rename(cx, request, name),
             Reply::TimedOut => self.time_out(cx, request.session),
             decided => verdict(decided),
-        }
+        };
+        if verdict == Verdict::Continue { self.relay(cx, request) } else { verdict }
+    }
+
+    /// Takes the servers that backends have named for a request that has been allowed; those of `on_forward` are asked for
+    /// first.
+    fn relay(&mut self, cx: &mut Ctx, request: &mut Request) -> Verdict {
+        let asker = Asker::of(request);
+        let Some(requested) = self.requests.get_mut(&request.session).filter(|it| it.asker == asker) else {
+            return Verdict::Continue;
+        };
+        request.relays.append(&mut requested.relays);
+        let (app, event) = (requested.app, requested.event.clone());
+        let Some(forward) = self.forward_of(app, &event) else { return Verdict::Continue };
+        let Some(mut requested) = self.requests.remove(&request.session) else { return Verdict::Continue };
+        requested.ticket = request.ticket;
+        let verdict = self.ask_forward(cx, &mut requested, forward);
+        self.requests.insert(request.session, requested);
+        verdict
+    }
+
+    /// The callback that is asked for the servers to which a stream is pushed, unless it has been asked.
+    fn forward_of(&self, app: AppId, event: &Event) -> Option<Rc<Callback>> {
+        let is_publish = matches!(event, Event::Publish { .. });
+        self.callback(app, CallbackKind::Forward).filter(|_| is_publish)
+    }
+
+    fn ask_forward(&mut self, cx: &mut Ctx, requested: &mut Requested, forward: Rc<Callback>) -> Verdict {
+        requested.event = Event::Forward;
+        self.call_for(cx, requested, forward)
     }
 
     /// Decides about a request whose time is over before that of its call.
@@ -141,6 +177,24 @@ impl Notifier {
                 }
                 Reply::Rename(name)
             }
+            Ok(Decision::Relay(urls)) => {
+                requested.progress = Progress::Approved;
+                let is_named = self.apps.get(app).is_some_and(|settings| settings.names_relayed);
+                let name = urls.first().filter(|_| is_named && callback.format != Format::Srs);
+                let name = name.map(|url| name_of_url(url));
+                log::info!("{label}: the backend names {} to relay it", servers(urls.len()));
+                requested.relays.extend(urls);
+                match name {
+                    Some(_) if matches!(requested.asker, Asker::Viewer(_)) => {
+                        refusal(requested, &callback, OTHER_STREAM)
+                    }
+                    Some(name) => {
+                        requested.name.clone_from(&name);
+                        Reply::Rename(name)
+                    }
+                    None => Reply::Grant,
+                }
+            }
             Err(error) => self.judge_error(cx, (app, &label), &callback, &error),
         };
         cx.answer(ticket, reply);
@@ -155,7 +209,7 @@ impl Notifier {
     ) {
         let Progress::Asked(callback, _) = &requested.progress else { return };
         match result.map(|response| decision(&response, &requested, callback.format)) {
-            Ok(Decision::Yes) => self.tell_of_end(cx, &requested),
+            Ok(Decision::Yes | Decision::Relay(_)) => self.tell_of_end(cx, &requested),
             Ok(Decision::Rename(name)) => {
                 requested.name = name;
                 self.tell_of_end(cx, &requested);
@@ -209,7 +263,9 @@ impl Notifier {
         if let Some(requested) = self.requests.remove(&session).filter(|requested| !is_granted(requested)) {
             self.end_request(cx, requested);
         }
-        let Some(app) = app.filter(|app| self.callback(*app, CallbackKind::Disconnect).is_some()) else {
+        let is_relay = cx.sessions.get(session).is_some_and(Session::is_relay);
+        let is_told = |app: &AppId| !is_relay && self.callback(*app, CallbackKind::Disconnect).is_some();
+        let Some(app) = app.filter(is_told) else {
             return;
         };
         let Some(client) = client_facts(cx, session, app) else { return };
@@ -234,6 +290,11 @@ impl Notifier {
     /// Takes back a call about a request that is over. If it is being made already, its answer is waited for.
     fn give_up(&mut self, cx: &mut Ctx, mut requested: Requested, callback: &Rc<Callback>, token: u64) {
         self.under_way.remove(&token);
+        if requested.event == Event::Forward {
+            // A backend has allowed it before.
+            cx.withdraw_call(&callback.destination, MODULE, token);
+            return self.tell_of_end(cx, &requested);
+        }
         if !cx.withdraw_call(&callback.destination, MODULE, token) {
             requested.progress = Progress::Asked(Rc::clone(callback), token);
             self.under_way.insert(token, UnderWay::Late(Box::new(requested)));
@@ -268,6 +329,15 @@ impl Notifier {
             self.report(cx, app, &Occasion { client, name, args, event: &event });
         }
     }
+}
+
+/// The name of a stream that is relayed by a Location (`notify_relay_redirect`), as nginx-rtmp makes it.
+fn name_of_url(url: &str) -> String {
+    Md5::digest(url.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn servers(count: usize) -> String {
+    if count == 1 { "a server".to_owned() } else { format!("{count} servers") }
 }
 
 /// The decision about a request.

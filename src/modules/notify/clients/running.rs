@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use crate::engine::{AppId, CallError, Ctx, Endpoint, StreamId};
+use crate::engine::{AppId, CallError, Ctx, Endpoint, Session, StreamId};
 use crate::http::client::Response;
 
 use super::{Asker, Publisher, Requested, Running, Update};
@@ -22,6 +22,10 @@ impl Notifier {
         let Some((app, name)) = cx.streams.get(stream).map(|stream| (stream.app, stream.name.clone())) else {
             return;
         };
+        // A push is no client of this server.
+        if activity == Activity::Play && is_relay(cx, endpoint) {
+            return;
+        }
         let Some(settings) = self.apps.get(app) else { return };
         let (args, since) = match requested {
             Some(Requested { args, since, .. }) => (args, since),
@@ -67,7 +71,8 @@ impl Notifier {
             cx.streams.iter().filter(|stream| self.callback(stream.app, CallbackKind::Update).is_some())
         {
             found.extend(stream.publisher.map(|publisher| (stream.id, publisher, Activity::Publish)));
-            found.extend(stream.players.iter().map(|player| (stream.id, *player, Activity::Play)));
+            let players = stream.players.iter().filter(|player| !is_relay(cx, **player));
+            found.extend(players.map(|player| (stream.id, *player, Activity::Play)));
         }
         for (stream, endpoint, activity) in found {
             let (args, since) = (String::new(), cx.now.instant);
@@ -166,7 +171,7 @@ impl Notifier {
                 settings.is_strict.then(why)
             }
             Ok(response) => match Decision::of(response, &event, label.callback.format) {
-                Decision::Yes | Decision::Rename(_) => None,
+                Decision::Yes | Decision::Rename(_) | Decision::Relay(_) => None,
                 Decision::No(why) => {
                     log::info!("{label}: {why}");
                     Some(format!("ended by the server's backend: {why}"))
@@ -186,6 +191,10 @@ impl Notifier {
             None => self.time_update(cx, endpoint),
         }
     }
+}
+
+fn is_relay(cx: &Ctx, endpoint: Endpoint) -> bool {
+    cx.sessions.get(endpoint.session).is_some_and(Session::is_relay)
 }
 
 /// Ends a publish, whose client is told why, or the session of a player.

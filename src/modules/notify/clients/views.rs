@@ -41,14 +41,15 @@ impl Notifier {
     }
 }
 
+/// Why a viewer is refused who is to watch another stream.
+pub const OTHER_STREAM: &str = "the backend names another stream, and viewers of HLS cannot be led to one";
+
 /// The decision about a viewer of this stream. It gets the file that it asks for, so another name is a no: the backend may
 /// lead it from a stream that is paid for to a preview.
 pub fn about_viewer(decision: Decision, stream: &str) -> Decision {
     match decision {
         Decision::Rename(name) if name == stream => Decision::Yes,
-        Decision::Rename(_) => Decision::No(
-            "the backend names another stream, and viewers of HLS cannot be led to one".to_owned(),
-        ),
+        Decision::Rename(_) => Decision::No(OTHER_STREAM.to_owned()),
         decision => decision,
     }
 }

@@ -42,7 +42,7 @@ impl Format {
     /// Whether it has calls for a callback.
     pub fn has(self, kind: CallbackKind) -> bool {
         match self {
-            Self::Form | Self::Json => true,
+            Self::Form | Self::Json => kind != CallbackKind::Forward,
             Self::Srs => !matches!(kind, CallbackKind::Done | CallbackKind::Update),
             Self::Mediamtx => matches!(kind, CallbackKind::Publish | CallbackKind::Play),
         }

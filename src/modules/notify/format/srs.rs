@@ -44,7 +44,7 @@ pub fn body(occasion: &Occasion<'_>, server: &ServerFacts) -> Option<String> {
     if let Event::RecordDone { path, .. } = event {
         fields.extend([("cwd", server.folder.as_str().into()), ("file", path.as_str().into())]);
     }
-    if !event.is_of_connection() {
+    if !event.is_of_connection() && *event != Event::Forward {
         fields.extend(ids(&client.app, name));
     }
     Some(json::object(fields))
@@ -76,6 +76,7 @@ fn action(event: &Event) -> Option<&'static str> {
         Event::Connect => "on_connect",
         Event::Disconnect { .. } => "on_close",
         Event::Publish { .. } => "on_publish",
+        Event::Forward => "on_forward",
         Event::PublishDone => "on_unpublish",
         Event::Play { .. } => "on_play",
         Event::PlayDone => "on_stop",

@@ -1,0 +1,86 @@
+//! Viewers of HLS who have asked for a stream that is pulled: their requests wait until its playlist is there.
+
+use std::time::Duration;
+
+use crate::engine::{AppId, Ctx, Refusal, Reply, Request, StreamName, Ticket, TimerId, Verdict};
+
+use super::MODULE;
+
+/// The longest wait.
+const LONGEST: Duration = Duration::from_secs(10);
+/// The time between two looks for playlists.
+const EVERY: Duration = Duration::from_millis(200);
+
+/// The token of the timer for the next look. No other timer is set.
+const TOKEN: u64 = 0;
+
+/// What a viewer is told if the stream does not come.
+const TOO_LATE: &str = "the stream has not come from the other server in time";
+
+/// The requests that wait. Bounded by the requests that the engine suspends.
+#[derive(Default)]
+pub struct Views {
+    waiting: Vec<Waiting>,
+    timer: Option<TimerId>,
+}
+
+struct Waiting {
+    app: AppId,
+    name: Box<str>,
+    ticket: Ticket,
+}
+
+impl Views {
+    /// Has a viewer's request wait until its stream is listed, if it is pulled.
+    pub fn wait(&mut self, cx: &mut Ctx, (request, name): (&Request, &str)) -> Verdict {
+        let Request { app, ticket, .. } = request;
+        if !is_pulled(cx, *app, name) || cx.viewing.lists.knows(*app, name) {
+            return Verdict::Continue;
+        }
+        self.waiting.push(Waiting { app: *app, name: name.into(), ticket: *ticket });
+        self.set_timer(cx);
+        Verdict::Suspend { until: cx.now.instant + LONGEST }
+    }
+
+    /// Whether this request waits.
+    pub fn has(&self, ticket: Ticket) -> bool {
+        self.waiting.iter().any(|waiting| waiting.ticket.session == ticket.session)
+    }
+
+    /// Decides about a request that has waited.
+    pub fn resume(&mut self, request: &Request, reply: Reply) -> Verdict {
+        self.waiting.retain(|waiting| waiting.ticket.session != request.session);
+        match reply {
+            Reply::Grant | Reply::Rename(_) => Verdict::Continue,
+            Reply::Refuse(refusal) => Verdict::Deny(refusal),
+            Reply::TimedOut => Verdict::Deny(Refusal::of_request(TOO_LATE)),
+        }
+    }
+
+    /// Looks for playlists.
+    pub fn look(&mut self, cx: &mut Ctx) {
+        self.timer = None;
+        self.waiting.retain(|waiting| cx.sessions.get(waiting.ticket.session).is_some());
+        for Waiting { app, name, ticket } in &self.waiting {
+            if cx.viewing.lists.knows(*app, name) {
+                cx.answer(*ticket, Reply::Grant);
+            } else if !is_pulled(cx, *app, name) {
+                cx.answer(*ticket, Reply::Refuse(Refusal::of_request(TOO_LATE)));
+            }
+        }
+        if !self.waiting.is_empty() {
+            self.set_timer(cx);
+        }
+    }
+
+    fn set_timer(&mut self, cx: &mut Ctx) {
+        if self.timer.is_none() {
+            self.timer = Some(cx.set_module_timer(MODULE, cx.now.instant + EVERY, TOKEN));
+        }
+    }
+}
+
+/// Whether a stream comes, or is to come, from another server.
+fn is_pulled(cx: &Ctx, app: AppId, name: &str) -> bool {
+    StreamName::new(name).is_ok_and(|name| cx.pull_of(app, &name).is_some())
+}
