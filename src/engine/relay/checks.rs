@@ -10,8 +10,6 @@ use crate::engine::relay::relay::{Relay, RelayId, RelayKind, RelayState};
 use crate::engine::request::RequestKind;
 use crate::engine::rtmp::publish::LeaveReason;
 use crate::engine::session::Session;
-use crate::engine::session::player::Player;
-use crate::engine::session::roles::SessionRole;
 use crate::engine::stream::Stream;
 use crate::engine::timers::Timer;
 use crate::rtmp::command::Level;

@@ -171,10 +171,12 @@ impl Ctx {
         self.sessions.get(publisher.session).is_some_and(Session::is_relay)
     }
 
-    /// The grace of a stream whose publisher is lost, if that is a pull.
-    pub(in crate::engine) fn grace_of(&self, publisher: SessionId, grace: Duration) -> Duration {
-        let is_pull = self.sessions.get(publisher).is_some_and(Session::is_relay);
-        if is_pull { grace.max(PULL_GRACE) } else { grace }
+    /// The shortest grace of a stream whose publisher is lost.
+    pub(in crate::engine) fn shortest_grace(&self, publisher: SessionId) -> Duration {
+        let session = self.sessions.get(publisher);
+        // A pull that has ended here does not come back.
+        let comes_back = session.and_then(Session::relay).is_some_and(|relay| self.relay(relay).is_some());
+        if comes_back { PULL_GRACE } else { Duration::ZERO }
     }
 
     /// Checks a session of a relay when its next deadline may be.

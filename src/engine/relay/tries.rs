@@ -44,7 +44,7 @@ const MOST_AUTHENTICATIONS: u8 = 2;
 
 impl Ctx {
     /// Begins a try of a relay.
-    pub(super) fn begin_try(&mut self, id: RelayId) {
+    pub(in crate::engine) fn begin_try(&mut self, id: RelayId) {
         let Some(relay) = self.relays.all.get(&id).filter(|relay| relay.session.is_none()) else { return };
         let Some(target) = relay.target() else { return };
         let Some(server) = self.settings_for(relay) else {

@@ -32,6 +32,7 @@ mod play_answer;
 mod proxy;
 mod publish;
 mod recording;
+mod relay;
 mod reload;
 mod rtmp_access_log;
 mod same_names;
@@ -96,6 +97,8 @@ struct World {
     has_fast_disk: bool,
     /// What net has been told about commands.
     orders: Vec<Action>,
+    /// What net has been told about sockets.
+    sockets: Vec<Action>,
 }
 
 impl World {
@@ -104,12 +107,16 @@ impl World {
     }
 
     fn configured(modules: Vec<Box<dyn Module>>, config: &str) -> Self {
+        Self::seeded(modules, config, 7)
+    }
+
+    fn seeded(modules: Vec<Box<dyn Module>>, config: &str, seed: u64) -> Self {
         let mut tree = Tree::from_text("test", config).unwrap();
         let table = directive_table(&modules);
         conf::check(&mut tree, &table).unwrap();
         let now = Now { instant: Instant::now(), wall: SystemTime::UNIX_EPOCH };
-        let engine = Engine::new(&Scope::root(&tree, &table), modules, 7, now).unwrap();
-        Self { engine, now, has_fast_disk: true, orders: Vec::new() }
+        let engine = Engine::new(&Scope::root(&tree, &table), modules, seed, now).unwrap();
+        Self { engine, now, has_fast_disk: true, orders: Vec::new(), sockets: Vec::new() }
     }
 
     fn standard() -> Self {
@@ -184,6 +191,10 @@ impl World {
         let actions: Vec<_> = std::iter::from_fn(|| self.engine.next_action()).collect();
         let is_order = |action: &&Action| matches!(action, Action::Spawn(_) | Action::EndCommand(..));
         self.orders.extend(actions.iter().filter(is_order));
+        let is_of_socket = |action: &&Action| {
+            matches!(action, Action::Connect(_) | Action::CloseSocket(_) | Action::ShutDownWrite(_))
+        };
+        self.sockets.extend(actions.iter().filter(is_of_socket));
         actions
     }
 

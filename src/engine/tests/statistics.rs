@@ -182,7 +182,7 @@ fn clients_of_the_control_socket_are_neither_clients_of_http_nor_backends() {
     ControlSocket::serve_at(Path::new("/none/socket"), &mut tree, &table).unwrap();
     let now = World::standard().now;
     let engine = Engine::new(&Scope::root(&tree, &table), super::table(), 7, now).unwrap();
-    let mut world = World { engine, now, has_fast_disk: true, orders: Vec::new() };
+    let mut world = World { engine, now, has_fast_disk: true, orders: Vec::new(), sockets: Vec::new() };
     let control = world.engine.cx.listeners.iter().position(|listener| listener.is_control).unwrap();
     let _client = world.engine.accept(control, ENDS, world.now).unwrap();
     let cx = &world.engine.cx;
