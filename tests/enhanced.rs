@@ -12,18 +12,18 @@ use millstream::rtmp::chunk::write_message;
 use millstream::rtmp::message::MessageType;
 
 /// A message of media: its type, its time and its payload.
-type Media = (MessageType, u32, Vec<u8>);
+pub type Media = (MessageType, u32, Vec<u8>);
 
-fn video(time: u32, parts: &[&[u8]]) -> Media {
+pub fn video(time: u32, parts: &[&[u8]]) -> Media {
     (MessageType::Video, time, parts.concat())
 }
 
-fn audio(time: u32, parts: &[&[u8]]) -> Media {
+pub fn audio(time: u32, parts: &[&[u8]]) -> Media {
     (MessageType::Audio, time, parts.concat())
 }
 
 /// Two groups of pictures of one video and one audio codec, each with all packet types.
-fn stream_of(video_cc: &[u8; 4], audio_cc: &[u8; 4]) -> Vec<Media> {
+pub fn stream_of(video_cc: &[u8; 4], audio_cc: &[u8; 4]) -> Vec<Media> {
     let composition: &[u8] = if [b"avc1", b"hvc1", b"vvc1"].contains(&video_cc) { &[0, 0, 40] } else { &[] };
     let colors = amf0::encode_all(&["colorInfo".into(), Value::Object(Object::default())]);
     let mut stream = vec![
@@ -63,21 +63,21 @@ fn is_header((_, _, payload): &Media) -> bool {
         || payload.first() == Some(&0x96) && payload[1] & 0x0f == 0
 }
 
-fn publish(server: &Server, name: &str) -> Raw {
+pub fn publish(server: &Server, name: &str) -> Raw {
     let mut publisher = Raw::connected(server.rtmp(), "live");
     publisher.publish(name);
     assert_eq!(publisher.status().0, "NetStream.Publish.Start");
     publisher
 }
 
-fn play(server: &Server, name: &str) -> Raw {
+pub fn play(server: &Server, name: &str) -> Raw {
     let mut player = Raw::connected(server.rtmp(), "live");
     player.play(name);
     assert_eq!(player.status().0, "NetStream.Play.Start");
     player
 }
 
-fn send(publisher: &mut Raw, stream: &[Media]) {
+pub fn send(publisher: &mut Raw, stream: &[Media]) {
     for (kind, time, payload) in stream {
         publisher.send(*kind, 1, *time, payload);
     }
@@ -97,7 +97,7 @@ fn recorded(server: &Server, name: &str) -> Vec<flv::Tag> {
 }
 
 /// The next messages of audio and video.
-fn receive(player: &mut Raw, count: usize) -> Vec<Media> {
+pub fn receive(player: &mut Raw, count: usize) -> Vec<Media> {
     let media = std::iter::from_fn(|| player.message()).filter_map(|message| {
         let kind = MessageType::of(message.type_id)?;
         let is_media = matches!(kind, MessageType::Audio | MessageType::Video);
@@ -107,7 +107,7 @@ fn receive(player: &mut Raw, count: usize) -> Vec<Media> {
 }
 
 /// The messages that a player gets of a stream: each track's headers when it begins.
-fn expected(headers: &[Media], frames: &[Media], kinds: &[MessageType]) -> Vec<Media> {
+pub fn expected(headers: &[Media], frames: &[Media], kinds: &[MessageType]) -> Vec<Media> {
     let mut begun = Vec::new();
     let mut all = Vec::new();
     for frame in frames {

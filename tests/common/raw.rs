@@ -1,13 +1,16 @@
 //! A client that does as it is told, right or wrong: made of the library's own chunk writer and reader.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use millstream::media::amf::{Object, Value, amf0};
 use millstream::rtmp::chunk::{ChunkReader, Limits, Message, write_message};
 use millstream::rtmp::message::MessageType;
+
+use rustls::ServerConfig;
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, socket};
 
@@ -41,11 +44,36 @@ impl Raw {
     }
 
     fn over(stream: TcpStream, target: &Target) -> Self {
+        Self::prepare(&stream);
+        Self::through(Pipe::over(stream, target))
+    }
+
+    fn prepare(stream: &TcpStream) {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(SOON)).unwrap();
         stream.set_write_timeout(Some(SOON)).unwrap();
+    }
+
+    fn through(pipe: Pipe) -> Self {
         let reader = ChunkReader::new(Limits { message: 0xff_ffff, streams: 64, held: 1 << 25 });
-        Self { pipe: Pipe::over(stream, target), reader, input: Vec::new(), chunk_size: 128 }
+        Self { pipe, reader, input: Vec::new(), chunk_size: 128 }
+    }
+
+    /// The server's end of a connection, perhaps over TLS: nothing has been said.
+    pub fn accepted(stream: TcpStream, tls: Option<&Arc<ServerConfig>>) -> io::Result<Self> {
+        Self::prepare(&stream);
+        Ok(Self::through(match tls {
+            Some(config) => Pipe::served(stream, config)?,
+            None => Pipe::Tcp(stream),
+        }))
+    }
+
+    /// The server's end after a plain handshake: C1 comes back as S2.
+    pub fn serve_handshake(&mut self) {
+        let c0c1 = self.receive(1537);
+        assert_eq!(c0c1[0], 3);
+        self.send_bytes(&[&[3], &[0; 8][..], &[9; 1528], &c0c1[1..]].concat());
+        self.receive(1536);
     }
 
     /// True if the server answers a handshake, rather than hang up.

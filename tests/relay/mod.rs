@@ -7,3 +7,9 @@
     clippy::panic,
     reason = "a test that cannot go on has failed"
 )]
+
+mod bytes;
+mod other;
+mod protocol;
+mod sources;
+mod targets;

@@ -5,9 +5,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use rustls::crypto::ring;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 use super::certificates::Certificates;
 
@@ -49,13 +49,35 @@ impl From<&Self> for Target {
     }
 }
 
+/// What a server by hand speaks TLS with: `server` of these certificates.
+pub fn serving(certificates: &Certificates) -> Arc<ServerConfig> {
+    let (chain, key) = (certificates.certificate("server"), certificates.key("server"));
+    let chain = CertificateDer::pem_file_iter(chain).unwrap().map(Result::unwrap).collect();
+    let key = PrivateKeyDer::from_pem_file(key).unwrap();
+    let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+    Arc::new(builder.with_single_cert(chain, key).unwrap())
+}
+
 /// A connection.
 pub enum Pipe {
     Tcp(TcpStream),
     Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+    /// The server's end.
+    Served(Box<StreamOwned<ServerConnection, TcpStream>>),
 }
 
 impl Pipe {
+    /// Serves TLS over a TCP connection.
+    pub fn served(tcp: TcpStream, config: &Arc<ServerConfig>) -> io::Result<Self> {
+        let connection = ServerConnection::new(Arc::clone(config)).unwrap();
+        let mut tls = StreamOwned::new(connection, tcp);
+        while tls.conn.is_handshaking() {
+            tls.conn.complete_io(&mut tls.sock)?;
+        }
+        Ok(Self::Served(Box::new(tls)))
+    }
+
     /// Goes on over a TCP connection: with TLS, as far as both sides have agreed on keys.
     pub fn over(tcp: TcpStream, target: &Target) -> Self {
         let Some(config) = &target.tls else { return Self::Tcp(tcp) };
@@ -72,6 +94,7 @@ impl Pipe {
         match self {
             Self::Tcp(stream) => stream,
             Self::Tls(stream) => &stream.sock,
+            Self::Served(stream) => &stream.sock,
         }
     }
 
@@ -91,6 +114,7 @@ impl Read for Pipe {
         match self {
             Self::Tcp(stream) => stream.read(buffer),
             Self::Tls(stream) => stream.read(buffer),
+            Self::Served(stream) => stream.read(buffer),
         }
     }
 }
@@ -100,6 +124,7 @@ impl Write for Pipe {
         match self {
             Self::Tcp(stream) => stream.write(bytes),
             Self::Tls(stream) => stream.write(bytes),
+            Self::Served(stream) => stream.write(bytes),
         }
     }
 
@@ -107,6 +132,7 @@ impl Write for Pipe {
         match self {
             Self::Tcp(stream) => stream.flush(),
             Self::Tls(stream) => stream.flush(),
+            Self::Served(stream) => stream.flush(),
         }
     }
 }
