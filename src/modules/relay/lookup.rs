@@ -3,6 +3,7 @@
 //!
 //! Requests for the same stream wait for one answer, which is kept for a time.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -146,7 +147,10 @@ impl Lookups {
         if let (Ok(home), Some(cache)) = (&home, cache.filter(|cache| !cache.is_zero())) {
             self.keep(question, home.clone(), cx.now.instant, cache);
         }
-        for ticket in tickets.into_iter().filter(|ticket| cx.sessions.get(ticket.session).is_some()) {
+        for ticket in tickets {
+            if cx.sessions.get(ticket.session).is_none() {
+                continue;
+            }
             self.answered.insert(ticket.session, home.clone());
             cx.answer(ticket, Reply::Grant);
         }
@@ -203,7 +207,7 @@ impl Question {
 }
 
 /// The request to a directory. No argument of the client is sent: they may be secrets.
-fn query<'u>(cx: &Ctx, request: &Request, url: &'u Url) -> Query<'u> {
+fn query(cx: &Ctx, request: &Request, url: &Url) -> Query<'static> {
     let app = cx.apps.get(request.app).map_or("", |app| &app.name);
     let peer = match &request.kind {
         RequestKind::View(view) => Some(view.peer),
@@ -214,7 +218,7 @@ fn query<'u>(cx: &Ctx, request: &Request, url: &'u Url) -> Query<'u> {
     let fields = [("call", call), ("app", app), ("name", &request.name), ("addr", &addr)];
     let fields = fields.map(|(name, value)| format!("{name}={}", escaped(value)));
     let url = url.with_query(&fields.join("&"));
-    Query { method: Method::Get, url: url.into(), headers: Vec::new(), body: Vec::new() }
+    Query { method: Method::Get, url: Cow::Owned(url), headers: Vec::new(), body: Vec::new() }
 }
 
 /// A text as the value of an argument.
