@@ -388,9 +388,7 @@ impl Ctx {
             .as_ref()
             .map_or((DEFAULT_CHUNK_SIZE.into(), NO_FRAMES), |server| (server.rtmp.chunking, server.queue));
         let protocol = match server {
-            Some(server) => {
-                ProtocolState::Rtmp(Box::new(RtmpState::new(self.next_seed(), server, now)))
-            }
+            Some(server) => ProtocolState::Rtmp(Box::new(RtmpState::new(self.next_seed(), server, now))),
             None => ProtocolState::Http(Box::new(HttpState::new(local, listener, now))),
         };
         let out = OutQueue::new(chunking, limits);

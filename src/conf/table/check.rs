@@ -278,10 +278,10 @@ mod tests {
 
     #[test]
     fn a_planned_directive_that_is_off_means_nothing() {
-        let findings = run("rtmp { session_relay off; }").unwrap();
-        let told = "f:1: \"session_relay off\" is accepted and means nothing here";
+        let findings = run("rtmp { dash off; }").unwrap();
+        let told = "f:1: \"dash off\" is accepted and means nothing here";
         assert_eq!(findings.iter().map(ToString::to_string).collect::<Vec<_>>(), [told]);
-        assert!(run("rtmp { session_relay on; }").is_err());
+        assert!(run("rtmp { dash on; }").is_err());
     }
 
     #[test]

@@ -93,13 +93,6 @@ const GROUPS: &[Group] = &[
     Group { contexts: WEB, treatment: Treatment::Differs("HTTP/1.1 is spoken, which clients of HTTP/2 speak as well"), names: &["http2"] },
 
     // The road map: first the rest of nginx-rtmp and nginx-http-flv.
-    Group { contexts: RTMP, treatment: Treatment::Planned(
-        "have ffmpeg do it: \"exec_push ffmpeg -i rtmp://localhost/$app/$name -c copy -f flv URL;\""
-    ), names: &["push", "push_reconnect", "relay_buffer", "session_relay"] },
-    Group { contexts: RTMP, treatment: Treatment::Planned(
-        "have ffmpeg do it: \"exec_static ffmpeg -i URL -c copy -f flv rtmp://localhost/APP/NAME;\", or exec_pull for as long as somebody plays it"
-    ), names: &["pull", "pull_reconnect"] },
-    Group { contexts: RTMP, treatment: Treatment::Planned(LEAVE_OUT), names: &["notify_relay_redirect"] },
     Group { contexts: RTMP, treatment: Treatment::Differs(
         "names are looked up by the system when they are needed (/etc/resolv.conf)"
     ), names: &["resolver", "resolver_timeout", "notify_no_resolve"] },
@@ -167,7 +160,7 @@ const GROUPS: &[Group] = &[
 ];
 
 /// Planned directives whose value "off" says what is so without them.
-const OFF_ANYWAY: &[&str] = &["notify_relay_redirect", "session_relay", "dash", "dash_nested", "flv_live"];
+const OFF_ANYWAY: &[&str] = &["dash", "dash_nested", "flv_live"];
 
 /// Whether a planned directive asks for nothing.
 pub(super) fn is_off_anyway(name: &str, args: &[String]) -> bool {
@@ -236,7 +229,7 @@ mod tests {
             ("worker_connections", Context::Main, None),
             ("stream_buckets", Context::Application, Some(Treatment::Ignored)),
             ("rtmp_auto_push", Context::Main, Some(Treatment::Ignored)),
-            ("push", Context::Location, None),
+            ("dash", Context::Location, None),
             (
                 "proxy_pass",
                 Context::Location,
@@ -251,7 +244,7 @@ mod tests {
 
     #[test]
     fn all_that_is_planned_is_named() {
-        for name in ["push", "pull", "dash", "flv_live", "play"] {
+        for name in ["dash", "flv_live", "play"] {
             assert!(planned().any(|planned| planned == name), "{name}");
         }
         assert!(planned().all(|name| !["sendfile", "access_log", "proxy_*"].contains(&name)));
@@ -260,8 +253,8 @@ mod tests {
     #[test]
     fn a_planned_directive_that_is_off_asks_for_nothing() {
         let off = ["off".to_owned()];
-        assert!(is_off_anyway("session_relay", &off) && is_off_anyway("notify_relay_redirect", &off));
-        assert!(!is_off_anyway("session_relay", &["on".to_owned()]) && !is_off_anyway("push", &off));
+        assert!(is_off_anyway("dash", &off) && is_off_anyway("flv_live", &off));
+        assert!(!is_off_anyway("dash", &["on".to_owned()]) && !is_off_anyway("play", &off));
         let is_planned = |name: &&str| GROUPS.iter().any(|group| group.has(name));
         assert!(OFF_ANYWAY.iter().all(is_planned));
     }

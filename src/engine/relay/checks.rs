@@ -53,7 +53,8 @@ impl Engine {
         if self.cx.apps.get(relay.app).is_none_or(|app| app.policy.idle_streams) {
             return;
         }
-        let why = relay.last_error.as_deref().unwrap_or("the other server has not sent it in time").to_owned();
+        let why =
+            relay.last_error.as_deref().unwrap_or("the other server has not sent it in time").to_owned();
         let Some(stream) = self.cx.streams.find(relay.app, &relay.name).filter(|stream| !stream.is_live())
         else {
             return;
@@ -123,7 +124,11 @@ impl Ctx {
         let (state, app, name) = (relay.state, relay.app, relay.name.clone());
         match state {
             RelayState::Waiting(at) if is_wanted => is_due(at),
-            RelayState::Standby if is_wanted && !self.streams.find(app, &name).is_some_and(Stream::is_live) => Some(Todo::Try),
+            RelayState::Standby
+                if is_wanted && !self.streams.find(app, &name).is_some_and(Stream::is_live) =>
+            {
+                Some(Todo::Try)
+            }
             _ => None,
         }
     }

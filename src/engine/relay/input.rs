@@ -88,7 +88,9 @@ impl Engine {
             Event::Reconnect(url) => self.reconnect(id, &url),
             Event::Frame(frame) => {
                 let state = self.cx.sessions.get(id).and_then(Session::rtmp_client);
-                let Some(Stage::Running(msid)) = state.map(|state| state.stage) else { return Effort::Little };
+                let Some(Stage::Running(msid)) = state.map(|state| state.stage) else {
+                    return Effort::Little;
+                };
                 return self.handle_frame(id, msid, frame);
             }
             Event::LeftOut(what) => self.note_left_out(id, &what),

@@ -95,7 +95,10 @@ impl Ctx {
         let (app, name) = (found.app, found.name.clone());
         let publisher = found.publisher.map(|publisher| publisher.session);
         let is_same = |relay: &&mut Relay| {
-            relay.kind == RelayKind::Push && relay.app == app && relay.name == name && relay.spec.is_like(&spec)
+            relay.kind == RelayKind::Push
+                && relay.app == app
+                && relay.name == name
+                && relay.spec.is_like(&spec)
         };
         if let Some(relay) = self.relays.all.values_mut().find(is_same) {
             relay.stream = Some(stream);

@@ -9,9 +9,9 @@ use crate::engine::relay::connection::{Refused, Stage};
 use crate::engine::relay::relay::{Relay, RelayId, RelayKind, RelayState};
 use crate::engine::request::{Refusal, Request, RequestKind};
 use crate::engine::rtmp::publish::LeaveReason;
-use crate::engine::session::{Life, Session};
 use crate::engine::session::player::Player;
 use crate::engine::session::roles::SessionRole;
+use crate::engine::session::{Life, Session};
 use crate::engine::work::Action;
 use crate::rtmp::command::PublishType;
 
@@ -94,8 +94,10 @@ impl Engine {
     pub(in crate::engine) fn end_pushes_of(&mut self, stream: StreamId) {
         let is_draining = self.cx.is_draining();
         let ended = self.cx.relays.all.values().filter(|relay| relay.is_push_of(stream));
-        let ended: Vec<_> =
-            ended.filter(|relay| is_draining || !self.cx.outlives_stream(relay)).map(|relay| relay.id).collect();
+        let ended: Vec<_> = ended
+            .filter(|relay| is_draining || !self.cx.outlives_stream(relay))
+            .map(|relay| relay.id)
+            .collect();
         for id in ended {
             let session = self.cx.relay(id).and_then(|relay| relay.session);
             self.leave_all(session);

@@ -122,9 +122,7 @@ impl Ctx {
     pub(in crate::engine) fn is_unserved(&self, id: SessionId) -> bool {
         match self.sessions.get(id).map(|session| &session.protocol) {
             Some(ProtocolState::Http(state)) => self.hosts_at(state.listener, &state.local).is_none(),
-            Some(
-                ProtocolState::Rtmp(_) | ProtocolState::HttpClient(_) | ProtocolState::RtmpClient(_),
-            )
+            Some(ProtocolState::Rtmp(_) | ProtocolState::HttpClient(_) | ProtocolState::RtmpClient(_))
             | None => false,
         }
     }

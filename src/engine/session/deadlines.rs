@@ -253,7 +253,11 @@ fn rtmp_due(session: &Session, state: &RtmpState, (media_due, now): (Option<Inst
 
 /// The result for the connection of a relay. The other server of a push need not say anything: what it takes shows that it
 /// is there. That of a pull is pinged when it is silent.
-fn relay_due(session: &Session, state: &RtmpClientState, (media_due, now): (Option<Instant>, Instant)) -> Due {
+fn relay_due(
+    session: &Session,
+    state: &RtmpClientState,
+    (media_due, now): (Option<Instant>, Instant),
+) -> Due {
     if !state.is_running() {
         return if now < state.until { Due::Later(state.until) } else { Due::Close(state.overdue()) };
     }

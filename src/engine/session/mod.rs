@@ -341,10 +341,7 @@ impl Session {
     pub(in crate::engine) fn lingers_until(&self) -> Instant {
         match (&self.life, &self.protocol) {
             (Life::HalfClosed(deadline), _) => *deadline,
-            (
-                _,
-                ProtocolState::Rtmp(_) | ProtocolState::HttpClient(_) | ProtocolState::RtmpClient(_),
-            ) => {
+            (_, ProtocolState::Rtmp(_) | ProtocolState::HttpClient(_) | ProtocolState::RtmpClient(_)) => {
                 let pause = self.last_output + REFUSAL_TIME;
                 self.ends_by.map_or(pause, |whole| pause.min(whole))
             }

@@ -154,6 +154,23 @@ impl Line {
         self.name.as_deref().is_none_or(|only| only == name)
     }
 
+    /// Whether streams have the same names there as here, in an application of this name.
+    pub fn keeps_names(&self, app: &str) -> bool {
+        let values = Values { app, name: "name", args: "" };
+        let is_same_app = self.app.is_empty() || self.app.fill(values) == app;
+        is_same_app && (self.stream.is_empty() || self.stream.fill(values) == values.name)
+    }
+
+    /// Whether a stream is named there as it is here, as nothing else is written.
+    pub fn takes_own_name(&self) -> bool {
+        self.stream.is_empty() && self.query.is_empty()
+    }
+
+    /// Whether it has what may be a key.
+    pub fn has_key(&self) -> bool {
+        [&self.stream, &self.query].into_iter().any(Template::has_text)
+    }
+
     /// The other end for a stream, with these arguments behind those of the URL; or why there is none.
     pub fn target(
         &self,

@@ -9,6 +9,7 @@ mod edge;
 mod hosts;
 mod line;
 mod lookup;
+mod probe;
 mod pulls;
 mod pushes;
 mod settings;
@@ -20,8 +21,8 @@ use std::any::Any;
 
 use crate::conf::{self, Directive, Faults};
 use crate::engine::{
-    AppId, ByApp, CallError, Config, Ctx, Endpoint, Gate, Module, RelayEvent, RelayId, RelayOrder, Reply,
-    Request, SessionId, StreamId, Verdict,
+    AppId, ByApp, CallError, Config, Ctx, Endpoint, Gate, Module, Probe, RelayEvent, RelayId, RelayOrder,
+    Reply, Request, SessionId, StreamId, Verdict,
 };
 use crate::http::client::Response;
 
@@ -59,6 +60,10 @@ impl Module for Relay {
         let own = settings::own_addresses(config);
         self.apps = config.applications.iter().map(|app| (app.id, Settings::read(app, &own))).collect();
         Faults::default().into_result(())
+    }
+
+    fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
+        probe::check(config, probe);
     }
 
     fn adopt(&mut self, cx: &mut Ctx, next: Box<dyn Any>) {

@@ -81,6 +81,11 @@ impl Template {
         self.0.is_empty()
     }
 
+    /// Whether it has anything beside variables.
+    pub fn has_text(&self) -> bool {
+        self.0.iter().any(|part| matches!(part, Part::Text(_)))
+    }
+
     /// Whether it has a variable that stands for what a client has sent beside the name.
     pub fn has_arguments(&self) -> bool {
         self.0.iter().any(|part| matches!(part, Part::Args | Part::Arg(_)))

@@ -6,9 +6,7 @@ use std::os::fd::AsRawFd;
 
 use mio::net::TcpStream;
 use nix::errno::Errno;
-use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, socket,
-};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, socket};
 
 /// Begins to connect, without waiting.
 pub fn open_tcp(address: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpStream> {
@@ -16,7 +14,9 @@ pub fn open_tcp(address: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpStre
     let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     if address.is_ipv4() != from.is_ipv4() {
         let kind = if address.is_ipv4() { "IPv4" } else { "IPv6" };
-        return Err(io::Error::other(format!("it is an address of {kind}, other than that of bind ({from})")));
+        return Err(io::Error::other(format!(
+            "it is an address of {kind}, other than that of bind ({from})"
+        )));
     }
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
     let descriptor = socket(family, SockType::Stream, flags, None)?;
