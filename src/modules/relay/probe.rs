@@ -145,7 +145,8 @@ fn check_certificate(
 fn check_unused(app: &Application<'_>, warn: &mut impl FnMut(&Node, String)) {
     let scope = &app.scope;
     let has_edge = scope.own("edge").next().is_some();
-    if let Some(node) = scope.own("edge_auth").next().filter(|_| !has_edge) {
+    let is_origin = |node: &&Node| node.args == ["origin"];
+    if let Some(node) = scope.own("edge_auth").next().filter(is_origin).filter(|_| !has_edge) {
         warn(node, "\"edge_auth\" has no effect: the application has no \"edge\"".to_owned());
     }
     if let Some(node) =
