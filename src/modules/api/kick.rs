@@ -284,7 +284,7 @@ fn add_ban(
 
 /// Whether a session is that of a client of RTMP, which has connected and stays.
 pub fn is_client(session: &Session) -> bool {
-    session.client().is_some() && !session.is_ending()
+    session.client().is_some() && !session.is_relay() && !session.is_ending()
 }
 
 /// "live/cam", with the name as it is.

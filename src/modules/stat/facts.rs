@@ -132,18 +132,16 @@ impl<'a> StreamFacts<'a> {
 impl<'a> ClientFacts<'a> {
     /// None for what is no client of RTMP.
     pub fn new(cx: &Ctx, stream: &Stream, session: &'a Session, role: &SessionRole) -> Option<Self> {
-        let (client, now) = (session.client(), cx.now.instant);
-        let is_client = client.is_some() || cx.relay_of(session.id).is_some();
-        is_client.then_some(())?;
+        let (client, now) = (session.client()?, cx.now.instant);
         let player = if let SessionRole::Player(player) = role { Some(player) } else { None };
         let time = now.saturating_duration_since(session.opened).as_millis();
         Some(Self {
             id: session.id.serial(),
             peer: session.peer,
             time: u64::try_from(time).unwrap_or(u64::MAX),
-            flash_ver: client.map_or(FLASH_VER, |client| client.flash_ver()),
-            page_url: web_page(client.map_or("", |client| client.page_url())),
-            swf_url: web_page(client.map_or("", |client| client.swf_url())),
+            flash_ver: if session.is_relay() { FLASH_VER } else { client.flash_ver() },
+            page_url: web_page(client.page_url()),
+            swf_url: web_page(client.swf_url()),
             dropped: player.map_or(0, Player::dropped),
             av_sync: stream.traffic.av_sync(),
             timestamp: stream.newest_time().unwrap_or_default() as u32,

@@ -77,9 +77,10 @@ pub struct ViewerJson<'a> {
 }
 
 impl<'a> ClientFacts<'a> {
-    /// None for a session that is not connected to an application, or not any more.
+    /// None for a session that is not connected to an application, or not any more, and for one of a relay.
     pub fn of(cx: &'a Ctx, session: &'a Session) -> Option<Self> {
-        let (client, now) = (session.client().filter(|_| !session.is_ending())?, cx.now.instant);
+        let is_there = !session.is_relay() && !session.is_ending();
+        let (client, now) = (session.client().filter(|_| is_there)?, cx.now.instant);
         let app = cx.app_of(session.id).and_then(|app| cx.apps.get(app)).map_or("", |app| &app.name);
         Some(Self {
             id: session.id.serial(),
