@@ -69,6 +69,8 @@ mod record_limits;
 mod record_repair;
 mod refusals;
 mod relay;
+mod relay_control;
+mod relay_peers;
 mod reload;
 mod reload_load;
 mod reload_outputs;

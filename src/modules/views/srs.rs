@@ -77,7 +77,8 @@ impl View for List {
 }
 
 fn describe_client(cx: &Ctx, stream: &Stream, session: &Session, role: &SessionRole) -> Option<Value> {
-    let (client, publishes) = (session.client().filter(|_| !session.is_relay())?, matches!(role, SessionRole::Publisher { .. }));
+    let (client, publishes) =
+        (session.client().filter(|_| !session.is_relay())?, matches!(role, SessionRole::Publisher { .. }));
     Some(json!({
         "id": session.id.serial().to_string(), "vhost": "__defaultVhost__", "stream": &*stream.label,
         "ip": session.peer.host(), "pageUrl": mask::page(client.page_url()), "swfUrl": mask::page(client.swf_url()),
