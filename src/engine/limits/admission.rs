@@ -110,6 +110,9 @@ impl Ctx {
 
     /// Why a request is refused at each gate, as the name may change from one to the next: its client is banned.
     pub(in crate::engine) fn ban_on(&self, request: &Request) -> Option<Refusal> {
+        if request.is_relay {
+            return None;
+        }
         let peer = match &request.kind {
             RequestKind::Connect(_) => return None,
             RequestKind::View(view) => view.peer,

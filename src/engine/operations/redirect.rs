@@ -12,7 +12,7 @@ use crate::engine::ids::{AppId, Endpoint, StreamId};
 use crate::engine::operations::order::Order;
 use crate::engine::request::{Refusal, Request, RequestKind};
 use crate::engine::rtmp::address::stream_name;
-use crate::engine::session::Life;
+use crate::engine::session::{Life, Session};
 use crate::engine::session::player::Player;
 use crate::engine::session::roles::SessionRole;
 use crate::engine::stream::Stream;
@@ -33,7 +33,8 @@ impl Engine {
     pub(super) fn begin_redirect(&mut self, endpoint: Endpoint, name_and_args: &str) {
         let Endpoint { session: id, msid } = endpoint;
         let open = self.cx.sessions.get(id).filter(|session| session.life == Life::Open);
-        let Some(session) = open.filter(|session| session.hung_up.is_none()) else { return };
+        let is_client = |session: &&Session| session.hung_up.is_none() && !session.is_relay();
+        let Some(session) = open.filter(is_client) else { return };
         let Some(role) = session.roles.on(msid).copied() else { return };
         let Some(stream) = self.cx.streams.get(role.stream()) else { return };
         if session.suspended.is_some() {

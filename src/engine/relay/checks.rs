@@ -17,6 +17,9 @@ use crate::rtmp::command::Level;
 /// How often it is looked whether a pull is wanted.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// The shortest time between two checks.
+const SOON: Duration = Duration::from_millis(1);
+
 /// How long a player waits for the stream of a pull where players of other streams do not wait (`idle_streams off`).
 const PLAYER_WAIT: Duration = Duration::from_secs(10);
 
@@ -36,14 +39,18 @@ impl Engine {
         }
         self.cx.relays.check_at = None;
         for id in self.cx.relays.all.keys().copied().collect::<Vec<_>>() {
-            self.end_waits_for(id);
-            match self.cx.todo(id) {
-                Some(Todo::Try) => self.cx.begin_try(id),
-                Some(Todo::End(why)) => self.cx.end_relay(id, why),
-                None => {}
-            }
+            self.contain(|engine| engine.check_relay(id));
         }
         self.cx.schedule_relay_check();
+    }
+
+    fn check_relay(&mut self, id: RelayId) {
+        self.end_waits_for(id);
+        match self.cx.todo(id) {
+            Some(Todo::Try) => self.cx.begin_try(id),
+            Some(Todo::End(why)) => self.cx.end_relay(id, why),
+            None => {}
+        }
     }
 
     /// Ends the plays of those who have waited for a pull for too long.
@@ -59,11 +66,12 @@ impl Engine {
         else {
             return;
         };
-        let joined = |player: &Endpoint| Some(self.player_on(*player)?.joined_at());
+        let live_at = relay.progress.live_at;
+        let since = |player: &Endpoint| Some(self.player_on(*player)?.joined_at().max(live_at));
         let over: Vec<_> = stream
             .players
             .iter()
-            .filter(|player| joined(player).is_some_and(|at| now >= at + PLAYER_WAIT))
+            .filter(|player| since(player).is_some_and(|at| now >= at + PLAYER_WAIT))
             .copied()
             .collect();
         for player in over {
@@ -88,7 +96,7 @@ impl Ctx {
     pub(in crate::engine) fn schedule_relay_check(&mut self) {
         let now = self.now.instant;
         let due = |relay: &Relay| match (relay.kind, relay.state) {
-            (RelayKind::Push, RelayState::Waiting(at)) => Some(at),
+            (RelayKind::Push, RelayState::Waiting(at)) => Some(at.max(now + SOON)),
             (RelayKind::Pull, RelayState::Waiting(at)) => Some(at.min(now + LOOK)),
             (RelayKind::Pull, _) => Some(now + LOOK),
             (RelayKind::Push, _) => None,
@@ -108,27 +116,26 @@ impl Ctx {
             return Some(Todo::End(APP_GONE));
         }
         let is_due = |at: Instant| (now >= at).then_some(Todo::Try);
+        let is_live = self.streams.find(relay.app, &relay.name).is_some_and(Stream::is_live);
         if relay.kind == RelayKind::Push {
             return match relay.state {
-                RelayState::Waiting(at) => is_due(at),
+                RelayState::Waiting(at) if is_live => is_due(at),
                 _ => None,
             };
         }
         let is_wanted = self.is_wanted(relay);
         let relay = self.relays.all.get_mut(&id)?;
+        if is_live {
+            relay.progress.live_at = now;
+        }
         if is_wanted {
             relay.progress.wanted_at = now;
         } else if now >= relay.progress.wanted_at + relay.spec.linger {
             return Some(Todo::End("nobody plays it any more"));
         }
-        let (state, app, name) = (relay.state, relay.app, relay.name.clone());
-        match state {
+        match relay.state {
             RelayState::Waiting(at) if is_wanted => is_due(at),
-            RelayState::Standby
-                if is_wanted && !self.streams.find(app, &name).is_some_and(Stream::is_live) =>
-            {
-                Some(Todo::Try)
-            }
+            RelayState::Standby if is_wanted && !is_live => Some(Todo::Try),
             _ => None,
         }
     }

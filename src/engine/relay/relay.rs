@@ -118,8 +118,9 @@ pub(in crate::engine) struct Progress {
     pub has_run: bool,
     /// The session that publishes the stream of a push.
     pub publisher: Option<SessionId>,
-    /// When a pull was last wanted.
+    /// When a pull was last wanted, and when its stream was last live.
     pub wanted_at: Instant,
+    pub live_at: Instant,
     /// The server to which the other one has sent it, for its next try.
     pub elsewhere: Option<Rc<Destination>>,
     /// When it was sent to another server first in this minute, and how often since.
@@ -139,6 +140,7 @@ impl Progress {
             has_run: false,
             publisher,
             wanted_at: now,
+            live_at: now,
             elsewhere: None,
             moves: (now, 0),
             auth: (String::new(), 0),
@@ -162,8 +164,15 @@ impl Relay {
         };
         let elsewhere = self.progress.elsewhere.as_deref();
         let own = || self.target().map(|target| &*target.destination);
-        let host = elsewhere.or_else(own).map_or("", |destination| &destination.host);
-        format!("{} {arrow} {host}", self.label)
+        match elsewhere.or_else(own) {
+            Some(Destination { host, port, tls, .. }) => {
+                let is_usual = *port == if tls.is_some() { 443 } else { 1935 };
+                let port = if is_usual { String::new() } else { format!(":{port}") };
+                let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+                format!("{} {arrow} {host}{port}", self.label)
+            }
+            None => self.label.to_string(),
+        }
     }
 
     /// The session, its stream and the other server, as a log line begins: "#12 live/cam -> a.example".

@@ -39,8 +39,10 @@ impl Engine {
     /// Makes a session the player that is a push.
     fn begin_push(&mut self, (id, msid): (SessionId, u32), relay: RelayId, stream: StreamId) {
         let now = self.cx.now.instant;
-        let is_there = self.cx.streams.get(stream).is_some();
-        let Some(session) = self.cx.sessions.get_mut(id).filter(|_| is_there) else { return };
+        if self.cx.streams.get(stream).is_none() {
+            return self.cx.retry_later(relay, id);
+        }
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.roles.add(SessionRole::Player(Player::push((stream, msid), now)));
         self.cx.note_running(relay);
         self.call_play_start(stream, Endpoint { session: id, msid });
@@ -119,6 +121,18 @@ impl Engine {
         }
     }
 
+    /// Ends all relays, as the server stops.
+    pub(in crate::engine) fn end_all_relays(&mut self, why: &str) {
+        for id in self.cx.relays.all.keys().copied().collect::<Vec<_>>() {
+            self.contain(|engine| {
+                let push = engine.cx.relay(id).filter(|relay| relay.kind == RelayKind::Push);
+                let session = push.and_then(|relay| relay.session);
+                engine.leave_all(session);
+                engine.cx.end_relay(id, why);
+            });
+        }
+    }
+
     /// Has the session of a relay leave its stream, before it says goodbye.
     fn leave_all(&mut self, session: Option<SessionId>) {
         if let Some(session) = session {
@@ -149,6 +163,21 @@ impl Ctx {
         relay.spec.keeps_session && publisher.is_some_and(|session| !session.is_ending())
     }
 
+    /// A stream begins: pushes of the same publisher that have outlived the one before continue with it.
+    pub(in crate::engine) fn resume_pushes_of(&mut self, stream: StreamId, publisher: SessionId) {
+        let Some(found) = self.streams.get(stream) else { return };
+        for relay in self.relays.all.values_mut() {
+            let is_of_stream = relay.app == found.app && relay.name == found.name;
+            if relay.kind == RelayKind::Push && is_of_stream {
+                relay.stream = Some(stream);
+                relay.progress.publisher = Some(publisher);
+                if relay.session.is_none() {
+                    self.work.tries.push_back(relay.id);
+                }
+            }
+        }
+    }
+
     /// The stream of a pull has a publisher here: it waits until that one has gone.
     pub(in crate::engine) fn stand_by(&mut self, session: SessionId) {
         let now = self.now.instant;
@@ -173,12 +202,14 @@ impl Ctx {
         self.sessions.get(publisher.session).is_some_and(Session::is_relay)
     }
 
-    /// The shortest grace of a stream whose publisher is lost.
-    pub(in crate::engine) fn shortest_grace(&self, publisher: SessionId) -> Duration {
-        let session = self.sessions.get(publisher);
-        // A pull that has ended here does not come back.
-        let comes_back = session.and_then(Session::relay).is_some_and(|relay| self.relay(relay).is_some());
-        if comes_back { PULL_GRACE } else { Duration::ZERO }
+    /// The grace of a stream whose publisher is lost, where it would be so long for a client's.
+    pub(in crate::engine) fn grace_of(&self, publisher: SessionId, grace: Duration) -> Duration {
+        match self.sessions.get(publisher).and_then(Session::relay) {
+            Some(relay) if self.relay(relay).is_some() => grace.max(PULL_GRACE),
+            // A pull that has ended does not come back.
+            Some(_) => Duration::ZERO,
+            None => grace,
+        }
     }
 
     /// Checks a session of a relay when its next deadline may be.

@@ -46,6 +46,9 @@ impl Ctx {
     /// Begins a try of a relay.
     pub(in crate::engine) fn begin_try(&mut self, id: RelayId) {
         let Some(relay) = self.relays.all.get(&id).filter(|relay| relay.session.is_none()) else { return };
+        if matches!(relay.state, RelayState::Waiting(at) if at > self.now.instant) {
+            return self.schedule_relay_check();
+        }
         let Some(target) = relay.target() else { return };
         let Some(server) = self.settings_for(relay) else {
             return self.end_relay(id, "its application is gone");
@@ -139,6 +142,15 @@ impl Ctx {
             self.work.tries.push_back(id);
         }
         self.schedule_relay_check();
+    }
+
+    /// A push has no stream any more, or not yet again: its connection ends.
+    pub(super) fn retry_later(&mut self, id: RelayId, session: SessionId) {
+        if let Some(relay) = self.relays.all.get_mut(&id) {
+            relay.session = None;
+            relay.state = RelayState::Waiting(self.now.instant);
+        }
+        self.finish(session, "its stream has ended meanwhile");
     }
 
     /// The other server sends a relay to another server, or wants it to connect anew: at once, as nothing has failed.

@@ -8,6 +8,8 @@ use crate::engine::config::policy::Policy;
 use crate::engine::ids::{AppId, Endpoint, StreamId};
 use crate::engine::quantities::{count, duration};
 use crate::engine::rtmp::publish::LeaveReason;
+use crate::engine::relay::relay::RelayState;
+use crate::engine::session::Session;
 use crate::engine::session::player::Player;
 use crate::engine::session::roles::SessionRole;
 use crate::engine::stream::Stream;
@@ -144,7 +146,8 @@ impl Engine {
 
     pub(in crate::engine) fn leave_player(&mut self, endpoint: Endpoint, player: &Player) {
         self.call_play_end(player.stream(), endpoint);
-        if let Some(stream) = self.cx.streams.get(player.stream()) {
+        let is_push = self.cx.sessions.get(endpoint.session).is_some_and(Session::is_relay);
+        if let Some(stream) = self.cx.streams.get(player.stream()).filter(|_| !is_push) {
             let lost = match player.dropped() {
                 0 => String::new(),
                 dropped => format!(", {} frames dropped", count(dropped)),
@@ -179,6 +182,10 @@ impl Engine {
     /// Tells the players of a stream that it has ended. With `idle_streams` they wait for the next publisher.
     pub(in crate::engine) fn tell_players_of_end(&mut self, stream: StreamId) {
         self.restart_players(stream);
+        // A pull that has made room for the publisher comes back.
+        let found = self.cx.streams.get(stream);
+        let pull = found.and_then(|stream| self.cx.pull_of(stream.app, &stream.name));
+        let comes = pull.is_some_and(|relay| relay.state == RelayState::Standby);
         for endpoint in self.players(stream) {
             let id = endpoint.session;
             if self.cx.relay_of(id).is_some() {
@@ -195,7 +202,7 @@ impl Engine {
             }
             if self.cx.is_draining() {
                 self.cx.finish(id, "server stops");
-            } else if !policy.idle_streams {
+            } else if !policy.idle_streams && !comes {
                 self.cx.status(endpoint, NOT_FOUND, "The stream has ended");
                 self.leave(endpoint, LeaveReason::Ended);
                 self.finish_if_idle(id, "its stream has ended");

@@ -74,6 +74,7 @@ impl Engine {
             self.restart_players(stream_id);
         } else {
             self.tell_players_of_begin(stream_id);
+            self.cx.resume_pushes_of(stream_id, id);
             self.call_stream_start(stream_id, endpoint);
         }
         self.call_publish_start(stream_id, endpoint);
@@ -145,10 +146,11 @@ impl Engine {
         let (summary, waiting) = (self.publisher_summary(stream_id), self.streams_in_grace().count());
         let why = self.cx.sessions.get(id).and_then(Session::loss_reason);
         let why = why.map_or_else(String::new, |reason| format!("; {reason}"));
-        let (is_draining, shortest) = (self.cx.is_draining(), self.cx.shortest_grace(id));
+        let is_draining = self.cx.is_draining();
+        let app = self.cx.streams.get(stream_id).and_then(|stream| self.cx.apps.get(stream.app));
+        let app = app.filter(|app| !app.has_ended(self.cx.now.instant));
+        let grace = app.map_or(Duration::ZERO, |app| self.cx.grace_of(id, app.policy.grace));
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
-        let app = self.cx.apps.get(stream.app).filter(|app| !app.has_ended(self.cx.now.instant));
-        let grace = app.map_or(Duration::ZERO, |app| app.policy.grace.max(shortest));
         // After a panic the end of the stream may be half done.
         let may_wait = !grace.is_zero() && !is_draining && stream.pending_ends.stream;
         if !may_wait || waiting >= MAX_STREAMS_IN_GRACE {

@@ -36,6 +36,7 @@ impl Engine {
         self.each_module(Module::on_stop);
         self.end_viewers();
         self.end_streams_in_grace();
+        self.end_all_relays("server stops");
         // Publishers first, so that the players are still there to be told.
         for publisher in self.cx.streams.iter().filter_map(|stream| stream.publisher).collect::<Vec<_>>() {
             self.contain_for(publisher.session, |engine| {
@@ -219,6 +220,7 @@ impl Ctx {
             || session.is_answering()
             || session.suspended.is_some()
             || session.is_calling()
+            || self.relay_of(id).is_some()
     }
 
     /// Frees a session's slot, and has net close the socket.

@@ -8,7 +8,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use super::certificates::files::{certificates, fault, private_key};
 use super::reasons::describe;
-use super::verifier::{AnyCertificate, TrustedCertificates};
+use super::verifier::{AnyCertificate, PinnedCertificate, TrustedCertificates};
 use crate::engine::ClientTls;
 
 const TRUSTED: &str = "ssl_trusted_certificate";
@@ -32,7 +32,9 @@ impl TlsClient {
             .with_safe_default_protocol_versions()
             .map_err(|error| describe(&error))?
             .dangerous();
-        let builder = if settings.verify {
+        let builder = if let Some(fingerprint) = settings.fingerprint {
+            builder.with_custom_certificate_verifier(Arc::new(PinnedCertificate::new(fingerprint, &provider)))
+        } else if settings.verify {
             builder.with_custom_certificate_verifier(Arc::new(trusted(settings, &provider)?))
         } else {
             builder.with_custom_certificate_verifier(Arc::new(AnyCertificate::new(&provider)))

@@ -88,6 +88,9 @@ fn describe_certificate(error: &CertificateError) -> String {
         CertificateError::UnknownIssuer => {
             "its certificate is signed by nobody who is trusted (ssl_trusted_certificate)".to_owned()
         }
+        CertificateError::ApplicationVerificationFailure => {
+            "its certificate is another one than that of fingerprint".to_owned()
+        }
         CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
             "its certificate has no names (subjectAltName)".to_owned()
         }

@@ -171,6 +171,28 @@ fn a_call_over_tls_is_answered() {
 }
 
 #[test]
+fn a_pinned_certificate_is_taken_whatever_is_in_it_and_no_other() {
+    let made = Certificates::new();
+    let config = server_config(&made.localhost, None);
+    let text = std::process::Command::new("openssl")
+        .args(["x509", "-noout", "-fingerprint", "-sha256", "-in"])
+        .arg(&made.localhost.certificate)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(text.stdout).unwrap();
+    let digits: Vec<_> = text.trim().rsplit('=').next().unwrap().split(':').collect();
+    let fingerprint: Vec<_> = digits.iter().map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect();
+    let pin = |fingerprint| ClientTls { fingerprint: Some(fingerprint), verify: true, trusted: None, certificate: None };
+    let mut right: [u8; 32] = fingerprint.try_into().unwrap();
+    let port = serve(Arc::clone(&config), answer);
+    assert_eq!(result_of(encrypted("127.0.0.1", port, pin(right))), "200 hello");
+    right[31] ^= 1;
+    let port = serve(config, answer);
+    let why = result_of(encrypted("127.0.0.1", port, pin(right)));
+    assert_eq!(why, "its certificate is another one than that of fingerprint");
+}
+
+#[test]
 fn a_server_that_is_not_trusted_and_files_that_cannot_be_used_are_named() {
     let made = Certificates::new();
     let (folder, config) = (&made.folder, server_config(&made.localhost, None));
