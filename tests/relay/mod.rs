@@ -11,5 +11,6 @@
 mod bytes;
 mod other;
 mod protocol;
+mod session;
 mod sources;
 mod targets;

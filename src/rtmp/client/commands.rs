@@ -151,19 +151,15 @@ impl ClientSession {
     }
 }
 
-/// The information object of an answer or a status: the last object that has a code, or else a text as description.
+/// The information object of an answer or a status: the last object that has a code. There are servers that send none:
+/// ffmpeg in its `onFCPublish`, others a text in its place.
 fn information(command: &Command) -> Object {
     let objects = command.arguments.iter().filter_map(Value::as_object);
-    match objects.filter(|object| object.get("code").is_some()).last() {
-        Some(info) => info.clone(),
-        None => {
-            let text = command.arguments.iter().find_map(Value::as_str).unwrap_or_default();
-            Object::default()
-                .with("level", "error")
-                .with("code", command.name.as_str())
-                .with("description", text)
-        }
-    }
+    let found = objects.filter(|object| object.get("code").is_some()).last();
+    found.cloned().unwrap_or_else(|| {
+        let text = command.arguments.iter().find_map(Value::as_str).unwrap_or_default();
+        Object::default().with("code", command.name.as_str()).with("description", text)
+    })
 }
 
 fn meaning(info: &Object) -> Meaning {

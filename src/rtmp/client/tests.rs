@@ -310,6 +310,8 @@ fn statuses_begin_refuse_and_end() {
 fn a_notice_of_fc_publish_grants_nothing_but_may_refuse() {
     let mut publisher = Asking::new(Purpose::Publish);
     assert_eq!(publisher.answer("onFCPublish", 0.0, "NetStream.Publish.Start"), [""; 0]);
+    // As ffmpeg has it.
+    assert_eq!(publisher.command(0, &["onFCPublish".into(), 0.0.into(), Value::Null]), [""; 0]);
     let expected = refused("NetStream.Publish.BadName", "d");
     assert_eq!(publisher.answer("onFCPublish", 0.0, "NetStream.Publish.BadName"), expected);
 }
