@@ -8,7 +8,7 @@ use crate::conf::{Acts, Context, Directive, Repeat, Takes};
 use super::edge::Origins;
 use super::hosts::Hosts;
 use super::line::{Line, Way};
-use super::lookup::Directory;
+use super::lookup::directory::Directory;
 
 const fn row(name: &'static str, takes: Takes, default: &'static str, doc: &'static str) -> Directive {
     let (repeat, acts) = (Repeat::Once, Acts::AtOnce);

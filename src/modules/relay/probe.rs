@@ -10,7 +10,7 @@ use crate::engine::{Application, Config, Probe, is_readable_by_all};
 
 use super::edge::Origins;
 use super::line::{Line, Way};
-use super::lookup::Directory;
+use super::lookup::directory::Directory;
 use super::settings::{leads_here, own_addresses};
 
 /// Services to which streams are pushed under keys, by the ends of their hosts.

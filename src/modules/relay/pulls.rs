@@ -2,14 +2,16 @@
 
 use crate::engine::{AppId, Ctx, Refusal, RelaySource, Request, RequestKind, StreamId, StreamName, Verdict};
 
-use super::Relay;
 use super::line::Way;
+use super::line::url::RtmpUrl;
 use super::lookup::{Found, Home};
-use super::pushes::MOST_URLS;
+use super::relayer::Relayer;
 use super::settings::{Lookup, Wanted};
-use super::url::RtmpUrl;
 
-impl Relay {
+/// The most servers that an answer of a backend may name.
+const MOST_URLS: usize = 16;
+
+impl Relayer {
     /// Decides about a request that has its last name.
     pub fn decide(&mut self, cx: &mut Ctx, request: &mut Request) -> Verdict {
         if matches!(request.kind, RequestKind::Connect(_)) {

@@ -1,70 +1,17 @@
 //! Which pushes a stream has: those of the configuration, of a backend, of the directory and of an edge.
 
-use std::collections::HashMap;
+use crate::engine::{Ctx, Relay, RelayId, RelayOrder, RelaySource, Session, StreamId};
 
-use crate::engine::{
-    Ctx, Endpoint, Relay as EngineRelay, RelayId, RelayOrder, RelaySource, Request, RequestKind, SessionId,
-    StreamId,
-};
-
-use super::Relay;
 use super::edge::EdgeAuth;
 use super::line::Way;
+use super::relayer::Relayer;
 use super::settings::Wanted;
 
-/// The most servers that an answer of a backend may name.
-pub const MOST_URLS: usize = 16;
-
-/// What the pushes of streams depend on.
-#[derive(Default)]
-pub struct Publishes {
-    /// The message stream of a request to publish that is about to be granted, and what comes with it.
-    requested: HashMap<SessionId, (u32, Published)>,
-    /// The streams that have a publisher, or had one a moment ago.
-    streams: HashMap<StreamId, Published>,
-}
-
-/// What comes with a publish.
-#[derive(Debug, Clone, Default)]
-struct Published {
-    args: Box<str>,
-    /// The servers that a backend has named, each for a push of its own.
-    urls: Vec<Box<str>>,
-    /// The server that the directory has named.
-    home: Option<Box<str>>,
-}
-
-impl Publishes {
-    /// A request to publish is about to be granted.
-    pub fn request(&mut self, request: &Request, home: Option<&str>) {
-        let RequestKind::Publish { msid, .. } = request.kind else { return };
-        let (args, urls) = (request.args.as_str().into(), request.relays.clone());
-        let published = Published { args, urls, home: home.map(Box::from) };
-        self.requested.insert(request.session, (msid, published));
-    }
-
-    /// A session's request is refused, or the session has ended.
-    pub fn request_ends(&mut self, session: SessionId) {
-        self.requested.remove(&session);
-    }
-
-    /// A publisher has begun.
-    pub fn begin(&mut self, stream: StreamId, publisher: Endpoint) {
-        let requested = self.requested.remove(&publisher.session).filter(|(msid, _)| *msid == publisher.msid);
-        self.streams.insert(stream, requested.map(|(_, published)| published).unwrap_or_default());
-    }
-
-    /// A stream has ended.
-    pub fn end(&mut self, stream: StreamId) {
-        self.streams.remove(&stream);
-    }
-}
-
-impl Relay {
+impl Relayer {
     /// Has a stream be pushed to where it is to be, and nowhere else.
     pub fn push(&mut self, cx: &mut Ctx, id: StreamId) {
         let wanted = self.wanted_pushes(cx, id);
-        let is_ours = |relay: &&EngineRelay| relay.spec.source != RelaySource::Operator;
+        let is_ours = |relay: &&Relay| relay.spec.source != RelaySource::Operator;
         let running: Vec<_> =
             cx.pushes_of(id).filter(is_ours).map(|relay| (relay.id, relay.spec.targets.clone())).collect();
         for (relay, targets) in &running {
@@ -105,7 +52,7 @@ impl Relay {
         let is_relay = stream
             .publisher
             .and_then(|publisher| cx.sessions.get(publisher.session))
-            .is_some_and(|session| session.is_relay());
+            .is_some_and(Session::is_relay);
         if !is_relay {
             others.extend(settings.edge_push(name, &published.args));
         }

@@ -13,10 +13,13 @@ use crate::http::Url;
 
 use super::edge::{EdgeAuth, Origins};
 use super::hosts::Hosts;
+use super::line::template::Values;
+use super::line::url::RtmpUrl;
 use super::line::{Line, Surroundings, Way};
-use super::lookup::{Directory, OnError};
-use super::template::Values;
-use super::url::RtmpUrl;
+use super::lookup::directory::{Directory, OnError};
+
+/// The name of the module.
+pub const MODULE: &str = "relay";
 
 /// The settings of an application.
 pub struct Settings {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::engine::{AppId, Ctx, Refusal, Reply, Request, StreamName, Ticket, TimerId, Verdict};
 
-use super::MODULE;
+use super::settings::MODULE;
 
 /// The longest wait.
 const LONGEST: Duration = Duration::from_secs(10);

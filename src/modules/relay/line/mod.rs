@@ -3,6 +3,9 @@
 //!
 //! The values may be secrets: neither errors nor `Debug` show them.
 
+pub mod template;
+pub mod url;
+
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,8 +13,8 @@ use std::time::Duration;
 
 use crate::engine::{ClientTls, Destination, RelayTarget, StreamName};
 
-use super::template::{Template, Values};
-use super::url::{MAX_URL, RtmpUrl};
+use template::{Template, Values};
+use url::{MAX_URL, RtmpUrl};
 
 /// The version that a push tells of itself: many servers let only encoders of this name publish.
 const PUSH_VERSION: &str = concat!("FMLE/3.0 (compatible; Millstream/", env!("CARGO_PKG_VERSION"), ")");

@@ -3,6 +3,8 @@
 //!
 //! Requests for the same stream wait for one answer, which is kept for a time.
 
+pub mod directory;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -13,9 +15,10 @@ use crate::engine::{
 use crate::http::Url;
 use crate::http::client::{Method, Request as Query, Response};
 
-use super::MODULE;
-use super::settings::{Lookup, Settings};
-use super::url::RtmpUrl;
+use crate::modules::relay::line::url::RtmpUrl;
+use crate::modules::relay::settings::{Lookup, MODULE, Settings};
+
+use directory::OnError;
 
 /// The time for an answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,31 +33,6 @@ const FAILURE_PAUSE: Duration = Duration::from_secs(10);
 
 /// What a client is told if the directory cannot be asked.
 const NOT_ASKED: &str = "the server cannot ask its directory now; try again soon";
-
-/// The arguments of `origin_lookup`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Directory {
-    Off,
-    At(Url),
-}
-
-impl Directory {
-    pub fn parse(args: &[String]) -> Result<Self, String> {
-        match args {
-            [word] if word == "off" => Ok(Self::Off),
-            [url] => Url::parse(url).map(Self::At),
-            [] => Err(String::new()),
-            _ => Err("a URL has no blanks".to_owned()),
-        }
-    }
-}
-
-/// What becomes of a stream when the directory does not answer as it should.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnError {
-    Here,
-    Refuse,
-}
 
 /// Where a stream lives: the URL of another server, or none for here.
 pub type Home = Option<Box<str>>;
@@ -291,19 +269,5 @@ mod tests {
         ] {
             assert_eq!(answer(status, None, body), Err(why.to_owned()), "{status} {body}");
         }
-    }
-
-    #[test]
-    fn a_directory_is_a_url_of_http_or_off() {
-        let read = |words: &[&str]| {
-            Directory::parse(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
-        };
-        assert_eq!(read(&["off"]), Ok(Directory::Off));
-        assert!(matches!(read(&["https://h/where"]), Ok(Directory::At(_))));
-        assert!(
-            read(&["rtmp://h/where"]).is_err()
-                && read(&["a", "b"]).is_err()
-                && read(&[]) == Err(String::new())
-        );
     }
 }
