@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use crate::engine::{
-    AppId, Client, Ctx, Endpoint, Recording, Request, RequestKind, SessionId, StreamId, StreamName,
+    AppId, Client, Ctx, Endpoint, Recording, Request, RequestKind, Session, SessionId, Stream, StreamId,
+    StreamName,
 };
 
 use super::executor::Executor;
@@ -116,6 +117,9 @@ impl Executor {
 
     /// A play begins, perhaps before its stream.
     pub fn play_begins(&mut self, cx: &mut Ctx, stream: StreamId, player: Endpoint) {
+        if is_relay(cx, player) {
+            return;
+        }
         self.keep_args(player);
         let Some(named) = NamedStream::of(cx, stream) else { return };
         let lines = self.lines(&named, Kind::Play);
@@ -130,6 +134,9 @@ impl Executor {
 
     /// A play has ended.
     pub fn play_ends(&mut self, cx: &mut Ctx, stream: StreamId, player: Endpoint) {
+        if is_relay(cx, player) {
+            return;
+        }
         let Some(named) = NamedStream::of(cx, stream) else { return };
         let lines = self.lines(&named, Kind::PlayDone);
         if !lines.is_empty() {
@@ -137,14 +144,14 @@ impl Executor {
             self.run_all(cx, lines, &subject);
         }
         self.drop_args(player.session, player.msid);
-        if cx.streams.get(stream).is_some_and(|stream| stream.players.is_empty()) {
+        if cx.streams.get(stream).is_some_and(|stream| !is_played(cx, stream)) {
             self.end_all(cx, &named.players());
         }
     }
 
     /// Nobody publishes a stream any more; players may be left.
     pub fn stream_ends(&mut self, cx: &mut Ctx, stream: StreamId) {
-        let has_players = cx.streams.get(stream).is_some_and(|stream| !stream.players.is_empty());
+        let has_players = cx.streams.get(stream).is_some_and(|stream| is_played(cx, stream));
         if let Some(named) = NamedStream::of(cx, stream).filter(|_| has_players) {
             self.pull(cx, &named);
         }
@@ -175,8 +182,7 @@ impl Executor {
         let streams: Vec<_> = cx.streams.iter().map(|stream| stream.id).collect();
         for id in streams {
             let (Some(named), Some(stream)) = (NamedStream::of(cx, id), cx.streams.get(id)) else { continue };
-            let (publisher, is_live, is_played) =
-                (stream.publisher, stream.is_live(), !stream.players.is_empty());
+            let (publisher, is_live, is_played) = (stream.publisher, stream.is_live(), is_played(cx, stream));
             if publisher.is_some()
                 && let Some(values) = self.publishers.of(named.app, &named.name)
             {
@@ -225,6 +231,15 @@ impl Executor {
             recorded: None,
         }
     }
+}
+
+/// Whether a stream has players. A push is none.
+fn is_played(cx: &Ctx, stream: &Stream) -> bool {
+    cx.players_of(stream) > 0
+}
+
+fn is_relay(cx: &Ctx, endpoint: Endpoint) -> bool {
+    cx.sessions.get(endpoint.session).is_some_and(Session::is_relay)
 }
 
 fn client_facts(cx: &Ctx, id: SessionId, app: AppId) -> ClientFacts {

@@ -112,8 +112,8 @@ impl Module for Log {
 
     /// Notes a request at each gate: the more of them it has passed, the less its name may be a key.
     fn gate(&mut self, cx: &mut Ctx, request: &mut Request, gate: Gate) -> Verdict {
-        // One of an operator may fail, and all is as before.
-        if !request.is_redirect || gate == Gate::Name {
+        // One of an operator may fail, and all is as before. A pull is no client.
+        if !request.is_relay && (!request.is_redirect || gate == Gate::Name) {
             self.note(cx, request);
         }
         Verdict::Continue
@@ -121,7 +121,7 @@ impl Module for Log {
 
     /// A name that is not allowed passes no gate, and nginx-rtmp logs it as well.
     fn on_refused(&mut self, cx: &mut Ctx, request: &Request) {
-        if !request.is_redirect {
+        if !request.is_redirect && !request.is_relay {
             self.note(cx, request);
         }
     }

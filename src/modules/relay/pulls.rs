@@ -1,6 +1,8 @@
 //! Which streams are pulled: those that somebody wants to play and nobody publishes, and those that are static.
 
-use crate::engine::{AppId, Ctx, Refusal, RelaySource, Request, RequestKind, StreamId, StreamName, Verdict};
+use crate::engine::{
+    AppId, Ctx, Refusal, RelayKind, RelaySource, Request, RequestKind, StreamId, StreamName, Verdict,
+};
 
 use super::line::Way;
 use super::line::url::RtmpUrl;
@@ -128,7 +130,7 @@ impl Relayer {
 
     /// Nobody publishes a stream any more, of which players may be left.
     pub fn pull_for_players(&mut self, cx: &mut Ctx, stream: StreamId) {
-        let Some(stream) = cx.streams.get(stream).filter(|stream| !stream.players.is_empty()) else { return };
+        let Some(stream) = cx.streams.get(stream).filter(|stream| cx.players_of(stream) > 0) else { return };
         let (app, name) = (stream.app, stream.name.clone());
         let wanted = self.apps.get(app).and_then(|settings| settings.pull(name.as_str(), ""));
         self.start(cx, (app, &name), wanted);
@@ -147,28 +149,30 @@ impl Relayer {
     /// Has those pulls run that the settings want, after they have changed. One whose targets are others is started anew.
     pub fn pull_anew(&mut self, cx: &mut Ctx) {
         let pulls =
-            cx.relays().filter(|relay| relay.stream.is_none() && relay.spec.source != RelaySource::Operator);
+            cx.relays().filter(|relay| relay.kind == RelayKind::Pull && is_written(relay.spec.source));
         let pulls: Vec<_> =
             pulls.map(|relay| (relay.id, relay.app, relay.name.clone(), relay.spec.clone())).collect();
         for (id, app, name, spec) in pulls {
-            if !matches!(spec.source, RelaySource::Configured | RelaySource::Edge) {
-                continue;
-            }
             let wanted = self.apps.get(app).and_then(|settings| settings.pull(name.as_str(), ""));
             let is_same =
-                |wanted: &Wanted| wanted.targets == spec.targets && wanted.is_static == spec.is_static;
+                |wanted: &Wanted| wanted.is_static == spec.is_static && wanted.has_targets_of(&spec);
             if wanted.as_ref().and_then(|wanted| wanted.as_ref().ok()).is_some_and(is_same) {
                 continue;
             }
             cx.end_relay(id, "the configuration has changed");
             // If somebody plays it, or it is static, it goes on with the new target.
-            let is_played = cx.streams.find(app, &name).is_some_and(|stream| !stream.players.is_empty());
+            let is_played = cx.streams.find(app, &name).is_some_and(|stream| cx.players_of(stream) > 0);
             if is_played {
                 self.start(cx, (app, &name), wanted);
             }
         }
         self.pull_statics(cx);
     }
+}
+
+/// Whether the configuration asks for a relay.
+fn is_written(source: RelaySource) -> bool {
+    matches!(source, RelaySource::Configured | RelaySource::Edge)
 }
 
 /// The stream that a request is about: for a viewer of a variant, that one.

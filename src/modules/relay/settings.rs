@@ -176,6 +176,18 @@ impl Wanted {
     fn one(target: RelayTarget, source: RelaySource) -> Self {
         Self { targets: [target].into(), source, is_static: false }
     }
+
+    /// Whether a relay has these targets. Those of an edge may have the arguments of a client.
+    pub fn has_targets_of(&self, spec: &RelaySpec) -> bool {
+        let is_same_place = |(one, other): (&RelayTarget, &RelayTarget)| {
+            one.destination == other.destination && one.app == other.app
+        };
+        let of_edge = self.source == RelaySource::Edge && spec.source == RelaySource::Edge;
+        self.targets == spec.targets
+            || of_edge
+                && self.targets.len() == spec.targets.len()
+                && self.targets.iter().zip(&*spec.targets).all(is_same_place)
+    }
 }
 
 /// The addresses at which a configuration has RTMP.
