@@ -12,6 +12,7 @@ pub mod client;
 pub mod command;
 pub mod control;
 pub mod handshake;
+mod input;
 pub mod message;
 pub mod server;
 pub mod shared_object;

@@ -34,7 +34,7 @@ impl ClientSession {
         if !self.takes_media() {
             return None;
         }
-        let timestamp = self.unwrap(message.timestamp);
+        let timestamp = self.input.unwrap(message.timestamp);
         if name == SET_DATA_FRAME {
             let data = [format, values.get(length..).unwrap_or_default()].concat();
             return Some(Event::Frame(Frame::from_payload(kind, timestamp, &data)));

@@ -67,7 +67,7 @@ impl ClientSession {
     fn handle_result(&mut self, command: &Command, out: &mut Vec<u8>) -> Result<Option<Event>, RtmpError> {
         match self.phase {
             Phase::Connecting if command.transaction == CONNECT => {
-                self.reader.set_limits_without_media(self.settings.limits);
+                self.input.reader.set_limits_without_media(self.settings.limits);
                 self.phase = Phase::Creating;
                 self.write_create(out);
             }
@@ -79,7 +79,7 @@ impl ClientSession {
                 }
                 self.phase = Phase::Asking(msid as u32);
                 if self.is_player() {
-                    self.reader.set_limits(self.settings.limits);
+                    self.input.reader.set_limits(self.settings.limits);
                 }
                 self.write_begin(msid as u32, out);
             }

@@ -11,13 +11,13 @@ mod said;
 use std::fmt;
 use std::mem;
 
-use crate::media::{Frame, Kind, Reader, time};
+use crate::media::{Frame, Kind, Reader};
 
 use super::RtmpError;
-use super::aggregate::{Aggregate, MAX_PARTS};
-use super::chunk::{ChunkReader, Chunking, DEFAULT_CHUNK_SIZE, Limits, Message};
+use super::chunk::{Chunking, DEFAULT_CHUNK_SIZE, Limits, Message};
 use super::control::{UserControl, write_control};
 use super::handshake::ClientHandshake;
+use super::input::{Input, MAX_WITHOUT_EVENT};
 use super::message::MessageType;
 use super::server::Settings;
 
@@ -25,10 +25,6 @@ use super::server::Settings;
 const LIMITS_BEFORE_CONNECT: Limits = Limits { message: 48 * 1024, streams: 8, held: 56 * 1024 };
 /// The window that is assumed of a server that has announced none.
 const ASSUMED_WINDOW: u32 = 2_500_000;
-/// The smallest window honoured: an acknowledgement for every few bytes would be an amplifier.
-const SMALLEST_WINDOW: u32 = 4096;
-/// Messages that say nothing to the engine before it hears that it may go on with others first.
-const MAX_WITHOUT_EVENT: usize = 64;
 
 /// What a client connects for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,21 +114,11 @@ pub struct ClientSession {
     ask: Ask,
     settings: Settings,
     phase: Phase,
-    reader: ChunkReader,
+    input: Input,
     /// The chunks that are sent: the specification's until `connect` is answered.
     chunking: Chunking,
-    /// An aggregate message whose parts are events to come.
-    aggregate: Option<Box<Aggregate>>,
     /// A message that has come before the play was answered, and is read next.
     pending: Option<Message>,
-    /// An aggregate has been left out, which is logged once.
-    has_left_out: bool,
-    /// The last timestamp of audio or video, unwrapped.
-    clock: Option<u64>,
-    received: u64,
-    acknowledged: u64,
-    /// The bytes that the server lets pass without an acknowledgement, if it has said so.
-    window: Option<u32>,
     /// The window that was announced to the server last.
     announced: u32,
 }
@@ -155,21 +141,15 @@ enum Phase {
 impl ClientSession {
     /// A session at its beginning; `seed` feeds the handshake's filler.
     pub fn new(ask: Ask, settings: &Settings, seed: u64) -> Self {
-        let mut reader = ChunkReader::new(LIMITS_BEFORE_CONNECT);
-        reader.set_extended_habit(settings.extended_habit);
+        let mut input = Input::new(LIMITS_BEFORE_CONNECT);
+        input.reader.set_extended_habit(settings.extended_habit);
         Self {
             ask,
             settings: *settings,
             phase: Phase::Handshake(Box::new(ClientHandshake::new(seed))),
-            reader,
+            input,
             chunking: DEFAULT_CHUNK_SIZE.into(),
-            aggregate: None,
             pending: None,
-            has_left_out: false,
-            clock: None,
-            received: 0,
-            acknowledged: 0,
-            window: None,
             announced: 0,
         }
     }
@@ -186,7 +166,7 @@ impl ClientSession {
     pub fn next(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Result<Option<Event>, RtmpError> {
         let available = input.len();
         let event = self.next_event(input, out);
-        self.received += (available - input.len()) as u64;
+        self.input.received += (available - input.len()) as u64;
         event
     }
 
@@ -208,18 +188,12 @@ impl ClientSession {
         Ok(Some(Event::Nothing))
     }
 
-    /// The next message: one that waits, a part of an aggregate, or what comes in chunks.
+    /// The next message: one that waits, or the input's.
     fn next_message(&mut self, input: &mut &[u8]) -> Result<Option<Message>, RtmpError> {
-        if let Some(message) = self.pending.take() {
-            return Ok(Some(message));
+        match self.pending.take() {
+            Some(message) => Ok(Some(message)),
+            None => self.input.next(input),
         }
-        if let Some(aggregate) = &mut self.aggregate {
-            if let Some(message) = aggregate.next() {
-                return Ok(Some(message));
-            }
-            self.aggregate = None;
-        }
-        Ok(self.reader.next(input)?)
     }
 
     /// Appends the end of what is published or played: `FCUnpublish` and `deleteStream`.
@@ -247,37 +221,34 @@ impl ClientSession {
 
     /// The window that the server has announced for acknowledgements (5.4.4).
     pub fn server_window(&self) -> Option<u32> {
-        self.window
+        self.input.window
     }
 
     /// True if half of the server's window has come since the last acknowledgement.
     pub fn owes_acknowledgement(&self) -> bool {
-        let window = self.window.unwrap_or(ASSUMED_WINDOW).max(SMALLEST_WINDOW);
-        self.received - self.acknowledged >= u64::from(window / 2) && self.is_past_handshake()
+        self.input.owes_acknowledgement(ASSUMED_WINDOW) && self.is_past_handshake()
     }
 
     /// Acknowledges what has been received (5.4.3), modulo 2^32.
     pub fn acknowledge(&mut self, out: &mut Vec<u8>) {
-        self.acknowledged = self.received;
-        let sequence = (self.received & u64::from(u32::MAX)) as u32;
-        write_control(out, MessageType::Acknowledgement, &sequence.to_be_bytes());
+        self.input.acknowledge(out);
     }
 
     /// Bytes of messages that have begun to come.
     pub fn unfinished(&self) -> usize {
-        self.reader.held()
+        self.input.reader.held()
     }
 
     /// Bytes that are held of the server's input: unfinished messages, and those of which the rest is to come.
     pub fn held(&self) -> usize {
         let pending = self.pending.as_ref().map_or(0, |message| message.payload().len());
-        self.reader.held() + pending + self.aggregate.as_ref().map_or(0, |aggregate| aggregate.held())
+        self.input.held() + pending
     }
 
     /// Frees what is held of the server's input. The session takes no more after that.
     pub fn release(&mut self) {
-        self.reader.release();
-        (self.aggregate, self.pending) = (None, None);
+        self.input.release();
+        self.pending = None;
     }
 
     /// True if the handshake is over.
@@ -307,10 +278,13 @@ impl ClientSession {
             MessageType::Video => Ok(self.handle_media(message, Kind::Video)),
             MessageType::DataAmf0 => Ok(self.handle_data(message, Kind::Data)),
             MessageType::DataAmf3 => Ok(self.handle_data(message, Kind::DataAmf3)),
-            MessageType::Aggregate => Ok(self.begin_aggregate(message)),
-            MessageType::Acknowledgement | MessageType::SharedObjectAmf0 | MessageType::SharedObjectAmf3 => {
-                Ok(None)
+            MessageType::Aggregate if self.takes_media() => {
+                Ok(self.input.begin_aggregate(message).map(Event::LeftOut))
             }
+            MessageType::Aggregate
+            | MessageType::Acknowledgement
+            | MessageType::SharedObjectAmf0
+            | MessageType::SharedObjectAmf3 => Ok(None),
         }
     }
 
@@ -321,8 +295,8 @@ impl ClientSession {
         out: &mut Vec<u8>,
     ) -> Result<(), RtmpError> {
         match message_type {
-            MessageType::SetChunkSize => self.reader.set_chunk_size(value)?,
-            MessageType::Abort => self.reader.abort(value),
+            MessageType::SetChunkSize => self.input.reader.set_chunk_size(value)?,
+            MessageType::Abort => self.input.reader.abort(value),
             // 5.4.5: to be answered with a window, if that is not the one announced last.
             MessageType::SetPeerBandwidth => {
                 if value != self.announced {
@@ -330,7 +304,7 @@ impl ClientSession {
                     write_control(out, MessageType::WindowAcknowledgementSize, &value.to_be_bytes());
                 }
             }
-            _ => self.window = Some(value.max(SMALLEST_WINDOW)),
+            _ => self.input.set_window(value),
         }
         Ok(())
     }
@@ -348,17 +322,6 @@ impl ClientSession {
         }
     }
 
-    /// Takes an aggregate whose parts are to come. The first that has too many is reported. One within another
-    /// is none.
-    fn begin_aggregate(&mut self, message: Message) -> Option<Event> {
-        if self.aggregate.is_some() || !self.takes_media() {
-            return None;
-        }
-        self.aggregate = Aggregate::new(message).map(Box::new);
-        let is_news = self.aggregate.is_none() && !mem::replace(&mut self.has_left_out, true);
-        is_news.then(|| Event::LeftOut(format!("an aggregate of more than {MAX_PARTS} messages")))
-    }
-
     fn handle_media(&mut self, message: Message, kind: Kind) -> Option<Event> {
         if let Some(began) = self.begin_by_media(&message) {
             self.pending = Some(message);
@@ -367,8 +330,7 @@ impl ClientSession {
         if !self.takes_media() {
             return None;
         }
-        let timestamp = self.unwrap(message.timestamp);
-        self.clock = Some(timestamp);
+        let timestamp = self.input.advance(message.timestamp);
         Some(Event::Frame(message.into_frame(kind, timestamp)))
     }
 
@@ -391,13 +353,6 @@ impl ClientSession {
     /// all on one.
     fn takes_media(&self) -> bool {
         self.is_player() && matches!(self.phase, Phase::Running(_))
-    }
-
-    /// Unwraps a timestamp: it is the one nearest to the last. The first is put one turn up, so that a
-    /// small step back below zero stays small.
-    fn unwrap(&self, timestamp: u32) -> u64 {
-        let first = u64::from(timestamp) + (1 << 32);
-        self.clock.and_then(|last| time::nearest(last, timestamp)).unwrap_or(first)
     }
 }
 

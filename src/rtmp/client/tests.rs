@@ -6,7 +6,8 @@ use super::*;
 use crate::media::amf::{Object, Value, amf0};
 use crate::media::flv;
 use crate::rtmp::ServerSession;
-use crate::rtmp::chunk::{Extended, ExtendedHabit, write_message};
+use crate::rtmp::aggregate::MAX_PARTS;
+use crate::rtmp::chunk::{ChunkReader, Extended, ExtendedHabit, write_message};
 use crate::rtmp::command::Level;
 use crate::rtmp::server;
 

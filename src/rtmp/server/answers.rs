@@ -15,7 +15,7 @@ impl ServerSession {
     /// does not publish.
     pub fn accept_connect(&mut self, connect: &Connect, settings: &Settings, out: &mut Vec<u8>) {
         self.phase = Phase::Connected;
-        self.reader.set_limits_without_media(settings.limits);
+        self.input.reader.set_limits_without_media(settings.limits);
         (self.announced, self.bandwidth) = (settings.ack_window, settings.ack_window);
         let window = settings.ack_window.to_be_bytes();
         write_control(out, MessageType::WindowAcknowledgementSize, &window);
@@ -24,7 +24,7 @@ impl ServerSession {
         write_control(out, MessageType::SetPeerBandwidth, &[a, b, c, d, 2]);
         write_control(out, MessageType::SetChunkSize, &settings.chunking.size.to_be_bytes());
         self.chunking = settings.chunking;
-        self.reader.set_extended_habit(settings.extended_habit);
+        self.input.reader.set_extended_habit(settings.extended_habit);
         let server = Object::default().with("fmsVer", "FMS/3,0,1,123").with("capabilities", 31.0);
         let info = information(Level::Status, "NetConnection.Connect.Success", "Connection succeeded.")
             .with("objectEncoding", connect.object_encoding);

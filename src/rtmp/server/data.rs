@@ -23,7 +23,7 @@ impl ServerSession {
     /// players get. The times of data messages do not move the clock: many encoders stamp them 0.
     pub(super) fn handle_data(&mut self, message: &Message, kind: Kind) -> Result<Option<Event>, RtmpError> {
         self.require_connected()?;
-        let timestamp = self.unwrap(message.timestamp);
+        let timestamp = self.input.unwrap(message.timestamp);
         let whole = message.payload();
         let (format, values) = whole.split_at(whole.len().min(usize::from(kind == Kind::DataAmf3)));
         let named = from_name(values).unwrap_or(values);

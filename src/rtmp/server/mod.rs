@@ -8,16 +8,14 @@ mod commands;
 mod data;
 mod streams;
 
-use std::mem;
-
-use crate::media::{Frame, Kind, Reader, Truncated, time};
+use crate::media::{Frame, Kind, Reader, Truncated};
 
 use super::RtmpError;
-use super::aggregate::{Aggregate, MAX_PARTS};
-use super::chunk::{ChunkReader, Chunking, DEFAULT_CHUNK_SIZE, ExtendedHabit, Limits, Message};
+use super::chunk::{Chunking, DEFAULT_CHUNK_SIZE, ExtendedHabit, Limits, Message};
 use super::command::{Connect, Play, Publish};
 use super::control::{UserControl, write_control};
 use super::handshake::Handshake;
+use super::input::{Input, MAX_WITHOUT_EVENT};
 use super::message::MessageType;
 use super::shared_object::{Encoding, SharedObject};
 use streams::MessageStreams;
@@ -27,13 +25,6 @@ const LIMITS_BEFORE_CONNECT: Limits = Limits { message: 48 * 1024, streams: 8, h
 
 /// The largest window that is assumed of a client that has announced none.
 const ASSUMED_WINDOW: u32 = 5_000_000;
-/// The smallest window honoured: an acknowledgement for every few bytes would be an amplifier.
-const SMALLEST_WINDOW: u32 = 4096;
-
-/// Messages that ask nothing of the engine, such as acknowledgements, before it hears that it may go on with
-/// others first. The smallest has one byte.
-pub const MAX_WITHOUT_EVENT: usize = 64;
-
 /// A request of the client for the engine to decide, or data that it has sent.
 #[derive(Debug)]
 pub enum Event {
@@ -120,20 +111,10 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct ServerSession {
     phase: Phase,
-    reader: ChunkReader,
+    input: Input,
     /// The chunks that are sent: the specification's until `connect` is accepted.
     chunking: Chunking,
     streams: MessageStreams,
-    /// An aggregate message whose parts are events to come.
-    aggregate: Option<Box<Aggregate>>,
-    /// An aggregate has been left out, which is logged once.
-    has_left_out: bool,
-    /// The last timestamp of audio or video, unwrapped.
-    clock: Option<u64>,
-    received: u64,
-    acknowledged: u64,
-    /// The bytes that the client lets pass without an acknowledgement, if it has said so.
-    window: Option<u32>,
     /// The bytes that it may send without one, as it was told (Set Peer Bandwidth, 5.4.5).
     bandwidth: u32,
     /// The window that was announced to the client last.
@@ -153,15 +134,9 @@ impl ServerSession {
     pub fn new(seed: u64) -> Self {
         Self {
             phase: Phase::Handshake(Box::new(Handshake::new(seed))),
-            reader: ChunkReader::new(LIMITS_BEFORE_CONNECT),
+            input: Input::new(LIMITS_BEFORE_CONNECT),
             chunking: DEFAULT_CHUNK_SIZE.into(),
             streams: MessageStreams::default(),
-            aggregate: None,
-            has_left_out: false,
-            clock: None,
-            received: 0,
-            acknowledged: 0,
-            window: None,
             bandwidth: ASSUMED_WINDOW,
             announced: 0,
         }
@@ -172,7 +147,7 @@ impl ServerSession {
     pub fn next(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Result<Option<Event>, RtmpError> {
         let available = input.len();
         let event = self.next_event(input, out);
-        self.received += (available - input.len()) as u64;
+        self.input.received += (available - input.len()) as u64;
         event
     }
 
@@ -185,7 +160,7 @@ impl ServerSession {
             return Ok(Some(Event::HandshakeDone));
         }
         for _ in 0..MAX_WITHOUT_EVENT {
-            let Some(message) = self.next_message(input)? else { return Ok(None) };
+            let Some(message) = self.input.next(input)? else { return Ok(None) };
             if let Some(event) = self.handle_message(message, out)? {
                 return Ok(Some(event));
             }
@@ -193,60 +168,45 @@ impl ServerSession {
         Ok(Some(Event::Nothing))
     }
 
-    /// The next message: a part of an aggregate, or what comes in chunks.
-    fn next_message(&mut self, input: &mut &[u8]) -> Result<Option<Message>, RtmpError> {
-        if let Some(aggregate) = &mut self.aggregate {
-            if let Some(message) = aggregate.next() {
-                return Ok(Some(message));
-            }
-            self.aggregate = None;
-        }
-        Ok(self.reader.next(input)?)
-    }
-
     /// The window that the client has announced for acknowledgements (5.4.4).
     pub fn client_window(&self) -> Option<u32> {
-        self.window
+        self.input.window
     }
 
     /// True if half of the client's window, or else of the bandwidth that it was told, has come since the last
-    /// acknowledgement. Half, for some clients stop short of a whole one.
+    /// acknowledgement.
     pub fn owes_acknowledgement(&self) -> bool {
-        let window = self.window.unwrap_or(self.bandwidth.min(ASSUMED_WINDOW)).max(SMALLEST_WINDOW);
-        self.received - self.acknowledged >= u64::from(window / 2) && self.is_connected()
+        self.input.owes_acknowledgement(self.bandwidth.min(ASSUMED_WINDOW)) && self.is_connected()
     }
 
     /// Acknowledges what has been received (5.4.3), modulo 2^32.
     pub fn acknowledge(&mut self, out: &mut Vec<u8>) {
-        self.acknowledged = self.received;
-        let sequence = (self.received & u64::from(u32::MAX)) as u32;
-        write_control(out, MessageType::Acknowledgement, &sequence.to_be_bytes());
+        self.input.acknowledge(out);
     }
 
     /// Bytes of messages that have begun to come.
     pub fn unfinished(&self) -> usize {
-        self.reader.held()
+        self.input.reader.held()
     }
 
     /// Bytes that are held of the client's input: unfinished messages, and an aggregate of which parts are to come.
     pub fn held(&self) -> usize {
-        self.reader.held() + self.aggregate.as_ref().map_or(0, |aggregate| aggregate.held())
+        self.input.held()
     }
 
     /// Frees what is held of the client's input. The session takes no more after that.
     pub fn release(&mut self) {
-        self.reader.release();
-        self.aggregate = None;
+        self.input.release();
     }
 
     /// Sets the limits of a client that publishes.
     pub fn begin_publishing(&mut self, limits: Limits) {
-        self.reader.set_limits(limits);
+        self.input.reader.set_limits(limits);
     }
 
     /// Sets the limits of a client that publishes no more.
     pub fn end_publishing(&mut self, limits: Limits) {
-        self.reader.set_limits_without_media(limits);
+        self.input.reader.set_limits_without_media(limits);
     }
 
     /// True if the handshake is over.
@@ -297,15 +257,13 @@ impl ServerSession {
         }
     }
 
-    /// Takes an aggregate whose parts are to come. The first that has too many is reported. One within another
-    /// is none, nor is one of a client that does not publish.
+    /// Takes an aggregate whose parts are to come, of a client that publishes.
     fn begin_aggregate(&mut self, message: Message) -> Option<Event> {
-        if self.aggregate.is_some() || !self.reader.takes_media() {
-            return None;
+        if self.input.reader.takes_media() {
+            self.input.begin_aggregate(message).map(Event::LeftOut)
+        } else {
+            None
         }
-        self.aggregate = Aggregate::new(message).map(Box::new);
-        let is_news = self.aggregate.is_none() && !mem::replace(&mut self.has_left_out, true);
-        is_news.then(|| Event::LeftOut(format!("an aggregate of more than {MAX_PARTS} messages")))
     }
 
     fn handle_control(
@@ -315,8 +273,8 @@ impl ServerSession {
         out: &mut Vec<u8>,
     ) -> Result<(), RtmpError> {
         match message_type {
-            MessageType::SetChunkSize => self.reader.set_chunk_size(value)?,
-            MessageType::Abort => self.reader.abort(value),
+            MessageType::SetChunkSize => self.input.reader.set_chunk_size(value)?,
+            MessageType::Abort => self.input.reader.abort(value),
             // 5.4.5: to be answered with a window, if that is not the one announced last. What may be
             // on its way is TCP's business.
             MessageType::SetPeerBandwidth => {
@@ -325,15 +283,14 @@ impl ServerSession {
                     write_control(out, MessageType::WindowAcknowledgementSize, &value.to_be_bytes());
                 }
             }
-            _ => self.window = Some(value.max(SMALLEST_WINDOW)),
+            _ => self.input.set_window(value),
         }
         Ok(())
     }
 
     fn handle_media(&mut self, message: Message, kind: Kind) -> Result<Option<Event>, RtmpError> {
         self.require_connected()?;
-        let timestamp = self.unwrap(message.timestamp);
-        self.clock = Some(timestamp);
+        let timestamp = self.input.advance(message.timestamp);
         let msid = message.msid;
         Ok(Some(Event::Frame { msid, frame: message.into_frame(kind, timestamp) }))
     }
@@ -346,13 +303,6 @@ impl ServerSession {
 
     fn require_connected(&self) -> Result<(), RtmpError> {
         if self.is_connected() { Ok(()) } else { Err(RtmpError::Protocol("message before connect")) }
-    }
-
-    /// Unwraps a timestamp: it is the one nearest to the last. The first is put one turn up, so that a
-    /// small step back below zero stays small.
-    fn unwrap(&self, timestamp: u32) -> u64 {
-        let first = u64::from(timestamp) + (1 << 32);
-        self.clock.and_then(|last| time::nearest(last, timestamp)).unwrap_or(first)
     }
 }
 

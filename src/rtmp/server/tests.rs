@@ -3,7 +3,9 @@
 use super::*;
 use crate::media::amf::{Object, Value, amf0};
 use crate::media::flv;
-use crate::rtmp::chunk::{ChunkError, Extended, write_message};
+use crate::rtmp::aggregate::MAX_PARTS;
+use crate::rtmp::chunk::{ChunkError, ChunkReader, Extended, write_message};
+use crate::rtmp::input::SMALLEST_WINDOW;
 use crate::rtmp::message::csid;
 
 const FFMPEG: &[u8] = include_bytes!("../../../tests/captures/ffmpeg-publish.bin");
@@ -217,15 +219,15 @@ fn an_acknowledgement_is_owed_for_half_the_clients_window_or_of_what_it_was_told
         }
         peer.session.acknowledge(&mut Vec::new());
         for _ in 0..2 {
-            let before = peer.session.received;
+            let before = peer.session.input.received;
             while !peer.session.owes_acknowledgement() {
                 assert!(peer.send((MessageType::Video, 1, 0), &payload).1.is_empty(), "not by itself");
             }
-            let (came, mut out) = (peer.session.received - before, Vec::new());
+            let (came, mut out) = (peer.session.input.received - before, Vec::new());
             assert!((u64::from(least)..u64::from(least) + 600).contains(&came), "{came} of {window:?}");
             peer.session.acknowledge(&mut out);
             let message = peer.reader.next(&mut &out[..]).unwrap().unwrap();
-            let total = peer.session.received as u32;
+            let total = peer.session.input.received as u32;
             assert_eq!(numbers(&[message]), [(MessageType::Acknowledgement as u8, total)]);
         }
     }
@@ -236,8 +238,8 @@ fn timestamps_are_unwrapped_to_the_nearest() {
     let mut session = ServerSession::new(1);
     let times = [10, 0xffff_fff0, 0, 0x7fff_ffff, 0xffff_fffe, 5];
     let unwrapped = times.map(|time| {
-        let unwrapped = session.unwrap(time);
-        session.clock = Some(unwrapped);
+        let unwrapped = session.input.unwrap(time);
+        session.input.clock = Some(unwrapped);
         unwrapped
     });
     let second = TURN * 2;
@@ -349,8 +351,8 @@ fn a_bandwidth_is_answered_with_a_window_if_that_is_news() {
 #[test]
 fn acknowledgements_go_on_past_four_gigabytes() {
     let mut peer = Conversation::new();
-    peer.session.received = u64::from(u32::MAX) - 10;
-    peer.session.acknowledged = peer.session.received;
+    peer.session.input.received = u64::from(u32::MAX) - 10;
+    peer.session.input.acknowledged = peer.session.input.received;
     let (payload, mut last) = (vec![0x27; 100_000], u32::MAX - 10);
     for _ in 0..3 {
         while !peer.session.owes_acknowledgement() {
