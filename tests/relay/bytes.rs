@@ -155,5 +155,5 @@ fn data_travels_byte_for_byte_over_an_origin_that_pulls_and_pushes() {
 
 /// Waits until a relay runs, as the log tells.
 fn wait_runs(server: &Server, head: &str) {
-    wait("the relay runs", || server.lines(head).iter().any(|line| line.contains("[info]")));
+    wait("the relay runs", || server.lines(head).iter().any(|line| line.ends_with("the relay runs")));
 }

@@ -111,7 +111,7 @@ fn a_push_to_a_server_with_adobe_s_authentication_has_its_user_and_password() {
     folder.write("users", "ann:{PLAIN}s3cret\n");
     let origin = Server::start_in(
         folder,
-        "pid off; rtmp { server { listen 127.0.0.1:0; application app { live on; publish_user_file FOLDER/users; } } }",
+        "pid off; rtmp { server { listen 127.0.0.1:0; application app { live on; publish_user_file FOLDER/users adobe; } } }",
     );
     let wrong = pushing(&format!("push rtmp://ann:wrong-password@{}/app;", origin.rtmp()));
     let _first = publish_something(&wrong);

@@ -78,6 +78,8 @@ impl Ctx {
         self.count_input(session);
         self.reset_timer(session, now + TRY_TIME);
         self.work.actions.push_back(Action::Connect(session));
+        // A pull is looked after from now on.
+        self.schedule_relay_check();
     }
 
     /// The settings of the RTMP server to whose application a relay belongs.

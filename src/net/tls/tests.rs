@@ -182,7 +182,12 @@ fn a_pinned_certificate_is_taken_whatever_is_in_it_and_no_other() {
     let text = String::from_utf8(text.stdout).unwrap();
     let digits: Vec<_> = text.trim().rsplit('=').next().unwrap().split(':').collect();
     let fingerprint: Vec<_> = digits.iter().map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect();
-    let pin = |fingerprint| ClientTls { fingerprint: Some(fingerprint), verify: true, trusted: None, certificate: None };
+    let pin = |fingerprint| ClientTls {
+        fingerprint: Some(fingerprint),
+        verify: true,
+        trusted: None,
+        certificate: None,
+    };
     let mut right: [u8; 32] = fingerprint.try_into().unwrap();
     let port = serve(Arc::clone(&config), answer);
     assert_eq!(result_of(encrypted("127.0.0.1", port, pin(right))), "200 hello");
