@@ -120,7 +120,7 @@ fn a_push_to_a_server_with_adobe_s_authentication_has_its_user_and_password() {
     let mut player = Client::try_play(origin.rtmp(), "app", "cam").unwrap();
     let right = pushing(&format!("push rtmp://ann:s3cret@{}/app;", origin.rtmp()));
     let _second = publish_something(&right);
-    assert!(player.receive(2).iter().all(media::Packet::is_header));
+    assert!(player.receive(1)[0].is_header());
     assert!(!right.log().contains("s3cret"), "{}", right.log());
 }
 

@@ -46,7 +46,7 @@ fn send_all(guest: &mut Guest, packets: &[Packet]) {
 #[test]
 fn a_pull_begins_with_the_first_player_and_ends_some_time_after_the_last() {
     let other = Other::new();
-    let server = pulling(&[&other], "pull_linger 1s;");
+    let server = pulling(&[&other], "pull_linger 2s;");
     assert!(other.accept_within(Duration::from_millis(300)).is_none(), "nobody plays");
     let mut first = play(&server, "cam?token=1");
     let (mut guest, name) = other.played();
@@ -62,7 +62,7 @@ fn a_pull_begins_with_the_first_player_and_ends_some_time_after_the_last() {
     let begun = Instant::now();
     let last = guest.last_commands();
     assert!(last.ends_with(&["deleteStream".to_owned()]), "{last:?}");
-    assert!(begun.elapsed() > Duration::from_millis(800), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() > Duration::from_millis(900), "{:?}", begun.elapsed());
 }
 
 #[test]
@@ -128,6 +128,7 @@ const LIES: [(&str, Lie); 16] = [
     ("a message before the connect's answer", |other| {
         let mut guest = other.connecting();
         guest.raw.send(MessageType::Video, 1, 0, &noise(1, 40_000));
+        guest.raw.send(MessageType::CommandAmf0, 1, 0, &noise(1, 40));
         guest.raw.expect_end();
     }),
     ("an answer of 60 KB", |other| {
@@ -150,8 +151,8 @@ const LIES: [(&str, Lie); 16] = [
     }),
     ("chunk streams without end", |other| {
         let (mut guest, _) = other.played();
-        for csid in 3..63 {
-            guest.raw.send_bytes(&[&[csid, 0, 0, 0, 0, 0xb0, 0, 9, 1, 0, 0, 0][..], &[0; 128]].concat());
+        for csid in 0..200 {
+            guest.raw.send_bytes(&[&[0, csid, 0, 0, 0, 0, 0xb0, 0, 9, 1, 0, 0, 0][..], &[0; 128]].concat());
         }
         guest.raw.expect_end();
     }),
@@ -245,6 +246,7 @@ fn sources_that_lie_at_any_message_cost_themselves_and_a_player_gets_the_better_
     assert_eq!(canary.1.receive(2), begin);
     let before = server.resident();
     thread::scope(|scope| {
+        let mut cases = Vec::new();
         for (number, ((name, lie), (liar, good))) in LIES.into_iter().zip(liars.iter().zip(&good)).enumerate()
         {
             let server = &server;
@@ -258,8 +260,9 @@ fn sources_that_lie_at_any_message_cost_themselves_and_a_player_gets_the_better_
                 guest.raw.send_packet(&marked);
                 let is_it = |packet: &Packet| packet.payload == marked.payload;
                 until(name, crate::common::SOON, || is_it(&packet(&mut player)).then_some(()));
+                guest
             };
-            thread::Builder::new().name(name.to_owned()).spawn_scoped(scope, case).unwrap();
+            cases.push(thread::Builder::new().name(name.to_owned()).spawn_scoped(scope, case).unwrap());
         }
         let mut time = 20;
         is_done_within(FELT, || {
@@ -275,6 +278,7 @@ fn sources_that_lie_at_any_message_cost_themselves_and_a_player_gets_the_better_
             times.sort();
             times[times.len() * 9 / 10]
         });
+        cases.into_iter().for_each(|case| drop(case.join().unwrap()));
     });
     let more = server.resident().saturating_sub(before);
     assert!(more < 40_000, "{more} KB more");
@@ -283,7 +287,7 @@ fn sources_that_lie_at_any_message_cost_themselves_and_a_player_gets_the_better_
 #[test]
 fn data_of_a_source_comes_as_it_was_sent() {
     let other = Other::new();
-    let server = pulling(&[&other], "");
+    let server = pulling(&[&other], "meta copy;");
     let mut player = play(&server, "cam");
     let (mut guest, _) = other.played();
     let access = amf0::encode_all(&["|RtmpSampleAccess".into(), true.into(), true.into()]);

@@ -209,13 +209,14 @@ impl Ctx {
 impl Relay {
     /// Notes a failure; the time until the next try, which is of the next target.
     fn wait_after_failure(&mut self, now: Instant, jitter: u64) -> Duration {
-        let has_run = self.state == RelayState::Running;
-        if has_run && now >= self.since + PROVEN {
+        let is_proven = self.state == RelayState::Running && now >= self.since + PROVEN;
+        if is_proven {
             self.progress.rounds = 0;
         }
         self.failures = self.failures.saturating_add(1);
         self.progress.elsewhere = None;
-        let next = if has_run { self.spec.targets.len() } else { self.current + 1 };
+        // One that accepts and then fails must not keep the others from their turn.
+        let next = if is_proven { self.spec.targets.len() } else { self.current + 1 };
         if next < self.spec.targets.len() {
             self.current = next;
             return Duration::ZERO;
