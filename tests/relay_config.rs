@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::common::http::get;
-use crate::common::media::{Packet, both};
+use crate::common::media::{Packet, video_only};
 use crate::common::player::{Client, relay};
 use crate::common::{Folder, SOON, Server, millstream, run, stderr, until, wait};
 
@@ -38,7 +38,7 @@ fn arrives(server: &Server, app: &str, name: &str, publisher: &mut Client) {
     let deadline = std::time::Instant::now() + SOON;
     let mut time = 0;
     while std::time::Instant::now() < deadline {
-        let packets: Vec<Packet> = both(time, 200);
+        let packets: Vec<Packet> = video_only(time, 200);
         time += 200;
         publisher.send_all(&packets);
         if player.packet_within(Duration::from_millis(100)).is_some() {
@@ -90,7 +90,7 @@ fn a_stream_is_pulled_when_somebody_plays_it_and_the_next_server_is_tried() {
     )));
     let mut players = [Client::play(server.rtmp(), "cam")];
     there.wait_log("play live/cam");
-    let packets = both(0, 1000);
+    let packets = video_only(0, 1000);
     assert_eq!(relay(&mut origin, &mut players, &packets).remove(0), packets);
     drop(players);
     server.wait_log("live/cam <- 127.0.0.1");
@@ -111,7 +111,7 @@ fn a_reload_ends_what_is_gone_and_begins_what_is_new() {
     let there = other();
     let url = there.rtmp();
     let server = Server::start(&live(&format!(
-        "push rtmp://{url}/live/one; push rtmp://{url}/live/stays; pull rtmp://{url}/live name=s1 static;"
+        "push rtmp://{url}/live/one name=cam; push rtmp://{url}/live/stays name=cam; pull rtmp://{url}/live name=s1 static;"
     )));
     let _source = Client::publish(there.rtmp(), "s1");
     let _other_source = Client::publish(there.rtmp(), "s2");
@@ -121,7 +121,7 @@ fn a_reload_ends_what_is_gone_and_begins_what_is_new() {
     there.wait_log("play live/s1");
     server.reload(
         &live(&format!(
-            "push rtmp://{url}/live/two; push rtmp://{url}/live/stays; pull rtmp://{url}/live name=s2 static;"
+            "push rtmp://{url}/live/two name=cam; push rtmp://{url}/live/stays name=cam; pull rtmp://{url}/live name=s2 static;"
         )),
         1,
     );
@@ -151,7 +151,7 @@ fn a_viewer_of_hls_has_a_stream_pulled_and_waits_for_it() {
     there.wait_log("play live/cam");
     let mut time = 0;
     until("the viewer has its playlist", SOON, || {
-        origin.send_all(&both(time, 500));
+        origin.send_all(&video_only(time, 500));
         time += 500;
         std::thread::sleep(Duration::from_millis(50));
         viewer.is_finished().then_some(())

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use crate::common::backend::{Answer, Backend};
-use crate::common::media::both;
+use crate::common::media::video_only;
 use crate::common::player::{Client, relay};
 use crate::common::{Server, free_port, wait};
 
@@ -24,7 +24,7 @@ fn players_of_an_edge_share_one_pull_and_publishes_are_forwarded() {
     let mut publisher = Client::publish(origin.rtmp(), "cam");
     let mut players = [Client::play(edge.rtmp(), "cam"), Client::play(edge.rtmp(), "cam")];
     origin.wait_log("play live/cam");
-    let packets = both(0, 1000);
+    let packets = video_only(0, 1000);
     assert_eq!(relay(&mut publisher, &mut players, &packets), [packets.clone(), packets.clone()]);
     origin.expect_lines("play live/cam", 1);
     drop(players);
@@ -68,6 +68,6 @@ fn the_origin_may_decide_about_the_clients_of_an_edge() {
     let mut source = Client::publish(origin.rtmp(), "cam2?key=k1");
     let mut players = [Client::play(edge.rtmp(), "cam2?key=k1")];
     origin.wait_log("play live/cam2");
-    let packets = both(0, 500);
+    let packets = video_only(0, 500);
     assert_eq!(relay(&mut source, &mut players, &packets).remove(0), packets);
 }

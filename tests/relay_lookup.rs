@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::common::backend::{Answer, Backend};
-use crate::common::media::both;
+use crate::common::media::video_only;
 use crate::common::player::{Client, relay};
 use crate::common::{Server, free_port};
 
@@ -31,7 +31,7 @@ fn a_stream_is_published_and_played_where_the_directory_says() {
     let mut players = [Client::try_play(there.rtmp(), "there", "cam").unwrap()];
     let mut publisher = Client::publish(server.rtmp(), "cam?key=s3cret");
     there.wait_log("publish there/cam");
-    let packets = both(0, 1000);
+    let packets = video_only(0, 1000);
     assert_eq!(relay(&mut publisher, &mut players, &packets).remove(0), packets);
 
     let mut origin = Client::try_publish(there.rtmp(), "there", "cam2").unwrap();
@@ -63,7 +63,7 @@ fn a_directory_that_answers_404_leaves_the_stream_here_and_is_asked_again_later(
     let server = server(&format!("origin_lookup {}; origin_lookup_cache 300ms;", directory.url("/")));
     let mut publisher = Client::publish(server.rtmp(), "cam");
     let mut players = [Client::play(server.rtmp(), "cam"), Client::play(server.rtmp(), "cam")];
-    let packets = both(0, 500);
+    let packets = video_only(0, 500);
     assert_eq!(relay(&mut publisher, &mut players, &packets), [packets.clone(), packets.clone()]);
     assert_eq!(directory.requests().len(), 1, "who plays a stream that is here needs no directory");
     let _waiting = [Client::play(server.rtmp(), "idle"), Client::play(server.rtmp(), "idle")];

@@ -7,7 +7,7 @@ use md5::{Digest, Md5};
 
 use crate::common::Server;
 use crate::common::backend::{Answer, Backend};
-use crate::common::media::both;
+use crate::common::media::video_only;
 use crate::common::player::{Client, relay};
 
 fn other() -> Server {
@@ -33,7 +33,7 @@ fn a_location_of_on_publish_pushes_the_stream() {
     let mut players = [Client::try_play(there.rtmp(), "there", "s3cret").unwrap()];
     let mut publisher = Client::publish(server.rtmp(), "cam");
     there.wait_log("publish there/s3cret");
-    let packets = both(0, 1000);
+    let packets = video_only(0, 1000);
     assert_eq!(relay(&mut publisher, &mut players, &packets).remove(0), packets);
     server.expect_lines("publish live/cam", 1);
     assert!(!server.log().contains("s3cret"), "{}", server.log());
@@ -49,7 +49,7 @@ fn a_location_of_on_play_pulls_the_stream() {
     let mut origin = Client::try_publish(there.rtmp(), "there", "1").unwrap();
     let mut players = [Client::play(server.rtmp(), "cam")];
     there.wait_log("play there/1");
-    let packets = both(0, 1000);
+    let packets = video_only(0, 1000);
     assert_eq!(relay(&mut origin, &mut players, &packets).remove(0), packets);
 }
 

@@ -30,6 +30,15 @@ pub struct Requested {
     pub relays: Vec<Box<str>>,
 }
 
+impl Requested {
+    /// Takes the progress, as an answer has come, or none ever will. If it is that about the servers for pushes, the publish
+    /// itself has been allowed before.
+    pub fn answered(&mut self) -> Progress {
+        let next = if self.event == Event::Forward { Progress::Approved } else { Progress::Unasked };
+        std::mem::replace(&mut self.progress, next)
+    }
+}
+
 /// Who makes a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asker {

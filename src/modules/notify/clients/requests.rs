@@ -140,8 +140,7 @@ impl Notifier {
         let Some(requested) = self.requests.get_mut(&session) else {
             return Verdict::Deny(Refusal::of_request(NOT_ASKED));
         };
-        let Progress::Asked(callback, token) = std::mem::replace(&mut requested.progress, Progress::Unasked)
-        else {
+        let Progress::Asked(callback, token) = requested.answered() else {
             return Verdict::Deny(Refusal::of_request(NOT_ASKED));
         };
         let (app, label) = (requested.app, label_of(requested, &callback));
@@ -158,8 +157,7 @@ impl Notifier {
     /// Takes the result of a call that decides about a request.
     pub fn decide(&mut self, cx: &mut Ctx, session: SessionId, result: Result<Response, CallError>) {
         let Some(requested) = self.requests.get_mut(&session) else { return };
-        let Progress::Asked(callback, _) = std::mem::replace(&mut requested.progress, Progress::Unasked)
-        else {
+        let Progress::Asked(callback, _) = requested.answered() else {
             return;
         };
         let (ticket, app, label) = (requested.ticket, requested.app, label_of(requested, &callback));
