@@ -214,9 +214,8 @@ const MISTAKES: &[(&str, &str)] = &[
         "2: \"proxy_pass\" is nginx's, and Millstream does not do it: it forwards no requests; a proxy in front can",
     ),
     (
-        "rtmp { server { application a {\npush rtmp://a; } } }",
-        "2: \"push\" is not there yet: have ffmpeg do it: \"exec_push ffmpeg -i rtmp://localhost/$app/$name -c copy \
-         -f flv URL;\"; docs/nginx-rtmp.md has more",
+        "rtmp { server { application a {\npush http://a; } } }",
+        "2: \"push\" takes URL [key=value ...]: \"http://a\" is no URL of rtmp or rtmps",
     ),
     (
         "error_log stderr\nloud;",

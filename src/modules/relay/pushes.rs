@@ -1,6 +1,6 @@
 //! Which pushes a stream has: those of the configuration, of a backend, of the directory and of an edge.
 
-use crate::engine::{Ctx, Relay, RelayId, RelayOrder, RelaySource, Session, StreamId};
+use crate::engine::{Ctx, Relay, RelayId, RelayKind, RelayOrder, RelaySource, Session, StreamId};
 
 use super::edge::EdgeAuth;
 use super::line::Way;
@@ -75,12 +75,25 @@ impl Relayer {
         dedup(wanted)
     }
 
-    /// The origin of an edge has refused a publish: if it decides about clients, so is the publisher here.
+    /// The origin of an edge has refused a publish or play: if it decides about clients, so are those here. It is not known
+    /// which of several players it has refused.
     pub fn refused_by_origin(&mut self, cx: &mut Ctx, id: RelayId, why: &str) {
         let Some(relay) = cx.relay(id).filter(|relay| relay.spec.source == RelaySource::Edge) else { return };
-        let Some(stream) = relay.stream else { return };
-        if self.apps.get(relay.app).is_some_and(|settings| settings.edge_auth == EdgeAuth::Origin) {
-            cx.dismiss(stream, &format!("the origin refuses it: {why}"));
+        let (kind, app, stream, name) = (relay.kind, relay.app, relay.stream, relay.name.clone());
+        if self.apps.get(app).is_none_or(|settings| settings.edge_auth == EdgeAuth::Edge) {
+            return;
+        }
+        let why = format!("the origin refuses it: {why}");
+        match (kind, stream) {
+            (RelayKind::Push, Some(stream)) => cx.dismiss(stream, &why),
+            (RelayKind::Push, None) => {}
+            (RelayKind::Pull, _) => {
+                let players = cx.streams.find(app, &name).map(|stream| stream.players.to_vec());
+                cx.end_relay(id, &why);
+                for player in players.unwrap_or_default() {
+                    cx.finish(player.session, &why);
+                }
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod pull;
 mod push;
+mod views;
 
 use super::*;
 
