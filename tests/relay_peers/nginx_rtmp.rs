@@ -65,7 +65,7 @@ fn nginx_rtmp_pulls_from_here_and_pushes_to_here_as_before() {
 #[test]
 fn a_target_that_comes_back_gets_the_stream_again() {
     let folder = Folder::new();
-    let clip = clip(&folder, 12);
+    let clip = clip(&folder, 15);
     let address = free();
     let server = relaying(&format!("push rtmp://{address}/app;"));
     let _publisher = publish(&clip, &format!("rtmp://{}/live/cam", server.rtmp()));
@@ -82,7 +82,8 @@ fn a_target_that_comes_back_gets_the_stream_again() {
     let _nginx = Nginx::start(&folder, &text, address).unwrap();
     server.wait_lines("the relay runs", 2);
     let file = folder.join("played.flv");
-    record(&format!("rtmp://{address}/app/cam"), &file, Some("1")).finish("the end of the player");
+    // nginx keeps no frames for players, so the first pictures are missing.
+    record(&format!("rtmp://{address}/app/cam"), &file, Some("3")).finish("the end of the player");
     has_pictures(&file, 20);
     let relays = get(server.http(), "/api/relays").text();
     assert!(relays.contains("\"state\":\"running\"") && relays.contains("\"reconnects\":1"), "{relays}");
