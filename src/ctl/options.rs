@@ -78,7 +78,7 @@ const COMMANDS: [(&str, &str); 15] = [
     ("record start STREAM [RECORDER]", "start a recorder of a stream"),
     ("record stop STREAM [RECORDER]", "stop it"),
     ("relays", "the streams that go to other servers, or come from them"),
-    ("push STREAM URL", "publish a stream to another server, too (URL -: it is read from standard input)"),
+    ("push STREAM URL", "publish a stream to another server, too (URL -: read it from standard input)"),
     ("pull STREAM URL", "publish a stream of another server here"),
     ("unrelay ID", "end a push or a pull"),
     ("reload", "read the configuration again, and say what is wrong with it"),
@@ -143,8 +143,8 @@ pub fn parse(args: &[String]) -> Result<ControlLine, String> {
             recorder: rest.first().map(|&recorder| recorder.to_owned()),
         },
         ["relays"] => Command::Relays,
-        [verb @ ("push" | "pull"), stream, url] => {
-            let (stream, url) = (StreamArgument::parse(stream)?, Url(url.to_owned()));
+        [verb @ ("push" | "pull"), stream, ref url @ ..] if !url.is_empty() => {
+            let (stream, url) = (StreamArgument::parse(stream)?, Url(url.join(" ")));
             Command::Relay { push: verb == "push", stream, url }
         }
         ["unrelay", id] => Command::Unrelay { id: number(id, "relay")? },
@@ -246,6 +246,11 @@ mod tests {
         assert_eq!(
             command("push live/cam rtmp://a/live/key"),
             Command::Relay { push: true, stream: stream(), url }
+        );
+        let url = Url("rtmps://a/live fingerprint=12".into());
+        assert_eq!(
+            command("pull live/cam rtmps://a/live fingerprint=12"),
+            Command::Relay { push: false, stream: stream(), url }
         );
         assert_eq!(command("-h"), Command::Help);
         let line = read("-c a.conf --socket /run/a.sock --json bans").unwrap();

@@ -215,7 +215,13 @@ fn errors_are_as_the_description_says() {
             Some(json!({"url": "rtmp://a/b/c"})),
             404,
         ),
-        ("POST", "/streams/{app}/{name}/pull", "/streams/live/cam/pull", Some(json!({"url": "what"})), 422),
+        (
+            "POST",
+            "/streams/{app}/{name}/pull",
+            "/streams/live/cam/pull",
+            Some(json!({"url": "http://a/b/c"})),
+            422,
+        ),
     ] {
         let reply = ask(server.http(), method, &format!("/open{path}"), "", body.as_ref());
         assert_eq!(reply.status, status, "{path}");

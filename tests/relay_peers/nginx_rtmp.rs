@@ -23,7 +23,7 @@ fn what_is_pushed_to_nginx_rtmp_is_recorded_there_picture_by_picture() {
     let (_nginx, address) = nginx(&folder, "");
     let server = relaying(&format!("push rtmp://{address}/app/copy-of-$name;"));
     publish(&clip, &format!("rtmp://{}/live/cam", server.rtmp())).finish("the end of the publisher");
-    server.wait_log("live/cam -> 127.0.0.1: the relay ends");
+    server.wait_log(&format!("live/cam -> {address}: the relay ends"));
     let file = folder.join("copy-of-cam.flv");
     wait("nginx has finished its file", || ffmpeg_is_fine(&file));
     has_the_pictures_of(&file, &clip);

@@ -1,7 +1,6 @@
 //! RTMPS: stunnel before nginx-rtmp, as Facebook takes nothing else.
 
 use super::*;
-use crate::common::http::get;
 use crate::common::nginx::Nginx;
 use crate::common::tls::certificates::Certificates;
 
@@ -47,14 +46,23 @@ fn a_push_over_tls_reaches_who_has_a_trusted_or_pinned_certificate_and_nobody_el
          push rtmps://localhost:{port}/app/other-key fingerprint={other};
          push rtmps://localhost:{port}/app/unknown-key;"
     ));
-    publish(&clip, &format!("rtmp://{}/live/cam", server.rtmp())).finish("the end of the publisher");
-    server.wait_log("live/cam -> localhost: the relay ends");
-    let file = folder.join("pinned-key.flv");
-    wait("nginx has the file", || std::fs::metadata(&file).is_ok_and(|facts| facts.len() > 20_000));
-    has_the_pictures_of(&file, &clip);
+    let trusting = relaying(&format!(
+        "ssl_trusted_certificate {}; push rtmps://localhost:{port}/app/trusted-key;",
+        certificates.authority().display()
+    ));
+    for (server, name) in [(&server, "pinned-key.flv"), (&trusting, "trusted-key.flv")] {
+        publish(&clip, &format!("rtmp://{}/live/cam", server.rtmp())).finish("the end of the publisher");
+        server.wait_log("the relay ends");
+        let file = folder.join(name);
+        wait("nginx has the file", || std::fs::metadata(&file).is_ok_and(|facts| facts.len() > 20_000));
+        has_the_pictures_of(&file, &clip);
+    }
+    server.wait_log("its certificate is another one than that of fingerprint");
+    server.wait_log("its certificate is signed by nobody who is trusted");
     for name in ["other-key.flv", "unknown-key.flv"] {
         assert!(!folder.join(name).exists(), "{name}");
     }
-    assert!(!server.log().contains("-key"), "{}", server.log());
-    let _ = get(server.http(), "/api/relays");
+    for server in [&server, &trusting] {
+        assert!(!server.log().contains("-key"), "{}", server.log());
+    }
 }
