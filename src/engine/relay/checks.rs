@@ -17,9 +17,6 @@ use crate::rtmp::command::Level;
 /// How often it is looked whether a pull is wanted.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The shortest time between two checks.
-const SOON: Duration = Duration::from_millis(1);
-
 /// How long a player waits for the stream of a pull where players of other streams do not wait (`idle_streams off`).
 const PLAYER_WAIT: Duration = Duration::from_secs(10);
 
@@ -95,10 +92,11 @@ impl Ctx {
     /// Sets the timer of relays to the next time at which one of them has something to do.
     pub(in crate::engine) fn schedule_relay_check(&mut self) {
         let now = self.now.instant;
+        // A wait that is over already goes on, as there is nothing to relay.
         let due = |relay: &Relay| match (relay.kind, relay.state) {
-            (RelayKind::Push, RelayState::Waiting(at)) => Some(at.max(now + SOON)),
-            (RelayKind::Pull, RelayState::Waiting(at)) => Some(at.min(now + LOOK)),
-            (RelayKind::Pull, _) => Some(now + LOOK),
+            (RelayKind::Push, RelayState::Waiting(at)) if at > now => Some(at),
+            (RelayKind::Pull, RelayState::Waiting(at)) if at > now => Some(at.min(now + LOOK)),
+            (RelayKind::Pull, _) | (_, RelayState::Waiting(_)) => Some(now + LOOK),
             (RelayKind::Push, _) => None,
         };
         let Some(next) = self.relays.all.values().filter_map(due).min() else { return };

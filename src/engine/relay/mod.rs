@@ -148,6 +148,15 @@ impl Ctx {
         self.relays().find(|relay| relay.kind == RelayKind::Pull && relay.app == app && relay.name == *name)
     }
 
+    /// Counts the frames that the connection of a relay has left out so far.
+    pub(in crate::engine) fn count_dropped(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.get(id)
+            && let Some(relay) = self.relays.of_session(session)
+        {
+            relay.count_dropped(session);
+        }
+    }
+
     /// Tells the modules, in a later step, what has happened to a relay.
     pub(in crate::engine) fn tell_of_relay(&mut self, id: RelayId, event: RelayEvent) {
         self.work.relay_news.push_back((id, event));

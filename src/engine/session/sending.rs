@@ -55,10 +55,11 @@ impl Ctx {
             sent: 0,
             dropped: 0,
             stuck: Vec::new(),
+            slow_relays: Vec::new(),
         };
         let serve = |player| fan_out.serve(player, |queue| offer(queue, stream));
         let panicked = self.panics.contain_each(&stream.players, serve);
-        let FanOut { is_buffering, sent, dropped, stuck, .. } = fan_out;
+        let FanOut { is_buffering, sent, dropped, stuck, slow_relays, .. } = fan_out;
         self.totals.frames_out += sent;
         self.totals.frames_dropped += dropped;
         stream.traffic.dropped += dropped;
@@ -67,6 +68,9 @@ impl Ctx {
             let until = self.now.instant + buffer;
             stream.buffered_until = Some(until);
             self.timers.add(until, Timer::Stream(stream.id));
+        }
+        for id in slow_relays {
+            self.count_dropped(id);
         }
         for id in stuck {
             self.close(id, "does not read what it is sent");
@@ -188,6 +192,8 @@ struct FanOut<'a> {
     dropped: u64,
     /// Sessions whose queues exceed the hard limits.
     stuck: Vec<SessionId>,
+    /// Sessions of relays that are too slow for it.
+    slow_relays: Vec<SessionId>,
 }
 
 impl FanOut<'_> {
@@ -206,6 +212,9 @@ impl FanOut<'_> {
         // Done for each player and frame; neither can overflow.
         self.dropped = self.dropped.wrapping_add(queue.lost);
         self.sent = self.sent.wrapping_add(u64::from(queue.sent > 0));
+        if queue.lost > 0 && matches!(session.protocol, ProtocolState::RtmpClient(_)) {
+            self.slow_relays.push(session.id);
+        }
         if !self.buffer.is_zero() && session.out.len() < session.out.limits().cork as usize {
             self.is_buffering = true;
         } else if !session.out.is_empty() {

@@ -174,7 +174,7 @@ fn a_call_over_tls_is_answered() {
 fn a_pinned_certificate_is_taken_whatever_is_in_it_and_no_other() {
     let made = Certificates::new();
     let config = server_config(&made.localhost, None);
-    let text = std::process::Command::new("openssl")
+    let text = Command::new("openssl")
         .args(["x509", "-noout", "-fingerprint", "-sha256", "-in"])
         .arg(&made.localhost.certificate)
         .output()

@@ -1,10 +1,29 @@
 //! Relays between two servers in one virtual time: a test carries the bytes from one to the other.
 
+mod back_off;
+mod circles;
+mod ends;
 mod pull;
 mod push;
+mod standby;
 mod views;
 
 use super::*;
+
+/// A server on which silence ends nothing.
+const PATIENT: &str = "
+    rtmp {
+        server {
+            listen 127.0.0.1:0;
+            out_queue 16;
+            gop_cache off;
+            ping 1h;
+            timeout 1h;
+            drop_idle_publisher 1h;
+            application live { live on; }
+        }
+    }
+";
 
 /// A server `here` that relays, and one `there` that it connects to.
 struct Pair {
@@ -50,7 +69,7 @@ impl Module for Listener {
 
 impl Pair {
     fn new() -> Self {
-        Self::configured(CONFIG, CONFIG)
+        Self::configured(PATIENT, PATIENT)
     }
 
     fn configured(here: &str, there: &str) -> Self {
@@ -94,7 +113,8 @@ impl Pair {
     fn pull(&mut self, name: &str, spec: RelaySpec) -> RelayId {
         let (app, name) = (self.app(), StreamName::new(name).unwrap());
         let id = self.here.engine.cx.start_pull(app, &name, spec).unwrap();
-        self.run();
+        // The answer to its play is sent alone.
+        self.pass(100);
         id
     }
 
@@ -127,6 +147,10 @@ impl Pair {
                     let sent = self.here.take(*here, usize::MAX).concat();
                     let answered = self.there.take(*there, usize::MAX).concat();
                     has_moved |= !(sent.is_empty() && answered.is_empty());
+                    let waits = |world: &World, id| {
+                        world.engine.cx.sessions.get(id).is_some_and(|session| session.has_more_input)
+                    };
+                    has_moved |= waits(&self.here, *here) || waits(&self.there, *there);
                     if !sent.is_empty() {
                         self.there.engine.input(*there, &sent, self.there.now);
                     }
@@ -216,10 +240,33 @@ fn target(stream: &str) -> RelayTarget {
 fn to(targets: &[RelayTarget]) -> RelaySpec {
     RelaySpec {
         targets: targets.into(),
-        source: RelaySource::Configured,
+        source: RelaySource::Operator,
         reconnect: Duration::from_secs(1),
         linger: Duration::from_secs(10),
         is_static: false,
         keeps_session: false,
     }
+}
+
+/// A publisher here of "cam", with a key frame.
+fn publisher(pair: &mut Pair) -> Client {
+    let mut publisher = Client::publish(&mut pair.here, "cam");
+    publisher.frame(&mut pair.here, Kind::Video, 5000, HEADER);
+    publisher.frame(&mut pair.here, Kind::Video, 5000, KEY);
+    publisher
+}
+
+/// A publisher there of "origin", with a key frame.
+fn source(pair: &mut Pair) -> Client {
+    let mut publisher = Client::publish(&mut pair.there, "origin");
+    publisher.frame(&mut pair.there, Kind::Video, 100, HEADER);
+    publisher.frame(&mut pair.there, Kind::Video, 100, KEY);
+    publisher
+}
+
+/// The state of a stream of this name there, or here.
+fn is_live(world: &World, name: &str) -> bool {
+    let name = StreamName::new(name).unwrap();
+    let mut streams = world.engine.cx.streams.iter();
+    streams.any(|stream| stream.name == name && stream.is_live())
 }
