@@ -8,6 +8,7 @@ from .load import FLOOR, MILLSTREAM, NGINX, Goal
 from .output import HLS, RECORD, Binary, Files, Output
 from .polled import Polled
 from .process import Idle
+from .relays import RELAYS
 from .tls import TLS
 
 ALL = (FLOOR, MILLSTREAM, NGINX)
@@ -65,5 +66,6 @@ LOADS = {
         [], players=200, others={"slow": 20, "churn": 50}),
     "instructions": Instructions("instructions per video message at 2 Mbit/s", [], (MILLSTREAM,)),
     **TLS,
+    **RELAYS,
     **ATTACKS,
 }
