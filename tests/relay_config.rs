@@ -165,7 +165,8 @@ fn a_viewer_of_hls_has_a_stream_pulled_and_waits_for_it() {
 fn lines_that_cannot_be_are_errors_and_show_no_key() {
     for (line, error) in [
         ("push http://h/a/s3cret;", "\"http://h/a/***\" is no URL of rtmp or rtmps"),
-        ("push rtmp://h/a/s3cret nme=x;", "\"nme=\" is no key"),
+        ("push rtmp://h/a/s3cret nme=x;", "\"nme\" is no key"),
+        ("push rtmp://h/a live_1_s3cret;", "one of the words behind the URL is no key"),
         ("push rtmp://h/a static;", "a push is never static"),
         ("pull rtmp://h/a static;", "static needs name=NAME"),
         ("push rtmp://h/a fingerprint=00;", "fingerprint= takes the SHA-256"),

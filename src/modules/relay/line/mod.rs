@@ -21,6 +21,10 @@ const PUSH_VERSION: &str = concat!("FMLE/3.0 (compatible; Millstream/", env!("CA
 /// The same of a pull, as nginx-rtmp says it.
 const PULL_VERSION: &str = "LNX.11,1,102,55";
 
+/// The keys of a line.
+const KEYS: &str =
+    "app, name, tcUrl, pageUrl, swfUrl, flashVer, playPath, live, start, stop, static, fingerprint, bind";
+
 /// What a pull may play, as `play` has it (specification 7.2.2.1).
 const LIVE_OR_RECORDED: i64 = -2000;
 const LIVE: i64 = -1000;
@@ -130,11 +134,7 @@ impl Line {
                     value.parse().map_err(|_| format!("bind={}: no IP address", value.escape_debug()))?;
                 self.bind = Some(address);
             }
-            _ => {
-                let keys = "app, name, tcUrl, pageUrl, swfUrl, flashVer, playPath, live, start, stop, static, fingerprint, bind";
-                let shown: String = key.chars().take(40).flat_map(char::escape_debug).collect();
-                return Err(format!("\"{shown}=\" is no key: {keys}"));
-            }
+            _ => return Err(format!("{} is no key: {KEYS}", shown(key))),
         }
         Ok(())
     }
@@ -231,6 +231,12 @@ impl Line {
         let name = if name == values.name { name } else { "***" };
         format!("{place}/{app}/{name}")
     }
+}
+
+/// A word that is no key, if it cannot be a secret that has lost its place.
+fn shown(word: &str) -> String {
+    let is_short = word.len() <= 12 && word.bytes().all(|byte| byte.is_ascii_alphabetic());
+    if is_short { format!("\"{word}\"") } else { "one of the words behind the URL".to_owned() }
 }
 
 /// A stream with arguments behind those that it has.
@@ -384,7 +390,8 @@ mod tests {
     #[test]
     fn what_a_line_cannot_have_is_an_error() {
         for (way, text, fault) in [
-            (Way::Push, "h nme=x", "\"nme=\" is no key"),
+            (Way::Push, "h nme=x", "\"nme\" is no key"),
+            (Way::Push, "h/app live_123_s3cret", "one of the words behind the URL is no key"),
             (Way::Push, "h static", "a push is never static"),
             (Way::Pull, "h static", "static needs name=NAME"),
             (Way::Pull, "h start=5 stop=5", "stop= is not behind start="),
