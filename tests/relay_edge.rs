@@ -65,6 +65,8 @@ fn the_origin_may_decide_about_the_clients_of_an_edge() {
     });
     let _publisher = Client::publish(edge.rtmp(), "cam?key=k1");
     origin.wait_log("publish live/cam");
+    let _refused = Client::play(edge.rtmp(), "cam3?key=wrong");
+    edge.wait_log("closed: the origin refuses it: NetStream.Play");
     let mut source = Client::publish(origin.rtmp(), "cam2?key=k1");
     let mut players = [Client::play(edge.rtmp(), "cam2?key=k1")];
     origin.wait_log("play live/cam2");
