@@ -107,6 +107,19 @@ fn a_static_pull_runs_without_players() {
 }
 
 #[test]
+fn what_is_pulled_is_pushed_but_not_to_where_it_comes_from() {
+    let there = other();
+    let url = there.rtmp();
+    let mut origin = Client::publish(url, "1");
+    let _server = Server::start(&live(&format!(
+        "pull rtmp://{url}/live/1 name=cam static; push rtmp://{url}/live/1?x=y; push rtmp://{url}/there/2;"
+    )));
+    there.wait_log("publish there/2");
+    arrives(&there, "there", "2", &mut origin);
+    assert_eq!(there.count_lines("publish live/1"), 1);
+}
+
+#[test]
 fn a_reload_ends_what_is_gone_and_begins_what_is_new() {
     let there = other();
     let url = there.rtmp();

@@ -1,11 +1,14 @@
 //! Which pushes a stream has: those of the configuration, of a backend, of the directory and of an edge.
 
-use crate::engine::{Ctx, Relay, RelayId, RelayKind, RelayOrder, RelaySource, Session, StreamId};
+use crate::engine::{
+    Ctx, Relay, RelayId, RelayKind, RelayOrder, RelaySource, RelayTarget, Session, StreamId,
+};
 
 use super::edge::EdgeAuth;
 use super::line::Way;
+use super::publishes::Published;
 use super::relayer::Relayer;
-use super::settings::Wanted;
+use super::settings::{Settings, Wanted};
 
 impl Relayer {
     /// Has a stream be pushed to where it is to be, and nowhere else.
@@ -42,37 +45,21 @@ impl Relayer {
         else {
             return Vec::new();
         };
+        let publisher = stream.publisher.and_then(|publisher| cx.sessions.get(publisher.session));
+        let pull = cx.pull_of(stream.app, &stream.name).filter(|_| publisher.is_some_and(Session::is_relay));
         let name = stream.name.as_str();
-        let (mut wanted, mut faults) = settings.pushes(name, &published.args);
-        let given = |url: &str, source| settings.given(Way::Push, &[url], name, source);
-        let mut others: Vec<_> = published.urls.iter().map(|url| given(url, RelaySource::Callback)).collect();
-        others.extend(published.home.as_deref().map(|url| given(url, RelaySource::Lookup)));
-        // What comes from the origin does not go back to it.
-        let is_pulled = cx.pull_of(stream.app, &stream.name);
-        let is_relay = stream
-            .publisher
-            .and_then(|publisher| cx.sessions.get(publisher.session))
-            .is_some_and(Session::is_relay);
-        if !is_relay {
-            others.extend(settings.edge_push(name, &published.args));
-        }
-        for other in others {
-            match other {
-                Ok(other) => wanted.push(other),
-                Err(why) => faults.push(why),
+        let mut wanted = Vec::<Wanted>::new();
+        for push in all_pushes(settings, name, published, pull.is_none()) {
+            match push {
+                // A server would refuse the second publish of a name.
+                Ok(push) if wanted.iter().any(|other| other.targets == push.targets) => {}
+                // What comes from a server does not go back to it.
+                Ok(push) if pull.is_some_and(|pull| leads_back(&push, pull)) => {}
+                Ok(push) => wanted.push(push),
+                Err(why) => log::warn!("{} is not pushed: {why}", stream.label),
             }
         }
-        if let Some(pull) = is_pulled.filter(|_| is_relay) {
-            let places = |wanted: &Wanted| {
-                wanted.targets.iter().map(|target| &target.shown).cloned().collect::<Vec<_>>()
-            };
-            let from: Vec<_> = pull.spec.targets.iter().map(|target| target.shown.clone()).collect();
-            wanted.retain(|wanted| !places(wanted).iter().any(|place| from.contains(place)));
-        }
-        for why in faults {
-            log::warn!("{} is not pushed: {why}", stream.label);
-        }
-        dedup(wanted)
+        wanted
     }
 
     /// The origin of an edge has refused a publish or play: if it decides about clients, so are those here. It is not known
@@ -132,13 +119,31 @@ impl Relayer {
 
 const TOO_MANY: &str = "there are as many relays already as may be";
 
-/// Each target once: a server would refuse the second publish of a name.
-fn dedup(all: Vec<Wanted>) -> Vec<Wanted> {
-    let mut once = Vec::<Wanted>::with_capacity(all.len());
-    for wanted in all {
-        if !once.iter().any(|other| other.targets == wanted.targets) {
-            once.push(wanted);
-        }
+/// The pushes of a publish; that to the origin of an edge only if the stream does not come from there.
+fn all_pushes(
+    settings: &Settings,
+    name: &str,
+    published: &Published,
+    to_edge: bool,
+) -> Vec<Result<Wanted, String>> {
+    let given = |url: &str, source| settings.given(Way::Push, &[url], name, source);
+    let mut all = settings.pushes(name, &published.args);
+    all.extend(published.urls.iter().map(|url| given(url, RelaySource::Callback)));
+    all.extend(published.home.as_deref().map(|url| given(url, RelaySource::Lookup)));
+    all.extend(settings.edge_push(name, &published.args).filter(|_| to_edge));
+    all
+}
+
+/// Whether a push leads to the stream that a pull comes from.
+fn leads_back(push: &Wanted, pull: &Relay) -> bool {
+    fn path(text: &str) -> &str {
+        text.split('?').next().unwrap_or_default()
     }
-    once
+    let is_same = |one: &RelayTarget, other: &RelayTarget| {
+        let (here, there) = (&one.destination, &other.destination);
+        (&here.host, here.port) == (&there.host, there.port)
+            && path(&one.app) == path(&other.app)
+            && path(&one.stream) == path(&other.stream)
+    };
+    push.targets.iter().any(|target| pull.spec.targets.iter().any(|other| is_same(target, other)))
 }

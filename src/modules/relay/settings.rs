@@ -92,18 +92,12 @@ impl Settings {
         self.pulls.iter().filter(|line| line.is_static).filter_map(|line| line.name.as_deref())
     }
 
-    /// The pushes that a publish has by the configuration, and why others are left out.
-    pub fn pushes(&self, name: &str, args: &str) -> (Vec<Wanted>, Vec<String>) {
+    /// The pushes that a publish has by the configuration, or why there is none.
+    pub fn pushes(&self, name: &str, args: &str) -> Vec<Result<Wanted, String>> {
         let values = self.values(name, args);
         let lines = self.pushes.iter().filter(|line| line.is_for(name));
-        let (mut wanted, mut missing) = (Vec::new(), Vec::new());
-        for line in lines {
-            match line.target(values, &self.around, "") {
-                Ok(target) => wanted.push(Wanted::one(target, RelaySource::Configured)),
-                Err(why) => missing.push(why),
-            }
-        }
-        (wanted, missing)
+        let targets = lines.map(|line| line.target(values, &self.around, ""));
+        targets.map(|target| Ok(Wanted::one(target?, RelaySource::Configured))).collect()
     }
 
     /// The push of a publish to the origin of an edge.
