@@ -1,7 +1,7 @@
 //! Which streams are pulled: those that somebody wants to play and nobody publishes, and those that are static.
 
 use crate::engine::{
-    AppId, Ctx, Refusal, RelayKind, RelaySource, Request, RequestKind, StreamId, StreamName, Verdict,
+    AppId, Ctx, Refusal, RelayKind, RelaySource, Request, RequestKind, Stream, StreamId, StreamName, Verdict,
 };
 
 use super::line::Way;
@@ -45,7 +45,7 @@ impl Relayer {
                 request.relays.is_empty()
                     && settings.pull(name.as_str(), "").is_none()
                     && cx.pull_of(request.app, &name).is_none()
-                    && !cx.streams.find(request.app, &name).is_some_and(|stream| stream.is_live())
+                    && !cx.streams.find(request.app, &name).is_some_and(Stream::is_live)
             }
         };
         settings.lookup.clone().filter(|_| is_asked)
@@ -103,7 +103,7 @@ impl Relayer {
     fn pull(&mut self, cx: &mut Ctx, request: &Request, home: Option<&str>) {
         let Request { app, args, .. } = request;
         let Ok(name) = StreamName::new(stream_of(request)) else { return };
-        if cx.streams.find(*app, &name).is_some_and(|stream| stream.is_live()) {
+        if cx.streams.find(*app, &name).is_some_and(Stream::is_live) {
             return;
         }
         let Some(settings) = self.apps.get(*app) else { return };
