@@ -28,7 +28,8 @@ fn server(directives: &str) -> Server {
          rtmp {{ server {{ listen 127.0.0.1:0; application live {{ live on; idle_streams on; push_reconnect 300ms; {directives} }} }} }}
          http {{ server {{ listen 127.0.0.1:0;
             location /api {{ millstream_api act; }} location /metrics {{ metrics on; }}
-            location /control {{ rtmp_control all; }} location /stat {{ rtmp_stat all; }} location /page/ {{ page on; }} }} }}"
+            location /control {{ rtmp_control all; }} location /stat {{ rtmp_stat all; }}
+            location /stat.json {{ rtmp_stat all; rtmp_stat_format json; }} location /page/ {{ page on; }} }} }}"
     ))
 }
 
@@ -77,7 +78,15 @@ fn said(server: &Server, words: &str) -> String {
 
 /// Checks that no output has the key.
 fn has_no_key(server: &Server) {
-    for path in ["/api/relays", "/api/streams", "/api/clients", "/metrics", "/stat", "/page/streams.json"] {
+    for path in [
+        "/api/relays",
+        "/api/streams",
+        "/api/clients",
+        "/metrics",
+        "/stat",
+        "/stat.json",
+        "/page/streams.json",
+    ] {
         let text = get(server.http(), path).text();
         assert!(!text.contains(KEY), "{path}: {text}");
     }
@@ -111,6 +120,15 @@ fn a_push_that_the_api_begins_runs_until_the_api_ends_it() {
     let kick = ask(&server, "POST", "streams/live/cam/kick", Some(json!({"who": "players"})));
     assert_eq!(kick.status, 404, "{}", kick.text());
     has_no_key(&server);
+    let document = value(&get(server.http(), "/stat.json"));
+    let stream = &document["http-flv"]["servers"][0]["applications"][0]["live"]["streams"][0];
+    assert_eq!(
+        (&stream["nclients"], &stream["relays"][0]["state"]),
+        (&json!(2), &json!("running")),
+        "{stream}"
+    );
+    let page = value(&get(server.http(), "/page/streams.json"));
+    assert_eq!(page["streams"][0]["relays"][0]["target"], running["target"], "{page}");
     let id = running["id"].as_u64().unwrap();
     assert_eq!(value(&ask(&server, "GET", &format!("relays/{id}"), None))["state"], "running");
     assert_eq!(value(&ask(&server, "DELETE", &format!("relays/{id}"), None)), json!({"ended": id}));

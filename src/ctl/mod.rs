@@ -8,6 +8,7 @@ mod options;
 mod relays;
 mod show;
 mod table;
+mod values;
 
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};

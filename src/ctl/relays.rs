@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::show::{label, list, number, text};
 use super::table::{Cell, Table, bit_rate, bytes, duration};
+use super::values::{label, list, number, text};
 
 /// All relays, and below the table why some do not run.
 pub fn table(answer: &Value) -> String {

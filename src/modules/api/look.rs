@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use crate::engine::{Answer, Compose, Ctx, HttpRequest, RelayId, SharedAnswer, SharedKey};
 
+use super::actions::relays;
 use super::facts::BanFacts;
 use super::read::{Clients, OneClient, OneStream, Recorders, RelayFacts, Status, Streams};
-use super::relays;
 use super::reply::{Fault, json_reply};
 use super::route::Read;
 use super::tokens::Grant;

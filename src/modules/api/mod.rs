@@ -3,16 +3,13 @@
 //! Who may read and who may act is decided here, for each request, before anything is looked at. What is read is composed
 //! in `read/`; what is done is the engine's operations. Every action is logged with who has asked for it.
 
-mod act;
+mod actions;
 mod actor;
 mod body;
 mod directives;
 mod facts;
-mod kick;
 mod look;
-mod operate;
 mod read;
-mod relays;
 mod reply;
 mod route;
 mod settings;
@@ -27,7 +24,7 @@ use crate::engine::{Answer, ByLocation, Config, Ctx, HttpRequest, LocationId, Mo
 
 use actor::Actor;
 use reply::Fault;
-use route::{Act, Call};
+use route::Call;
 use settings::Settings;
 use tokens::Grant;
 
@@ -102,37 +99,8 @@ impl Api {
                 body::check(request, token.is_some())?;
                 self.actions += 1;
                 let actor = Actor { name: settings.name_of(request, token), session: request.session };
-                begin(cx, request, &act, actor)
+                actions::begin(cx, request, &act, actor)
             }
-        }
-    }
-}
-
-/// Does what a request asks for, or begins to.
-fn begin(cx: &mut Ctx, request: &HttpRequest, act: &Act, actor: Actor) -> Result<Answer, Fault> {
-    match act {
-        Act::KickClient(id) => {
-            kick::kick_client(cx, *id, &body::read::<body::Kick>(request)?.order()?, &actor)
-        }
-        Act::KickStream(path) => {
-            kick::kick_stream(cx, path, body::read::<body::Kick>(request)?.order()?, actor)
-        }
-        Act::Redirect(id) => act::redirect(cx, *id, &body::read(request)?, &actor),
-        Act::Ban => act::ban(cx, &body::read(request)?, &actor),
-        Act::Lift(id) => {
-            body::read::<body::Nothing>(request)?;
-            act::lift(cx, *id, &actor)
-        }
-        Act::Record(path) => operate::record(cx, request, path, &body::read(request)?, &actor),
-        Act::Push(path) => relays::push(cx, request, path, &body::read(request)?, &actor),
-        Act::Pull(path) => relays::pull(cx, request, path, &body::read(request)?, &actor),
-        Act::EndRelay(id) => {
-            body::read::<body::Nothing>(request)?;
-            relays::end(cx, request, *id, &actor)
-        }
-        Act::Reload => {
-            body::read::<body::Nothing>(request)?;
-            operate::reload(request, &actor)
         }
     }
 }

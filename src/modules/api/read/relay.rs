@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::parts::{bits, ms, ms_since};
-use crate::engine::{Ctx, Relay, RelayKind, RelaySource, RelayState};
+use crate::engine::{Ctx, Relay, RelayKind, RelaySource, RelayState, SessionId};
 
 /// A push or a pull.
 #[derive(Debug, Serialize)]
@@ -91,7 +91,7 @@ impl<'a> RelayFacts<'a> {
             state,
             state_ms: ms_since(Some(relay.since), now),
             next_try_in_ms: next_try.map(|until| ms(until.saturating_duration_since(now))),
-            client: relay.session.map(|session| session.serial()),
+            client: relay.session.map(SessionId::serial),
             bytes: relay.bytes,
             bits_per_second: bits(relay.rate.per_second(now)),
             dropped: relay.dropped,

@@ -14,11 +14,11 @@ use crate::engine::{
     RelayId, Session, SessionId, SessionRole, StreamId, ViewerId,
 };
 
-use super::actor::Actor;
-use super::body::{KickOrder, Who};
-use super::facts::{BanFacts, seconds};
-use super::reply::{Fault, json_reply};
-use super::route::StreamPath;
+use crate::modules::api::actor::Actor;
+use crate::modules::api::body::{KickOrder, Who};
+use crate::modules::api::facts::{BanFacts, seconds};
+use crate::modules::api::reply::{Fault, json_reply};
+use crate::modules::api::route::StreamPath;
 
 /// How long a kicked viewer of HLS is refused if nobody says: until its player has given up.
 const VIEWER_REFUSED_FOR: Duration = Duration::from_secs(10);

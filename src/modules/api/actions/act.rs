@@ -4,11 +4,11 @@ use serde::Serialize;
 
 use crate::engine::{Answer, Ban, Banned, Ctx, Endpoint, MAX_BANS, SessionRole, stream_name};
 
-use super::actor::Actor;
-use super::body::{self, NewBan, Redirect};
-use super::facts::{BanFacts, seconds};
 use super::kick::is_client;
-use super::reply::{Fault, json_reply};
+use crate::modules::api::actor::Actor;
+use crate::modules::api::body::{self, NewBan, Redirect};
+use crate::modules::api::facts::{BanFacts, seconds};
+use crate::modules::api::reply::{Fault, json_reply};
 
 /// Bans an address.
 pub fn ban(cx: &mut Ctx, new: &NewBan, actor: &Actor) -> Result<Answer, Fault> {

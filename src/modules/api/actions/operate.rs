@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use crate::engine::{Answer, Ctx, HttpRequest, Operation, OperationResult, RecordResult, StreamId};
 
-use super::actor::Actor;
-use super::body::{Record, RecordAction};
-use super::reply::{Fault, json_reply};
-use super::route::StreamPath;
+use crate::modules::api::actor::Actor;
+use crate::modules::api::body::{Record, RecordAction};
+use crate::modules::api::reply::{Fault, json_reply};
+use crate::modules::api::route::StreamPath;
 
 /// The longest name of a recorder, bytes; longer ones are nobody's.
 const MAX_RECORDER: usize = 128;

@@ -3,14 +3,15 @@
 use serde::Serialize;
 
 use crate::engine::{
-    Answer, Ctx, HttpRequest, Operation, OperationResult, Relay, RelayId, RelayKind, RelayOrder, stream_name,
+    Answer, Ctx, HttpRequest, Operation, OperationResult, Relay, RelayId, RelayKind, RelayOrder, Stream,
+    stream_name,
 };
 
-use super::actor::Actor;
-use super::body::NewRelay;
-use super::read::RelayFacts;
-use super::reply::{Fault, json_reply};
-use super::route::StreamPath;
+use crate::modules::api::actor::Actor;
+use crate::modules::api::body::NewRelay;
+use crate::modules::api::read::RelayFacts;
+use crate::modules::api::reply::{Fault, json_reply};
+use crate::modules::api::route::StreamPath;
 
 /// The answer when a relay has been ended.
 #[derive(Debug, Serialize)]
@@ -28,7 +29,7 @@ pub fn push(
 ) -> Result<Answer, Fault> {
     begin(cx, request, actor, || {
         let streams = path.find(cx)?;
-        let is_live = |id: &&_| cx.streams.get(**id).is_some_and(|stream| stream.is_live());
+        let is_live = |id: &&_| cx.streams.get(**id).is_some_and(Stream::is_live);
         let live = streams.iter().find(is_live);
         let stream = *live.ok_or_else(|| Fault::new(409, "nobody publishes this stream now"))?;
         Ok(RelayOrder::Push { stream, url: body.url()? })
