@@ -9,7 +9,7 @@ use std::process::{Output, Stdio};
 use serde_json::{Value, json};
 
 use crate::common::http::{Connection, Reply, get};
-use crate::common::media::{both, video_header};
+use crate::common::media::{Packet, both, video_header};
 use crate::common::player::Client;
 use crate::common::{Server, free_port, millstream, run, stderr, until, wait};
 
@@ -195,7 +195,7 @@ fn a_pull_that_the_api_begins_publishes_here_and_a_kick_of_the_publisher_ends_it
     let begun = ask(&server, "POST", "streams/live/far/pull", Some(url));
     assert_eq!(begun.status, 201, "{}", begun.text());
     let mut player = Client::play(server.rtmp(), "far");
-    assert!(player.receive(10).iter().any(|packet| packet.is_key()));
+    assert!(player.receive(10).iter().any(Packet::is_key));
     let stream = value(&ask(&server, "GET", "streams/live/far", None));
     assert_eq!((&stream["pull"]["state"], &stream["players"]), (&json!("running"), &json!(1)), "{stream}");
     assert_eq!(stream["publisher"], stream["pull"]["client"]);
@@ -244,7 +244,7 @@ fn a_redirect_to_a_url_relays_the_stream_and_its_clients_stay() {
     assert_eq!(control(&format!("publisher?app=live&name=none&newname={url}")).1, "0");
     assert_eq!(control(&format!("publisher?app=live&name=cam&newname={url}")), (200, "1".to_owned()));
     let mut there = Client::try_play(other.rtmp(), "there", KEY).unwrap();
-    assert!(there.receive(10).iter().any(|packet| packet.is_key()));
+    assert!(there.receive(10).iter().any(Packet::is_key));
     player.receive(10);
     server.wait_log(&format!("redirect publisher app=live name=cam newname=rtmp://{}/***", other.rtmp()));
     // A second one needs a name, if two streams are live.

@@ -110,6 +110,17 @@ fn busy_server() -> (Server, Client, Vec<Client>) {
     (server, publisher, players)
 }
 
+/// Begins relays, reads them, and ends one.
+fn call_relays(call: &mut impl FnMut(&str, &str, &str, Option<Value>) -> Value) {
+    let url = json!({"url": "rtmp://127.0.0.1:9/live/key"});
+    call("POST", "/streams/{app}/{name}/push", "/streams/live/cam/push", Some(url.clone()));
+    let pull = call("POST", "/streams/{app}/{name}/pull", "/streams/live/far/pull", Some(url));
+    call("GET", "/streams", "/streams", None);
+    call("GET", "/relays", "/relays", None);
+    call("GET", "/relays/{id}", &format!("/relays/{}", pull["id"]), None);
+    call("DELETE", "/relays/{id}", &format!("/relays/{}", pull["id"]), None);
+}
+
 #[test]
 fn the_server_answers_each_request_as_the_description_says() {
     let (server, _publisher, _players) = busy_server();
@@ -140,13 +151,7 @@ fn the_server_answers_each_request_as_the_description_says() {
         Some(json!({"action": "start", "recorder": "daily"})),
     );
     call("GET", "/recorders", "/recorders", None);
-    let url = json!({"url": "rtmp://127.0.0.1:9/live/key"});
-    call("POST", "/streams/{app}/{name}/push", "/streams/live/cam/push", Some(url.clone()));
-    let pull = call("POST", "/streams/{app}/{name}/pull", "/streams/live/far/pull", Some(url));
-    call("GET", "/streams", "/streams", None);
-    call("GET", "/relays", "/relays", None);
-    call("GET", "/relays/{id}", &format!("/relays/{}", pull["id"]), None);
-    call("DELETE", "/relays/{id}", &format!("/relays/{}", pull["id"]), None);
+    call_relays(&mut call);
     call("DELETE", "/clients/{id}", &format!("/clients/{first}"), None);
     call(
         "POST",

@@ -1,4 +1,5 @@
 //! Relays with servers that nobody here wrote as the other end: what arrives decodes to the pictures that were published.
+//! The servers are installed by scripts/install-peers.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 

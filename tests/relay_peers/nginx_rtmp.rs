@@ -13,7 +13,7 @@ fn nginx(folder: &Folder, directives: &str) -> (Nginx, SocketAddr) {
              {directives} }} }} }}",
         folder.display()
     );
-    (Nginx::start(folder, &text, address).expect("these tests need nginx (scripts/install-peers)"), address)
+    (Nginx::start(folder, &text, address).unwrap(), address)
 }
 
 #[test]

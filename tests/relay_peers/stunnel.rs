@@ -12,7 +12,7 @@ fn secure_nginx(folder: &Folder, certificates: &Certificates) -> (Nginx, Program
          rtmp {{ server {{ listen {plain}; application app {{ live on; record all; record_path {}; }} }} }}",
         folder.display()
     );
-    let nginx = Nginx::start(folder, &text, plain).expect("these tests need nginx (scripts/install-peers)");
+    let nginx = Nginx::start(folder, &text, plain).unwrap();
     let settings = format!(
         "foreground = yes\npid =\n[rtmps]\naccept = {secure}\nconnect = {plain}\ncert = {}\nkey = {}\n",
         certificates.certificate("server").display(),

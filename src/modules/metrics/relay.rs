@@ -29,6 +29,9 @@ impl Row {
     }
 }
 
+/// The name, the kind, the help, and the value of a row.
+type Metric = (&'static str, Kind, &'static str, fn(&Row) -> u64);
+
 /// Writes all of them. There are at most a few hundred relays.
 pub fn write(text: &mut Text, cx: &Ctx) {
     write_states(text, cx);
@@ -36,7 +39,7 @@ pub fn write(text: &mut Text, cx: &Ctx) {
     for relay in cx.relays() {
         rows.entry(labels_of(cx, relay)).or_default().add(relay);
     }
-    let metrics: [(_, _, _, fn(&Row) -> u64); 6] = [
+    let metrics: [Metric; 6] = [
         ("relay_targets", Gauge, "Relays of the stream with this target: mostly one.", |row| row.relays),
         ("relay_running", Gauge, "Those of them that run now.", |row| row.running),
         (

@@ -137,7 +137,7 @@ pub const STREAM_METRICS: &[StreamMetric] = &[
         |row, text| text.sample(&row.labels, row.traffic.av_sync() as f64 / 1000.0),
     ),
     gauge("stream_players", "Its players of RTMP, without pushes.", |row, text| {
-        text.sample(&row.labels, row.players)
+        text.sample(&row.labels, row.players);
     }),
     gauge("stream_viewers", "Its viewers of HLS.", |row, text| text.sample(&row.labels, row.viewers)),
     gauge("stream_queue_messages", "The most messages that wait for one of its players.", |row, text| {

@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use crate::engine::{Ctx, Relay, RelayKind, RelayState, Stream};
+use crate::engine::{Ctx, Relay, RelayKind, RelayState, SessionId, Stream};
 use crate::http::json::push_text;
 use crate::http::xml;
 
@@ -48,7 +48,7 @@ impl RelayFacts {
                 RelayState::Waiting(_) => "waiting",
                 RelayState::Standby => "standby",
             },
-            client: relay.session.map_or(0, |session| session.serial()),
+            client: relay.session.map_or(0, SessionId::serial),
             bytes: relay.bytes,
             rate: 8 * relay.rate.per_second(cx.now.instant),
             dropped: relay.dropped,
