@@ -64,29 +64,37 @@ fn a_relay_that_is_refused_for_a_circle_says_so() {
     );
 }
 
+/// Has the server there ask a relay to connect anew, to this URL.
+fn ask_to_reconnect(pair: &mut Pair, url: &str) {
+    let code = "NetConnection.Connect.ReconnectRequest";
+    let info = Object::default().with("level", "status").with("code", code).with("tcUrl", url);
+    let values = ["onStatus".into(), 0.0.into(), Value::Null, Value::Object(info)];
+    let mut bytes = Vec::new();
+    let payload = amf0::encode_all(&values);
+    write_message(&mut bytes, 4096, 3, (MessageType::CommandAmf0, 0, 0), &payload);
+    let here = pair.links.last().unwrap().here.unwrap();
+    pair.here.engine.input(here, &bytes, pair.here.now);
+    pair.run();
+}
+
 #[test]
-fn a_server_that_is_about_to_stop_has_a_relay_connect_anew_at_once() {
+fn a_relay_that_is_asked_to_connects_anew_at_once_but_not_again_and_again() {
     let mut pair = Pair::new();
     let _publisher = publisher(&mut pair);
     let id = pair.push("cam", to(&[target("other")]));
-    pair.there.engine.drain(pair.there.now);
-    pair.there = {
-        // Another process has the address from now on; the old one is served no more.
-        let old = std::mem::replace(&mut pair.there, World::seeded(table(), PATIENT, 3));
-        pair.there.now = old.now;
-        let mut old = old;
-        old.pass_time(Duration::from_secs(2));
-        let link = pair.links.last().unwrap();
-        let (here, there) = (link.here.unwrap(), link.there.unwrap());
-        let asked = old.take(there, usize::MAX).concat();
-        pair.links.clear();
-        pair.here.engine.input(here, &asked, pair.here.now);
-        pair.here.end_turn();
-        let unused = World::seeded(table(), PATIENT, 4);
-        std::mem::replace(&mut pair.there, unused)
-    };
-    pair.run();
+    ask_to_reconnect(&mut pair, "");
     assert_eq!(pair.news(), ["began", "began"]);
     assert_eq!((pair.connects, pair.relay(id).failures), (2, 0));
     assert!(is_live(&pair.there, "other"));
+    ask_to_reconnect(&mut pair, "rtmp://elsewhere.example:1936/live");
+    let session = pair.relay(id).session.unwrap();
+    let destination = pair.here.engine.destination(session).unwrap();
+    assert_eq!((destination.host.as_str(), destination.port), ("elsewhere.example", 1936));
+    ask_to_reconnect(&mut pair, "rtmps://elsewhere.example/live");
+    assert_eq!(pair.connects, 3, "not with TLS");
+    for _ in 0..5 {
+        ask_to_reconnect(&mut pair, "");
+    }
+    assert_eq!(pair.connects, 6, "five times in a minute");
+    assert_eq!(pair.relay(id).state, RelayState::Running);
 }

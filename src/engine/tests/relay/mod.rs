@@ -114,6 +114,7 @@ impl Pair {
         let (app, name) = (self.app(), StreamName::new(name).unwrap());
         let id = self.here.engine.cx.start_pull(app, &name, spec).unwrap();
         // The answer to its play is sent alone.
+        self.run();
         self.pass(100);
         id
     }

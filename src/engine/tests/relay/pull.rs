@@ -75,9 +75,14 @@ fn where_players_do_not_wait_otherwise_they_wait_ten_seconds_for_a_pull() {
     pair.here.engine.cx.start_pull(app, &name, to(&[target("origin")])).unwrap();
     let mut player = Client::connect(&mut pair.here, "live");
     player.command(&mut pair.here, &["play".into(), 2.0.into(), Value::Null, "cam".into()]);
-    pair.pass(9000);
+    player.receive(&mut pair.here);
+    pair.pass(9900);
     assert!(pair.here.is_open(player.id));
-    pair.pass(1100);
+    let mut left = 12;
+    while pair.here.is_open(player.id) && left > 0 {
+        pair.pass(100);
+        left -= 1;
+    }
     assert!(!pair.here.is_open(player.id));
     let codes = player.codes(&mut pair.here);
     assert_eq!(codes.last().map(String::as_str), Some("NetStream.Play.StreamNotFound"));
