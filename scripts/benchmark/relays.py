@@ -117,7 +117,8 @@ class Pushes(Relays):
         with self.server(lab) as server:
             ingest = cpu(self.drive(lab, server.rtmp, server.pids()))
         with self.server(lab) as server:
-            player = cpu(self.drive(lab, server.rtmp, server.pids(), players=1)) - ingest
+            # Probes are woken for each message, as the other server is: the kernel does that in the server's time.
+            player = cpu(self.drive(lab, server.rtmp, server.pids(), players=1, probes=lab.scale(self.streams))) - ingest
         with self.other(lab) as other:
             with self.server(lab, f"push rtmp://{other.rtmp}/live;") as server:
                 report = self.drive(lab, server.rtmp, server.pids(), lambda: self.relays_run(lab, server))

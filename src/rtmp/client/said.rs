@@ -9,6 +9,9 @@ const MAX_CODE: usize = 64;
 const MAX_DESCRIPTION: usize = 256;
 /// Bytes of a text for programs: a challenge, or a URL.
 const MAX_WHOLE: usize = 8 * 1024;
+/// Characters that are looked through for secrets, and values of arguments that are: more is not worth the time.
+const MAX_LOOKED: usize = 4 * MAX_DESCRIPTION;
+const MAX_VALUES: usize = 64;
 /// Characters of a secret that is found within a word, too. A shorter one would take letters out of words.
 const SURE: usize = 8;
 
@@ -44,14 +47,14 @@ fn fit(text: &str, limit: usize) -> String {
 
 /// The text with "***" in place of the stream's name and all arguments.
 fn masked(text: &str, ask: &Ask) -> String {
-    // More is cut off later, so that nobody makes this long.
-    let mut text: String = text.chars().take(2 * MAX_WHOLE).collect();
+    let mut text: String = text.chars().take(MAX_LOOKED).collect();
     let (name, args) = ask.stream.split_once('?').unwrap_or((&ask.stream, ""));
     let app_args = ask.app.split_once('?').map_or("", |(_, args)| args);
     let values = [args, app_args]
         .into_iter()
         .flat_map(|args| args.split('&'))
-        .map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value));
+        .map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value))
+        .take(MAX_VALUES);
     for secret in [ask.stream.as_str(), args, app_args, name, ask.auth.as_str()].into_iter().chain(values) {
         text = without(&text, secret);
     }
