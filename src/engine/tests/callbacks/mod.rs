@@ -1,5 +1,6 @@
 //! Callbacks of the module `notify`, whose backend is the test.
 
+mod directory;
 mod viewers;
 
 use std::collections::VecDeque;

@@ -125,6 +125,8 @@ fn login(user_info: &str) -> Login {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn url(text: &str) -> RtmpUrl {
@@ -187,5 +189,26 @@ mod tests {
             assert!(why.contains(fault) && !why.contains("secret"), "{text}: {why}");
         }
         assert!(RtmpUrl::parse(&format!("rtmp://h/{}", "a".repeat(MAX_URL))).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_url_that_reads_the_same_again_or_an_error_without_a_secret(
+            words in prop::collection::vec(prop::sample::select(&[
+                "rtmp://", "rtmps://", "http://", "h", ":", "@", "/", "?", "#", "%", "%41", "[", "]", "::1", "80", "$", "$name",
+                "\\", " ", "\u{e4}", "\0", "&", "192.0.2.1",
+            ][..]), 0..10),
+            scheme in prop::sample::select(&["", "rtmp://", "rtmps://"][..]),
+        ) {
+            let text = format!("{scheme}{}", words.concat());
+            if let Ok(url) = RtmpUrl::parse(&text) {
+                let again = format!("{}/{}/{}?{}", url.place(), url.app, url.stream, url.query);
+                let again = RtmpUrl::parse(&again);
+                prop_assert_eq!(again.ok().map(|again| (again.host, again.app, again.stream, again.query)),
+                    Some((url.host, url.app, url.stream, url.query)));
+            }
+            let why = RtmpUrl::parse(&format!("{text}@h\u{7f}/a/s3cret?s3cret")).err().unwrap_or_default();
+            prop_assert!(!why.contains("s3cret"), "{}", why);
+        }
     }
 }
