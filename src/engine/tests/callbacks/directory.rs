@@ -63,12 +63,12 @@ fn a_directory_that_is_silent_refuses_after_five_seconds() {
     let mut backend = directory("");
     let mut client = backend.publish("cam");
     assert_eq!(backend.waits(), 1);
-    backend.world.pass(6);
+    backend.world.pass(5);
     backend.turn();
     assert!(backend.codes(&mut client).contains(&"NetStream.Publish.BadName".into()));
     let mut lenient = directory("origin_lookup_on_error here;");
     let _client = lenient.publish("cam");
-    lenient.world.pass(6);
+    lenient.world.pass(5);
     lenient.turn();
     assert!(lenient.has_stream("cam"));
 }

@@ -134,10 +134,6 @@ fn what_is_no_yes_refuses_and_says_so() {
     for (answer, code) in [
         (NO, "NetStream.Publish.Denied"),
         ("HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n", "NetStream.Publish.Denied"),
-        (
-            "HTTP/1.1 302 Found\r\nLocation: rtmp://h:0/a/b\r\nContent-Length: 0\r\n\r\n",
-            "NetStream.Publish.BadName",
-        ),
         (&redirect("no?name"), "NetStream.Publish.Denied"),
         ("nonsense\r\n\r\n", "NetStream.Publish.BadName"),
         (dead, "NetStream.Publish.BadName"),
