@@ -29,5 +29,5 @@ fn ffmpeg_that_listens_is_a_source() {
     let _source = Program(ffmpeg::spawn(&mut command));
     let file = folder.join("played.flv");
     record(&format!("rtmp://{}/live/far", server.rtmp()), &file, Some("3")).finish("the end of the player");
-    has_pictures(&file, 60);
+    has_pictures(&file, 40);
 }

@@ -42,7 +42,7 @@ fn a_stream_of_nginx_rtmp_is_played_here_as_long_as_somebody_does() {
     let _publisher = publish(&clip, &format!("rtmp://{address}/app/cam"));
     let file = folder.join("played.flv");
     record(&format!("rtmp://{}/live/cam", server.rtmp()), &file, Some("3")).finish("the end of the player");
-    has_pictures(&file, 60);
+    has_pictures(&file, 40);
     server.wait_log("live/cam <- 127.0.0.1");
     server.wait_log("the relay ends");
     let relays = get(server.http(), "/api/relays").text();
