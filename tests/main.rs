@@ -72,6 +72,7 @@ mod relay;
 mod relay_config;
 mod relay_control;
 mod relay_edge;
+mod relay_guide;
 mod relay_lookup;
 mod relay_peers;
 mod relay_redirect;
