@@ -96,7 +96,7 @@ pub use now::Now;
 pub use operations::operation::{Operation, OperationResult, RecordResult};
 pub use panics::Panics;
 pub use peer::Peer;
-pub use relay::relay::{
+pub use relay::state::{
     Relay, RelayEvent, RelayId, RelayKind, RelayOrder, RelaySource, RelaySpec, RelayState,
 };
 pub use relay::target::{Login, Target as RelayTarget};
@@ -139,7 +139,7 @@ pub use viewing::view::{View, ViewerId};
 pub use viewing::viewers::{ViewerFacts, Viewers};
 pub use work::Action;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::conf::{self, Directive, Scope, Table};
 use config::known::Known;
@@ -358,11 +358,6 @@ impl Engine {
                 self.disconnected(id, why, now);
             }
         }
-    }
-
-    /// Whether a session is the connection of a relay, whose media somebody waits for.
-    pub fn is_relay(&self, id: SessionId) -> bool {
-        self.cx.sessions.get(id).is_some_and(Session::is_relay)
     }
 
     /// The socket of a session has failed.
@@ -591,23 +586,6 @@ impl Engine {
     /// Whether something waits to be written to files.
     pub fn has_writes(&self) -> bool {
         self.cx.jobs.writes() > 0
-    }
-
-    /// Counts jobs that have panicked in their threads, and have failed for their owners.
-    pub fn count_panics(&mut self, count: u64) {
-        self.cx.panics.add(count);
-    }
-
-    /// Counts a turn of net's loop that began at `now`: how long it took.
-    pub fn note_turn(&mut self, time: Duration, now: Instant) {
-        self.cx.totals.turns.observe(time);
-        self.cx.totals.longest_turn.note(time, now);
-        self.cx.totals.note_rates(now);
-    }
-
-    /// Notes how long a session has waited that was ready to be served.
-    pub fn note_wait(&mut self, time: Duration, now: Instant) {
-        self.cx.totals.longest_wait.note(time, now);
     }
 
     /// The number of sessions.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::engine::ids::StreamId;
-use crate::engine::relay::relay::{RelayId, RelayOrder};
+use crate::engine::relay::state::{RelayId, RelayOrder};
 
 /// What a module asks of the engine before it can answer an HTTP request
 /// ([`Answer::Operate`](crate::engine::Answer::Operate)). The outcome is an [`OperationResult`] among the findings of the

@@ -13,6 +13,11 @@ use crate::engine::session::roles::SessionRole;
 use crate::engine::timers::Timer;
 
 impl Engine {
+    /// Counts jobs that have panicked in their threads, and have failed for their owners.
+    pub fn count_panics(&mut self, count: u64) {
+        self.cx.panics.add(count);
+    }
+
     /// The handling of panics, for what net does by itself.
     pub fn panics(&self) -> Panics {
         self.cx.panics.clone()

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::{Endpoint, SessionId};
-use crate::engine::relay::relay::{Relay, RelayId, RelayKind, RelayState};
+use crate::engine::relay::state::{Relay, RelayId, RelayKind, RelayState};
 use crate::engine::request::RequestKind;
 use crate::engine::rtmp::publish::LeaveReason;
 use crate::engine::session::Session;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::engine::calls::destination::Destination;
 use crate::engine::config::server::ServerSettings;
 use crate::engine::ids::AppId;
-use crate::engine::relay::relay::RelayId;
+use crate::engine::relay::state::RelayId;
 use crate::engine::session::client::Client;
 use crate::rtmp::client::ClientSession;
 

@@ -9,7 +9,7 @@ use crate::engine::calls::destination::Destination;
 use crate::engine::ids::SessionId;
 use crate::engine::peer::Peer;
 use crate::engine::relay::connection::{Refused, RtmpClientState, Stage};
-use crate::engine::relay::relay::RelayKind;
+use crate::engine::relay::state::RelayKind;
 use crate::engine::rtmp::Effort;
 use crate::engine::session::{Life, Session};
 use crate::rtmp::RtmpError;
@@ -19,6 +19,11 @@ use crate::rtmp::client::Event;
 const EVENTS_AT_ONCE: usize = 32;
 
 impl Engine {
+    /// Whether a session is the connection of a relay, whose media somebody waits for.
+    pub fn is_relay(&self, id: SessionId) -> bool {
+        self.cx.sessions.get(id).is_some_and(Session::is_relay)
+    }
+
     /// The connection of a relay stands, with the address of the other server.
     pub(in crate::engine) fn relay_connected(&mut self, id: SessionId, peer: SocketAddr) {
         let Some(session) = self.cx.sessions.get_mut(id) else { return };

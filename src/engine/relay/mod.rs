@@ -10,82 +10,25 @@ pub(in crate::engine) mod checks;
 pub(in crate::engine) mod connection;
 pub(in crate::engine) mod input;
 pub(in crate::engine) mod path;
-pub(in crate::engine) mod relay;
+pub(in crate::engine) mod relays;
 pub(in crate::engine) mod roles;
+pub(in crate::engine) mod state;
 pub(in crate::engine) mod target;
 pub(in crate::engine) mod times;
 pub(in crate::engine) mod tries;
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::Instant;
 
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::{AppId, SessionId, StreamId};
 use crate::engine::quantities::duration;
-use crate::engine::relay::relay::{Progress, Relay, RelayEvent, RelayId, RelayKind, RelaySpec, RelayState};
-use crate::engine::session::Session;
+use crate::engine::relay::state::{Progress, Relay, RelayEvent, RelayId, RelayKind, RelaySpec, RelayState};
 use crate::engine::statistics::rate::Rate;
 use crate::engine::stream::name::StreamName;
 
 /// The most relays of the server, and of one stream.
 const MAX_RELAYS: usize = 512;
 const MAX_RELAYS_OF_STREAM: usize = 64;
-
-/// All relays.
-#[derive(Debug)]
-pub(in crate::engine) struct Relays {
-    all: BTreeMap<RelayId, Relay>,
-    last: u64,
-    /// The id of this server, by which a stream that travels in a circle is found.
-    server: u64,
-    /// When they are checked next.
-    check_at: Option<Instant>,
-}
-
-impl Relays {
-    /// None yet. `seed` is for the id of this server.
-    pub fn new(seed: u64) -> Self {
-        Self { all: BTreeMap::new(), last: 0, server: path::server_id(seed), check_at: None }
-    }
-
-    /// The relay of this session.
-    pub fn of_session(&mut self, session: &Session) -> Option<&mut Relay> {
-        let relay = self.all.get_mut(&session.relay()?)?;
-        (relay.session == Some(session.id)).then_some(relay)
-    }
-
-    /// Counts bytes that a session has sent, and the frames that it has left out so far.
-    pub fn count_sent(&mut self, session: &Session, bytes: u64, now: Instant) {
-        let Some(relay) = self.of_session(session) else { return };
-        if relay.kind == RelayKind::Push {
-            relay.bytes += bytes;
-            relay.rate.add(bytes, now);
-        }
-        relay.count_dropped(session);
-    }
-
-    /// Counts bytes that a session has received.
-    pub fn count_received(&mut self, session: &Session, bytes: u64, now: Instant) {
-        let relay = self.of_session(session).filter(|relay| relay.kind == RelayKind::Pull);
-        if let Some(relay) = relay {
-            relay.bytes += bytes;
-            relay.rate.add(bytes, now);
-        }
-    }
-}
-
-impl Relay {
-    /// Counts the frames that its connection has left out so far.
-    pub(in crate::engine) fn count_dropped(&mut self, session: &Session) {
-        let dropped = session.roles.players().map(|player| player.dropped()).sum::<u64>();
-        self.dropped = self.dropped.max(self.progress.dropped_before + dropped);
-    }
-
-    fn is_push_of(&self, stream: StreamId) -> bool {
-        self.kind == RelayKind::Push && self.stream == Some(stream)
-    }
-}
 
 impl Ctx {
     /// Publishes a live stream to another server, too, until the stream ends or [`Ctx::end_relay`] is called. The same

@@ -5,7 +5,7 @@
 
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::SessionId;
-use crate::engine::relay::relay::{Relay, RelayKind};
+use crate::engine::relay::state::{Relay, RelayKind};
 
 /// The most servers that a stream comes through.
 const MAX_SERVERS: usize = 8;
@@ -13,15 +13,6 @@ const MAX_SERVERS: usize = 8;
 /// Why a connect is refused that has come through this server.
 const CIRCLE: &str = "the stream has come through this server already";
 const TOO_LONG: &str = "the stream has come through too many servers";
-
-/// The id of a server that has begun with this seed; others have begun with other seeds.
-pub(super) fn server_id(seed: u64) -> u64 {
-    // The finalizer of SplitMix64: a seed's neighbours have ids that have nothing in common.
-    let mut id = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    id = (id ^ (id >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    id = (id ^ (id >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    id ^ (id >> 31)
-}
 
 impl Ctx {
     /// Why a client that is the relay of another server is refused, by the servers that its stream has come through.
@@ -48,16 +39,5 @@ impl Ctx {
 
     fn path_of_session(&self, id: SessionId) -> Option<&str> {
         Some(&self.sessions.get(id)?.rtmp()?.relay_path)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn servers_with_other_seeds_have_other_ids() {
-        let ids: Vec<_> = [0, 1, 7].map(server_id).into();
-        assert!(ids[0] != ids[1] && ids[1] != ids[2] && ids.iter().all(|id| *id != 0));
     }
 }

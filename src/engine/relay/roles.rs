@@ -6,12 +6,13 @@ use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::{Endpoint, SessionId, StreamId};
 use crate::engine::relay::connection::{Refused, Stage};
-use crate::engine::relay::relay::{Relay, RelayId, RelayKind, RelayState};
+use crate::engine::relay::state::{Relay, RelayId, RelayKind, RelayState};
 use crate::engine::request::{Refusal, Request, RequestKind};
 use crate::engine::rtmp::publish::LeaveReason;
 use crate::engine::session::player::Player;
 use crate::engine::session::roles::SessionRole;
 use crate::engine::session::{Life, Session};
+use crate::engine::stream::Stream;
 use crate::engine::work::Action;
 use crate::rtmp::command::PublishType;
 
@@ -112,7 +113,7 @@ impl Engine {
         let stay = self.cx.relays.all.values().filter(|relay| relay.progress.publisher == Some(id));
         let is_over = |relay: &&Relay| {
             let stream = relay.stream.and_then(|stream| self.cx.streams.get(stream));
-            !stream.is_some_and(|stream| stream.is_live())
+            !stream.is_some_and(Stream::is_live)
         };
         let ended: Vec<_> = stay.filter(is_over).map(|relay| (relay.id, relay.session)).collect();
         for (id, session) in ended {
@@ -190,9 +191,7 @@ impl Ctx {
 
     /// Whether another session publishes the stream of a request.
     fn has_other_publisher(&self, request: &Request) -> bool {
-        let of_name = |stream: &&crate::engine::stream::Stream| {
-            stream.app == request.app && stream.name.as_str() == request.name
-        };
+        let of_name = |stream: &&Stream| stream.app == request.app && stream.name.as_str() == request.name;
         let stream = self.streams.iter().find(of_name);
         stream.and_then(|stream| stream.publisher).is_some_and(|holder| holder.session != request.session)
     }

@@ -11,7 +11,7 @@ use crate::engine::config::server::ServerSettings;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::SessionId;
 use crate::engine::relay::connection::{Refused, RtmpClientState, Stage};
-use crate::engine::relay::relay::{Relay, RelayEvent, RelayId, RelayKind, RelayState};
+use crate::engine::relay::state::{Relay, RelayEvent, RelayId, RelayKind, RelayState};
 use crate::engine::relay::target::Target;
 use crate::engine::session::Session;
 use crate::engine::session::client::Client;

@@ -7,7 +7,7 @@ use crate::engine::Engine;
 use crate::engine::config::policy::Policy;
 use crate::engine::ids::{AppId, Endpoint, StreamId};
 use crate::engine::quantities::{count, duration};
-use crate::engine::relay::relay::RelayState;
+use crate::engine::relay::state::RelayState;
 use crate::engine::rtmp::publish::LeaveReason;
 use crate::engine::session::Session;
 use crate::engine::session::player::Player;

@@ -32,7 +32,6 @@ use crate::engine::http::send_limits::SendLimits;
 use crate::engine::ids::{AppId, ListenerId, SessionId};
 use crate::engine::peer::Peer;
 use crate::engine::relay::connection::RtmpClientState;
-use crate::engine::relay::relay::RelayId;
 use crate::engine::request::Suspended;
 use crate::engine::rtmp::address::Address;
 use crate::engine::rtmp::unsolicited::Unsolicited;
@@ -308,16 +307,6 @@ impl Session {
         (self.bytes_in.saturating_sub(handshake::LENGTH), self.bytes_out.saturating_sub(handshake::LENGTH))
     }
 
-    /// Whether it is the connection of a relay, which is no client.
-    pub fn is_relay(&self) -> bool {
-        self.relay().is_some()
-    }
-
-    /// The relay whose connection it is.
-    pub fn relay(&self) -> Option<RelayId> {
-        self.rtmp_client().map(|state| state.relay)
-    }
-
     /// Whether it ends or has ended; its last bytes may still be sent.
     pub fn is_ending(&self) -> bool {
         self.life != Life::Open
@@ -498,14 +487,6 @@ impl Session {
 
     pub(in crate::engine) fn http_client_mut(&mut self) -> Option<&mut HttpClientState> {
         if let ProtocolState::HttpClient(state) = &mut self.protocol { Some(state) } else { None }
-    }
-
-    pub(in crate::engine) fn rtmp_client(&self) -> Option<&RtmpClientState> {
-        if let ProtocolState::RtmpClient(state) = &self.protocol { Some(state) } else { None }
-    }
-
-    pub(in crate::engine) fn rtmp_client_mut(&mut self) -> Option<&mut RtmpClientState> {
-        if let ProtocolState::RtmpClient(state) = &mut self.protocol { Some(state) } else { None }
     }
 
     /// The level of the closing log line: debug for HTTP connections and for those that never got through the RTMP

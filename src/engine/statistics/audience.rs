@@ -1,7 +1,7 @@
 //! Players without pushes, which are players of their streams, too.
 
 use crate::engine::ctx::Ctx;
-use crate::engine::relay::relay::{Relay, RelayKind, RelayState};
+use crate::engine::relay::state::{Relay, RelayKind, RelayState};
 use crate::engine::stream::Stream;
 
 impl Ctx {

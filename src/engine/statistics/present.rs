@@ -1,5 +1,8 @@
 //! The numbers of the present moment that are not kept but looked up, for statistics.
 
+use std::time::{Duration, Instant};
+
+use crate::engine::Engine;
 use crate::engine::config::listener::Protocol;
 use crate::engine::ctx::Ctx;
 use crate::engine::session::{ProtocolState, Session};
@@ -37,6 +40,20 @@ impl Session {
         } else {
             HttpActivity::Waiting
         })
+    }
+}
+
+impl Engine {
+    /// Counts a turn of net's loop that began at `now`: how long it took.
+    pub fn note_turn(&mut self, time: Duration, now: Instant) {
+        self.cx.totals.turns.observe(time);
+        self.cx.totals.longest_turn.note(time, now);
+        self.cx.totals.note_rates(now);
+    }
+
+    /// Notes how long a session has waited that was ready to be served.
+    pub fn note_wait(&mut self, time: Duration, now: Instant) {
+        self.cx.totals.longest_wait.note(time, now);
     }
 }
 

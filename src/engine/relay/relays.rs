@@ -1,0 +1,105 @@
+//! The table of all relays, and what is counted of each.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use crate::engine::ids::StreamId;
+use crate::engine::relay::connection::RtmpClientState;
+use crate::engine::relay::state::{Relay, RelayId, RelayKind};
+use crate::engine::session::player::Player;
+use crate::engine::session::{ProtocolState, Session};
+
+/// All relays.
+#[derive(Debug)]
+pub(in crate::engine) struct Relays {
+    pub all: BTreeMap<RelayId, Relay>,
+    pub last: u64,
+    /// The id of this server, by which a stream that travels in a circle is found.
+    pub server: u64,
+    /// When they are checked next.
+    pub check_at: Option<Instant>,
+}
+
+impl Relays {
+    /// None yet. `seed` is for the id of this server.
+    pub fn new(seed: u64) -> Self {
+        Self { all: BTreeMap::new(), last: 0, server: server_id(seed), check_at: None }
+    }
+
+    /// The relay of this session.
+    pub fn of_session(&mut self, session: &Session) -> Option<&mut Relay> {
+        let relay = self.all.get_mut(&session.relay()?)?;
+        (relay.session == Some(session.id)).then_some(relay)
+    }
+
+    /// Counts bytes that a session has sent, and the frames that it has left out so far.
+    pub fn count_sent(&mut self, session: &Session, bytes: u64, now: Instant) {
+        let Some(relay) = self.of_session(session) else { return };
+        if relay.kind == RelayKind::Push {
+            relay.bytes += bytes;
+            relay.rate.add(bytes, now);
+        }
+        relay.count_dropped(session);
+    }
+
+    /// Counts bytes that a session has received.
+    pub fn count_received(&mut self, session: &Session, bytes: u64, now: Instant) {
+        let relay = self.of_session(session).filter(|relay| relay.kind == RelayKind::Pull);
+        if let Some(relay) = relay {
+            relay.bytes += bytes;
+            relay.rate.add(bytes, now);
+        }
+    }
+}
+
+impl Relay {
+    /// Counts the frames that its connection has left out so far.
+    pub(in crate::engine) fn count_dropped(&mut self, session: &Session) {
+        let dropped = session.roles.players().map(Player::dropped).sum::<u64>();
+        self.dropped = self.dropped.max(self.progress.dropped_before + dropped);
+    }
+
+    pub(super) fn is_push_of(&self, stream: StreamId) -> bool {
+        self.kind == RelayKind::Push && self.stream == Some(stream)
+    }
+}
+
+impl Session {
+    /// Whether it is the connection of a relay, which is no client.
+    pub fn is_relay(&self) -> bool {
+        self.relay().is_some()
+    }
+
+    /// The relay whose connection it is.
+    pub fn relay(&self) -> Option<RelayId> {
+        self.rtmp_client().map(|state| state.relay)
+    }
+
+    pub(in crate::engine) fn rtmp_client(&self) -> Option<&RtmpClientState> {
+        if let ProtocolState::RtmpClient(state) = &self.protocol { Some(state) } else { None }
+    }
+
+    pub(in crate::engine) fn rtmp_client_mut(&mut self) -> Option<&mut RtmpClientState> {
+        if let ProtocolState::RtmpClient(state) = &mut self.protocol { Some(state) } else { None }
+    }
+}
+
+/// The id of a server that has begun with this seed; others have begun with other seeds.
+fn server_id(seed: u64) -> u64 {
+    // The finalizer of SplitMix64: a seed's neighbours have ids that have nothing in common.
+    let mut id = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    id = (id ^ (id >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    id = (id ^ (id >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    id ^ (id >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_with_other_seeds_have_other_ids() {
+        let ids: Vec<_> = [0, 1, 7].map(server_id).into();
+        assert!(ids[0] != ids[1] && ids[1] != ids[2] && ids.iter().all(|id| *id != 0));
+    }
+}
