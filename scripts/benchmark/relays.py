@@ -17,6 +17,7 @@ METRICS = Extras(locations="location = /metrics {{ metrics on; }}")
 RUNNING = re.compile(r'^millstream_relays\{[^}]*state="running"[^}]*\} (\d+)', re.MULTILINE)
 SETTLES = 8000  # milliseconds: ffmpeg looks at a stream for some seconds before it copies
 PATIENCE = 10  # seconds for an answer
+MERGE = "merge_write 350ms;"  # for who needs no low latency
 
 
 @dataclasses.dataclass
@@ -105,11 +106,13 @@ class Pushes(Relays):
 
     figures = (
         Figure("push", "CPU of one core for the pushes", "%"),
+        Figure("merged", "the same with merge_write 350ms", "%"),
         Figure("player", "for as many players", "%"),
         Figure("ffmpeg", "for as many ffmpeg -c copy, which play", "%"),
         Figure("ingest", "for the publishers alone", "%"),
         Figure("per_player", "a push, relative to a player"),
         Figure("per_ffmpeg", "a push, relative to an ffmpeg"),
+        Figure("merged_per_ffmpeg", "a push with merge_write, relative to an ffmpeg"),
         Figure("generator", BURDEN, "%"),
     )
 
@@ -120,15 +123,20 @@ class Pushes(Relays):
             # Probes are woken for each message, as the other server is: the kernel does that in the server's time.
             player = cpu(self.drive(lab, server.rtmp, server.pids(), players=1, probes=lab.scale(self.streams))) - ingest
         with self.other(lab) as other:
-            with self.server(lab, f"push rtmp://{other.rtmp}/live;") as server:
-                report = self.drive(lab, server.rtmp, server.pids(), lambda: self.relays_run(lab, server))
+            line = f"push rtmp://{other.rtmp}/live;"
+            report, merged = (self.pushed(lab, directives) for directives in (line, f"{line} {MERGE}"))
             with self.server(lab) as server:
                 ffmpeg = self.copied(lab, server, server.rtmp, other.rtmp) - ingest
-        push = cpu(report) - ingest
+        push, merged = cpu(report) - ingest, cpu(merged) - ingest
         return {
-            "push": push, "player": player, "ffmpeg": ffmpeg, "ingest": ingest, "per_player": push / player,
-            "per_ffmpeg": push / ffmpeg, "generator": generator(report),
+            "push": push, "merged": merged, "player": player, "ffmpeg": ffmpeg, "ingest": ingest,
+            "per_player": push / player, "per_ffmpeg": push / ffmpeg, "merged_per_ffmpeg": merged / ffmpeg,
+            "generator": generator(report),
         }
+
+    def pushed(self, lab, directives):
+        with self.server(lab, directives) as server:
+            return self.drive(lab, server.rtmp, server.pids(), lambda: self.relays_run(lab, server))
 
 
 @dataclasses.dataclass

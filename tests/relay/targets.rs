@@ -18,8 +18,10 @@ use crate::common::{Server, free_port, is_done_within, wait};
 /// What somebody may feel of a target that does not work.
 const FELT: Duration = Duration::from_millis(20);
 
+type Wrong = fn(&Other);
+
 /// The phases in which a target goes wrong, and how.
-const WRONGS: [(&str, fn(&Other)); 12] = [
+const WRONGS: [(&str, Wrong); 12] = [
     ("hangs up at once", |other| drop(other.accept())),
     ("hangs before the handshake", |other| hang(other.accept())),
     ("speaks HTTP", |other| {
@@ -102,7 +104,7 @@ fn flow(
 ) -> Duration {
     let (begun, mut times) = (Instant::now(), Vec::new());
     while begun.elapsed() < limit {
-        let is_key = *time % 400 == 0;
+        let is_key = time.is_multiple_of(400);
         let frame = media::video_frame(*time, is_key, if is_key { 9000 } else { 700 });
         times.push(felt(publisher, player, good, &frame));
         *time += 20;

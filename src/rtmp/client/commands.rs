@@ -155,7 +155,7 @@ impl ClientSession {
 /// ffmpeg in its `onFCPublish`, others a text in its place.
 fn information(command: &Command) -> Object {
     let objects = command.arguments.iter().filter_map(Value::as_object);
-    let found = objects.filter(|object| object.get("code").is_some()).last();
+    let found = objects.rev().find(|object| object.get("code").is_some());
     found.cloned().unwrap_or_else(|| {
         let text = command.arguments.iter().find_map(Value::as_str).unwrap_or_default();
         Object::default().with("code", command.name.as_str()).with("description", text)

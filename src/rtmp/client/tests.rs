@@ -353,7 +353,7 @@ fn media_alone_answers_a_play_too_and_data_for_the_player_is_none_of_the_stream(
     assert_eq!(player.hear((MessageType::Audio, 2, 80), b"sound"), ["Audio 80 sound"]);
     let metadata = amf0::encode_all(&["onMetaData".into()]);
     let expected = format!("Data 0 {}", metadata.escape_ascii());
-    assert_eq!(player.hear((MessageType::DataAmf0, 2, 0), &metadata), [expected.clone()]);
+    assert_eq!(player.hear((MessageType::DataAmf0, 2, 0), &metadata), std::slice::from_ref(&expected));
     let wrapped = [amf0::encode_all(&["@setDataFrame".into()]), metadata].concat();
     assert_eq!(player.hear((MessageType::DataAmf0, 2, 0), &wrapped), [expected]);
     let complete = Object::default().with("code", "NetStream.Play.Complete");
