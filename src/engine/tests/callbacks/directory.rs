@@ -62,10 +62,16 @@ fn a_client_that_leaves_while_the_directory_is_asked_leaves_nothing() {
 fn a_directory_that_is_silent_refuses_after_five_seconds() {
     let mut backend = directory("");
     let mut client = backend.publish("cam");
+    backend.codes(&mut client);
     assert_eq!(backend.waits(), 1);
     backend.world.pass(5);
     backend.turn();
-    assert!(backend.codes(&mut client).contains(&"NetStream.Publish.BadName".into()));
+    let codes = backend.codes(&mut client);
+    assert!(
+        codes.contains(&"NetStream.Publish.BadName".into()),
+        "{codes:?} {}",
+        backend.world.engine.cx.suspended
+    );
     let mut lenient = directory("origin_lookup_on_error here;");
     let _client = lenient.publish("cam");
     lenient.world.pass(5);
