@@ -116,7 +116,7 @@ fn a_push_that_the_api_begins_runs_until_the_api_ends_it() {
     let stream = value(&ask(&server, "GET", "streams/live/cam", None));
     assert_eq!((&stream["players"], stream["pushes"].as_array().unwrap().len()), (&json!(0), 1));
     assert_eq!(stream["clients"].as_array().unwrap().len(), 1, "{stream}");
-    assert_eq!(ask(&server, "DELETE", &format!("clients/{}", running["client"]), None).status, 404);
+    assert_eq!(ask(&server, "DELETE", &format!("clients/{}", running["client"]), None).status, 409);
     let kick = ask(&server, "POST", "streams/live/cam/kick", Some(json!({"who": "players"})));
     assert_eq!(kick.status, 404, "{}", kick.text());
     has_no_key(&server);
@@ -137,6 +137,35 @@ fn a_push_that_the_api_begins_runs_until_the_api_ends_it() {
     server.wait_log(&format!("begins relay {id}: live/cam -> rtmp://{}/there/***", other.rtmp()));
     server.wait_log(&format!("ends relay {id}: "));
     has_no_key(&server);
+}
+
+#[test]
+fn a_drop_ends_a_pull_but_a_push_by_its_number_only() {
+    let other = other();
+    let server = server(&format!(
+        "push {}; pull rtmp://{}/there/far name=far static;",
+        with_key(&other),
+        other.rtmp()
+    ));
+    let mut far = Client::try_publish(other.rtmp(), "there", "far").unwrap();
+    far.send_all(&both(0, 2000));
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    publisher.send_all(&both(0, 2000));
+    let running = || in_state(&server, "running");
+    // The pulled stream is pushed, too.
+    wait("all run", || {
+        running().iter().any(|relay| relay["kind"] == "pull")
+            && running().iter().any(|relay| relay["stream"] == "cam")
+    });
+    let drop = |target: &str| get(server.http(), &format!("/control/drop/{target}")).text();
+    assert_eq!(drop("subscriber?app=live&name=cam"), "0");
+    assert_eq!(drop("publisher?app=live&name=far"), "1");
+    wait("the pull is over", || running().iter().all(|relay| relay["kind"] == "push"));
+    server.wait_log("live/far <- 127.0.0.1");
+    server.wait_log(": ended by an operator");
+    let push = running().into_iter().find(|relay| relay["stream"] == "cam").unwrap();
+    assert_eq!(drop(&format!("client?clientid={}", push["client"])), "1");
+    wait("the push is over", || running().is_empty());
 }
 
 #[test]

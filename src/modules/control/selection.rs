@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::answers::reply;
 use super::command::Who;
 use super::filter::{ClientNumber, Filter};
-use crate::engine::{COMPOSED_AT_ONCE, Compose, Composed, Ctx, Endpoint, HttpReply, SessionId, StreamId};
+use crate::engine::{
+    COMPOSED_AT_ONCE, Compose, Composed, Ctx, Endpoint, HttpReply, RelayKind, SessionId, StreamId,
+};
 
 /// What a client that is ended is told.
 const DROPPED: &str = "ended by an operator";
@@ -70,11 +72,11 @@ impl Selection {
                 }
                 continue;
             };
-            let is_redirect = matches!(self.act, Act::Redirect(_));
-            let is_once = is_redirect || !self.sessions.contains(&client.session);
-            // A relay stays with its stream.
-            let is_fixed = is_redirect && cx.relay_of(client.session).is_some();
-            if is_once && !is_fixed && self.filter.is_client(cx, client.session) {
+            let is_once = matches!(self.act, Act::Redirect(_)) || !self.sessions.contains(&client.session);
+            if is_once
+                && !leaves(cx, client, (&self.act, &self.filter))
+                && self.filter.is_client(cx, client.session)
+            {
                 self.sessions.insert(client.session);
                 self.found.push(client);
             }
@@ -86,7 +88,7 @@ impl Selection {
     fn act(&self, cx: &mut Ctx) {
         for client in &self.found {
             match &self.act {
-                Act::Drop => cx.kick(client.session, DROPPED),
+                Act::Drop => end(cx, client.session),
                 Act::Redirect(Some(to)) => cx.redirect(*client, to),
                 Act::Redirect(None) => {}
             }
@@ -116,6 +118,22 @@ impl Selection {
         log::info!("{} (clients: {all})", self.what);
         self.act(cx);
         reply(all.to_string().as_bytes())
+    }
+}
+
+/// Whether a client is left alone, as it is the connection of a relay: a redirect is none for it, and a push ends only if
+/// its number is given, as it is no subscriber whom somebody would send away.
+fn leaves(cx: &Ctx, client: Endpoint, (act, filter): (&Act, &Filter)) -> bool {
+    let Some(relay) = cx.relay_of(client.session) else { return false };
+    let is_redirect = matches!(act, Act::Redirect(_));
+    is_redirect || relay.kind == RelayKind::Push && filter.client.is_none()
+}
+
+/// Ends a client, or the relay whose connection it is.
+fn end(cx: &mut Ctx, session: SessionId) {
+    match cx.relay_of(session).map(|relay| relay.id) {
+        Some(relay) => cx.end_relay(relay, DROPPED),
+        None => cx.kick(session, DROPPED),
     }
 }
 

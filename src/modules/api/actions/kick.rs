@@ -60,6 +60,9 @@ pub fn kick_client(cx: &mut Ctx, id: u32, kick: &KickOrder, actor: &Actor) -> Re
         targets.add(cx, session.id, &labels, kick);
     } else if let Some(viewer) = cx.viewing.viewers.facts_of(id) {
         targets.viewers.push(viewer.id);
+    } else if let Some(relay) = cx.sessions.by_serial(id).and_then(Session::relay) {
+        let why = format!("{id} is the connection of relay {0}, which DELETE relays/{0} ends", relay.0);
+        return Err(Fault::new(409, why));
     } else {
         return Err(Fault::not_found(format!("there is no client {id}")));
     }
