@@ -78,7 +78,7 @@ const COMMANDS: [(&str, &str); 15] = [
     ("record start STREAM [RECORDER]", "start a recorder of a stream"),
     ("record stop STREAM [RECORDER]", "stop it"),
     ("relays", "the streams that go to other servers, or come from them"),
-    ("push STREAM URL", "publish a stream to another server, too (URL -: read it from standard input)"),
+    ("push STREAM URL", "publish a stream to another server, too (URL -: from stdin)"),
     ("pull STREAM URL", "publish a stream of another server here"),
     ("unrelay ID", "end a push or a pull"),
     ("reload", "read the configuration again, and say what is wrong with it"),

@@ -76,9 +76,9 @@ mod tests {
         assert_eq!(
             table(&answer),
             "\
-ID  RELAY                                  STATE              FOR        RATE  BYTES  DROPPED  RECONNECTS
- 1  live/cam -> rtmps://a.example/rtmp/***  running          1m05s  2.5 Mbit/s  20 MB        0           1
-12  live/far <- rtmp://b.example/live/far   waiting, 4s left    0s     0 bit/s    0 B        0           0
+ID  RELAY                                   STATE               FOR        RATE  BYTES  DROPPED  RECONNECTS
+ 1  live/cam -> rtmps://a.example/rtmp/***  running           1m05s  2.5 Mbit/s  20 MB        0           1
+12  live/far <- rtmp://b.example/live/far   waiting, 4s left     0s     0 bit/s    0 B        0           0
 
 live/far <- rtmp://b.example/live/far: \\u{1b}refused
 "
