@@ -60,7 +60,9 @@ class Relays(Load):
             time.sleep(lab.generator.seconds)
 
         # A part of the measurement is its base, and not used here.
-        options = {"measure": 100, "streams": lab.scale(self.streams), "audio": AUDIO, "warm_up": SETTLES} | options
+        options = {"measure": 100, "streams": lab.scale(self.streams), "audio": AUDIO} | options
+        if not lab.is_quick:
+            options["warm_up"] = SETTLES
         return lab.generator.drive_beside(Measured(rtmp, pids), act, **options)
 
     def relays_run(self, lab, server):
@@ -130,7 +132,8 @@ class Pushes(Relays):
         push, merged = cpu(report) - ingest, cpu(merged) - ingest
         return {
             "push": push, "merged": merged, "player": player, "ffmpeg": ffmpeg, "ingest": ingest,
-            "per_player": push / player, "per_ffmpeg": push / ffmpeg, "merged_per_ffmpeg": merged / ffmpeg,
+            "per_player": ratio(push, player), "per_ffmpeg": ratio(push, ffmpeg),
+            "merged_per_ffmpeg": ratio(merged, ffmpeg),
             "generator": generator(report),
         }
 
@@ -163,13 +166,18 @@ class Pulls(Relays):
                 ffmpeg = self.copied(lab, server, other.rtmp, server.rtmp)
         pull = cpu(report)
         return {
-            "pull": pull, "publisher": publisher, "ffmpeg": ffmpeg, "per_publisher": pull / publisher,
-            "per_ffmpeg": pull / ffmpeg, "generator": generator(report),
+            "pull": pull, "publisher": publisher, "ffmpeg": ffmpeg, "per_publisher": ratio(pull, publisher),
+            "per_ffmpeg": ratio(pull, ffmpeg), "generator": generator(report),
         }
 
 
 def cpu(report):
     return report["server_time"] / report["seconds"] * 100
+
+
+def ratio(ours, theirs):
+    """The ratio; of what is too little to be measured, with --quick, it means nothing."""
+    return ours / max(theirs, 0.01)
 
 
 RELAYS = {
