@@ -90,8 +90,8 @@ fn answer(s1: &[u8], seed: u64, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{DIGEST, Handshake, hmac};
     use super::*;
+    use crate::rtmp::handshake::{DIGEST, Handshake, hmac};
 
     /// What a client sends to a server that answers with `answer`, and what it leaves.
     fn run<'a>(handshake: &mut ClientHandshake, answer: &'a [u8]) -> (bool, Vec<u8>, &'a [u8]) {
