@@ -100,6 +100,7 @@ pub use relay::state::{
     Relay, RelayEvent, RelayId, RelayKind, RelayOrder, RelaySource, RelaySpec, RelayState,
 };
 pub use relay::target::{Login, Target as RelayTarget};
+pub use relay::trial::{Trial, TrialResult, TrialsFull};
 pub use request::{Gate, Refusal, RefusalKind, Reply, Request, RequestKind, Ticket, Verdict};
 pub use rtmp::address::stream_name;
 pub use session::Session;
@@ -506,6 +507,7 @@ impl Engine {
             Task::Deliver(job) => self.deliver_result(job),
             Task::Return(returned) => self.deliver_returned(*returned),
             Task::TellOfCommand(news) => self.deliver_command_news(*news),
+            Task::TellOfTrial(news) => self.deliver_trial(*news),
             Task::TellOfRelay(id, event) => {
                 self.each_module(|module, cx| module.on_relay(cx, id, &event));
             }

@@ -35,6 +35,7 @@ use crate::engine::jobs::JobResult;
 use crate::engine::notice::Notice;
 use crate::engine::operations::operation::RecordResult;
 use crate::engine::relay::state::{RelayEvent, RelayId, RelayOrder};
+use crate::engine::relay::trial::TrialResult;
 use crate::engine::request::{Refusal, Request};
 use crate::engine::viewing::view::ViewerId;
 
@@ -178,6 +179,9 @@ pub trait Module: Any {
 
     /// Something has happened to a relay, perhaps of another module. The last event of each relay is its end.
     fn on_relay(&mut self, _cx: &mut Ctx, _relay: RelayId, _event: &RelayEvent) {}
+
+    /// The result of a trial of this module. Called once for each trial.
+    fn on_trial(&mut self, _cx: &mut Ctx, _token: u64, _result: &TrialResult) {}
 
     /// An operator adds or ends a relay. The relay, or why there is none; none if this module does not relay. The first
     /// module with an answer gives it.

@@ -16,6 +16,7 @@ use crate::engine::jobs::FinishedJob;
 use crate::engine::notice::Notice;
 use crate::engine::operations::order::Order;
 use crate::engine::relay::state::{RelayEvent, RelayId};
+use crate::engine::relay::trial::TrialNews;
 use crate::engine::request::{Reply, Ticket};
 use crate::http::client::Response;
 
@@ -76,6 +77,8 @@ pub(super) struct Work {
     pub command_news: VecDeque<CommandNews>,
     /// What has happened to relays.
     pub relay_news: VecDeque<(RelayId, RelayEvent)>,
+    /// Results of trials.
+    pub trial_results: VecDeque<TrialNews>,
     /// Relays of which the next try begins.
     pub tries: VecDeque<RelayId>,
     /// Answers to suspended requests.
@@ -139,6 +142,7 @@ pub(super) enum Task {
     Deliver(FinishedJob),
     Return(Box<Returned>),
     TellOfCommand(Box<CommandNews>),
+    TellOfTrial(Box<TrialNews>),
     TellOfRelay(RelayId, Box<RelayEvent>),
     Try(RelayId),
     Answer(Ticket, Reply),
@@ -179,6 +183,9 @@ impl Work {
         }
         if let Some(news) = self.command_news.pop_front() {
             return Some(Task::TellOfCommand(Box::new(news)));
+        }
+        if let Some(news) = self.trial_results.pop_front() {
+            return Some(Task::TellOfTrial(Box::new(news)));
         }
         if let Some((id, event)) = self.relay_news.pop_front() {
             return Some(Task::TellOfRelay(id, Box::new(event)));
@@ -225,6 +232,7 @@ impl Work {
             && self.results.is_empty()
             && self.returned.is_empty()
             && self.command_news.is_empty()
+            && self.trial_results.is_empty()
             && self.relay_news.is_empty()
             && self.tries.is_empty()
             && self.answers.is_empty()

@@ -7,6 +7,7 @@ use crate::engine::calls::destination::Destination;
 use crate::engine::config::server::ServerSettings;
 use crate::engine::ids::AppId;
 use crate::engine::relay::state::RelayId;
+use crate::engine::relay::trial::RunningTrial;
 use crate::engine::session::client::Client;
 use crate::rtmp::client::ClientSession;
 
@@ -14,7 +15,7 @@ use crate::rtmp::client::ClientSession;
 #[derive(Debug)]
 pub struct RtmpClientState {
     pub protocol: ClientSession,
-    pub relay: RelayId,
+    pub owner: Owner,
     /// The server that it connects to.
     pub destination: Rc<Destination>,
     /// The settings of the RTMP server here whose application it relays for: frames are cut for its clients already.
@@ -29,6 +30,15 @@ pub struct RtmpClientState {
     pub pinged: Option<Instant>,
     /// What the other server has refused, or what has ended there: the reason for which the session ends.
     pub refusal: Option<Refused>,
+}
+
+/// What such a session is for.
+#[derive(Debug)]
+pub enum Owner {
+    /// A try of this relay.
+    Relay(RelayId),
+    /// A trial.
+    Trial(Box<RunningTrial>),
 }
 
 /// The stages of such a session, in their order.

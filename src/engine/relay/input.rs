@@ -10,6 +10,7 @@ use crate::engine::ids::SessionId;
 use crate::engine::peer::Peer;
 use crate::engine::relay::connection::{Refused, RtmpClientState, Stage};
 use crate::engine::relay::state::RelayKind;
+use crate::engine::relay::trial::TrialResult;
 use crate::engine::rtmp::Effort;
 use crate::engine::session::{Life, Session};
 use crate::rtmp::RtmpError;
@@ -78,6 +79,9 @@ impl Engine {
     fn relay_event(&mut self, id: SessionId, event: Event) -> Effort {
         match event {
             Event::HandshakeDone => self.set_stage(id, Stage::Asking),
+            Event::Began(_) if self.cx.trial_mut(id).is_some() => {
+                self.cx.end_trial(id, TrialResult::Accepted);
+            }
             Event::Began(msid) => {
                 self.relay_began(id, msid);
                 return Effort::Long;
@@ -113,12 +117,16 @@ impl Engine {
     /// Answers the other server that asks who connects.
     fn answer_challenge(&mut self, id: SessionId, challenge: &str) {
         let seed = self.cx.next_seed();
-        let login = self.cx.relay_of(id).and_then(|relay| relay.target()?.login.clone());
+        let trial = self.cx.trial_mut(id).map(|running| running.trial.target.login.clone());
+        let is_trial = trial.is_some();
+        let own = || self.cx.relay_of(id).and_then(|relay| relay.target()?.login.clone());
+        let login = trial.unwrap_or_else(own);
         let step = match login {
             Some(login) => adobe::next_step(challenge, (&login.user, &login.password), seed),
             None => Err("wants a user and a password"),
         };
         match step {
+            Ok(auth) if is_trial => self.cx.authenticate_trial(id, auth),
             Ok(auth) => self.cx.authenticate_relay(id, auth),
             Err(why) => self.end_by_other(id, Refused::Refused, why),
         }
@@ -137,6 +145,9 @@ impl Engine {
 
     /// A relay's stream came to its end at the other server, or was refused by it.
     fn end_by_other(&mut self, id: SessionId, how: Refused, why: &str) {
+        if self.cx.trial_mut(id).is_some() {
+            return self.cx.end_trial(id, TrialResult::Refused(why.to_owned()));
+        }
         if let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::rtmp_client_mut) {
             state.refusal = Some(how);
         }

@@ -15,6 +15,7 @@ pub(in crate::engine) mod roles;
 pub(in crate::engine) mod state;
 pub(in crate::engine) mod target;
 pub(in crate::engine) mod times;
+pub(in crate::engine) mod trial;
 pub(in crate::engine) mod tries;
 
 use std::rc::Rc;

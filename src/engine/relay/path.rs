@@ -4,7 +4,7 @@
 //! server that finds itself among them refuses.
 
 use crate::engine::ctx::Ctx;
-use crate::engine::ids::SessionId;
+use crate::engine::ids::{AppId, SessionId};
 use crate::engine::relay::state::{Relay, RelayKind};
 
 /// The most servers that a stream comes through.
@@ -33,6 +33,16 @@ impl Ctx {
                 paths.max_by_key(|path| path.len())
             }
         };
+        self.path_behind(relay.app, before)
+    }
+
+    /// The way of what a client asks for by a trial.
+    pub(super) fn path_of_trial(&self, app: AppId, client: Option<SessionId>) -> String {
+        self.path_behind(app, client.and_then(|client| self.path_of_session(client)))
+    }
+
+    /// The way up to here, of which this is known.
+    fn path_behind(&self, _app: AppId, before: Option<&str>) -> String {
         let own = format!("{:016x}", self.relays.server);
         before.filter(|path| !path.is_empty()).map_or(own.clone(), |path| format!("{path},{own}"))
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use crate::engine::ids::StreamId;
-use crate::engine::relay::connection::RtmpClientState;
+use crate::engine::relay::connection::{Owner, RtmpClientState};
 use crate::engine::relay::state::{Relay, RelayId, RelayKind};
 use crate::engine::session::player::Player;
 use crate::engine::session::{ProtocolState, Session};
@@ -16,6 +16,8 @@ pub(in crate::engine) struct Relays {
     pub last: u64,
     /// The id of this server, by which a stream that travels in a circle is found.
     pub server: u64,
+    /// Trials under way.
+    pub trials: usize,
     /// When they are checked next.
     pub check_at: Option<Instant>,
 }
@@ -23,7 +25,7 @@ pub(in crate::engine) struct Relays {
 impl Relays {
     /// None yet. `seed` is for the id of this server.
     pub fn new(seed: u64) -> Self {
-        Self { all: BTreeMap::new(), last: 0, server: server_id(seed), check_at: None }
+        Self { all: BTreeMap::new(), last: 0, server: server_id(seed), trials: 0, check_at: None }
     }
 
     /// The relay of this session.
@@ -65,14 +67,17 @@ impl Relay {
 }
 
 impl Session {
-    /// Whether it is the connection of a relay, which is no client.
+    /// Whether it is the connection of a relay, or of a trial, which is no client.
     pub fn is_relay(&self) -> bool {
-        self.relay().is_some()
+        self.rtmp_client().is_some()
     }
 
     /// The relay whose connection it is.
     pub fn relay(&self) -> Option<RelayId> {
-        self.rtmp_client().map(|state| state.relay)
+        match self.rtmp_client()?.owner {
+            Owner::Relay(relay) => Some(relay),
+            Owner::Trial(_) => None,
+        }
     }
 
     pub(in crate::engine) fn rtmp_client(&self) -> Option<&RtmpClientState> {

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use crate::engine::calls::destination::Destination;
 use crate::engine::config::server::ServerSettings;
 use crate::engine::ctx::Ctx;
-use crate::engine::ids::SessionId;
-use crate::engine::relay::connection::{Refused, RtmpClientState, Stage};
+use crate::engine::ids::{AppId, SessionId};
+use crate::engine::relay::connection::{Owner, Refused, RtmpClientState, Stage};
 use crate::engine::relay::state::{Relay, RelayEvent, RelayId, RelayKind, RelayState};
 use crate::engine::relay::target::Target;
 use crate::engine::session::Session;
@@ -40,7 +40,7 @@ const MOST_MOVES: u32 = 5;
 const MOVES_TIME: Duration = Duration::from_secs(60);
 
 /// How often the other server may ask for an authentication before the next try counts as failed.
-const MOST_AUTHENTICATIONS: u8 = 2;
+pub(super) const MOST_AUTHENTICATIONS: u8 = 2;
 
 impl Ctx {
     /// Begins a try of a relay.
@@ -50,16 +50,16 @@ impl Ctx {
             return self.schedule_relay_check();
         }
         let Some(target) = relay.target() else { return };
-        let Some(server) = self.settings_for(relay) else {
+        let Some(server) = self.settings_for(relay.app) else {
             return self.end_relay(id, "its application is gone");
         };
-        let ask = ask(relay, target, self.path_of(relay));
+        let ask = ask(relay.kind, target, &relay.progress.auth.0, self.path_of(relay));
         let client = Client::new(&told(target), "");
         let destination = relay.progress.elsewhere.clone().unwrap_or_else(|| Rc::clone(&target.destination));
         let (app, now) = (relay.app, self.now.instant);
         let state = RtmpClientState {
             protocol: ClientSession::new(ask, &server.rtmp, self.next_seed()),
-            relay: id,
+            owner: Owner::Relay(id),
             destination,
             server,
             app,
@@ -82,9 +82,9 @@ impl Ctx {
         self.schedule_relay_check();
     }
 
-    /// The settings of the RTMP server to whose application a relay belongs.
-    fn settings_for(&self, relay: &Relay) -> Option<Rc<ServerSettings>> {
-        let server = self.apps.get(relay.app)?.server;
+    /// The settings of the RTMP server to which an application belongs.
+    pub(super) fn settings_for(&self, app: AppId) -> Option<Rc<ServerSettings>> {
+        let server = self.apps.get(app)?.server;
         Some(Rc::clone(&self.servers.get(server)?.settings))
     }
 
@@ -107,7 +107,10 @@ impl Ctx {
         if std::mem::replace(&mut state.stage, Stage::Ended) == Stage::Ended {
             return;
         }
-        let (relay, refusal) = (state.relay, state.refusal);
+        let (relay, refusal) = match state.owner {
+            Owner::Relay(relay) => (relay, state.refusal),
+            Owner::Trial(_) => return self.report_trial(id, reason),
+        };
         let Some(session) = self.sessions.get(id) else { return };
         if let Some(found) = self.relays.of_session(session) {
             found.count_dropped(session);
@@ -241,8 +244,8 @@ impl Relay {
 }
 
 /// What a relay says when it connects.
-fn ask(relay: &Relay, target: &Target, path: String) -> Ask {
-    let purpose = match relay.kind {
+pub(super) fn ask(kind: RelayKind, target: &Target, auth: &str, path: String) -> Ask {
+    let purpose = match kind {
         RelayKind::Push => Purpose::Publish,
         RelayKind::Pull => Purpose::Play {
             start: target.start,
@@ -256,7 +259,7 @@ fn ask(relay: &Relay, target: &Target, path: String) -> Ask {
         page_url: target.page_url.clone(),
         swf_url: target.swf_url.clone(),
         flash_ver: target.flash_ver.clone(),
-        auth: relay.progress.auth.0.clone(),
+        auth: auth.to_owned(),
         path,
         stream: target.stream.clone(),
         purpose,
@@ -264,7 +267,7 @@ fn ask(relay: &Relay, target: &Target, path: String) -> Ask {
 }
 
 /// What statistics and callbacks know of such a client.
-fn told(target: &Target) -> Connect {
+pub(super) fn told(target: &Target) -> Connect {
     Connect {
         flash_ver: target.flash_ver.clone(),
         tc_url: target.tc_url.split('?').next().unwrap_or_default().to_owned(),
