@@ -107,3 +107,47 @@ fn without_an_answer_a_stream_is_refused_or_lives_here() {
         assert!(!server.log().contains("s3cret"), "{}", server.log());
     }
 }
+
+#[test]
+fn servers_whom_the_directory_sends_to_each_other_end_the_circle() {
+    let ports = [free_port(), free_port()];
+    let directory = Backend::start(move |request| {
+        let other = ports[usize::from(request.field("app") == "b")];
+        Answer::Body(200, format!("rtmp://127.0.0.1:{other}/{}", if other == ports[0] { "a" } else { "b" }))
+    });
+    let start = |app: &str, port: u16| {
+        Server::start(&format!(
+            "rtmp {{ server {{ listen 127.0.0.1:{port}; application {app} {{ live on; idle_streams on; origin_lookup {}; }} }} }}",
+            directory.url("/")
+        ))
+    };
+    let (a, b) = (start("a", ports[1]), start("b", ports[0]));
+    let _player = Client::try_play(a.rtmp(), "a", "cam").unwrap();
+    b.wait_log("the directory names this very server, or one that takes the stream from here");
+    assert_eq!(b.count_lines("the relay begins"), 1);
+}
+
+#[test]
+fn the_directory_is_asked_about_the_variant_that_a_viewer_wants() {
+    let directory = Backend::always(404);
+    let server = Server::start(&format!(
+        "rtmp {{ server {{ listen 127.0.0.1:0; application live {{ live on; hls on; hls_path hls; hls_variant _hi; \
+         origin_lookup {}; }} }} }}
+         http {{ server {{ listen 127.0.0.1:0; location /hls {{ alias hls; }} }} }}",
+        directory.url("/")
+    ));
+    let mut stream = std::net::TcpStream::connect(server.http()).unwrap();
+    std::io::Write::write_all(&mut stream, b"GET /hls/cam_hi.m3u8 HTTP/1.0\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    std::io::Read::read_to_string(&mut stream, &mut answer).unwrap();
+    assert_eq!(directory.requests()[0].field("name"), "cam_hi");
+}
+
+#[test]
+fn an_answer_of_no_use_is_told_as_one() {
+    let directory = Backend::start(|_| Answer::Body(200, "rtmp://other.example/live".to_owned()));
+    let server = server(&format!("origin_lookup {}; relay_allow 127.0.0.1;", directory.url("/")));
+    let refusal = Client::try_publish(server.rtmp(), "live", "cam").err().unwrap();
+    assert!(format!("{refusal:?}").contains("gives no answer of use"), "{refusal:?}");
+    server.wait_log("to which \"relay_allow\" does not lead: such a stream is refused");
+}

@@ -116,3 +116,20 @@ fn a_no_of_on_forward_refuses_the_publisher() {
     let is_done = |json: serde_json::Value| json["action"] == "on_unpublish";
     backend.wait_for(|requests| requests.iter().any(|request| is_done(request.json())));
 }
+
+#[test]
+fn what_is_pulled_keeps_its_name_whatever_on_publish_says() {
+    let there = other();
+    let backend = Backend::start(|_| Answer::Location(302, "renamed".to_owned()));
+    let server = server(&format!(
+        "idle_streams on; pull rtmp://{}/there; on_publish {};",
+        there.rtmp(),
+        backend.url("/")
+    ));
+    let mut origin = Client::try_publish(there.rtmp(), "there", "cam").unwrap();
+    let mut players = [Client::play(server.rtmp(), "cam")];
+    there.wait_log("play there/cam");
+    let packets = video_only(0, 1000);
+    assert_eq!(relay(&mut origin, &mut players, &packets).remove(0), packets);
+    server.wait_log("but what is pulled keeps its name");
+}

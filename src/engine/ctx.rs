@@ -77,6 +77,13 @@ pub struct AppFacts {
     pub(super) end: Option<SessionsEnd>,
 }
 
+impl AppFacts {
+    /// Whether players may wait for streams that nobody publishes (`idle_streams`).
+    pub fn has_idle_streams(&self) -> bool {
+        self.policy.idle_streams
+    }
+}
+
 /// The end of the sessions of an application or a server after a reload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SessionsEnd {

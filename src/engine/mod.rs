@@ -96,6 +96,7 @@ pub use now::Now;
 pub use operations::operation::{Operation, OperationResult, RecordResult};
 pub use panics::Panics;
 pub use peer::Peer;
+pub use relay::path::CIRCLE;
 pub use relay::state::{
     Relay, RelayEvent, RelayId, RelayKind, RelayOrder, RelaySource, RelaySpec, RelayState,
 };
@@ -324,10 +325,12 @@ impl Engine {
             admitted.map_err(|refusal| if is_encrypted { &[][..] } else { refusal })?;
             self.cx.totals.count_connection(service.protocol());
         }
+        let reached = local.ip().map(|ip| ip.to_canonical());
         let id = self.cx.open_session((listener, service), peer, local);
         if let Some(session) = self.cx.sessions.get_mut(id) {
             session.awaited_header = header.map(Box::new);
             session.is_control = is_control;
+            session.local = reached;
             session.is_encrypted = is_encrypted;
         }
         log::debug!("{id} accepted from {peer}");

@@ -139,7 +139,7 @@ impl Ctx {
     }
 
     /// Whether a pull is wanted: by whoever has configured it so, by players, viewers, or those who wait.
-    fn is_wanted(&self, relay: &Relay) -> bool {
+    pub fn is_wanted(&self, relay: &Relay) -> bool {
         relay.spec.is_static && !self.is_draining()
             || self.clients_of(relay).next().is_some()
             || self.viewing.viewers.of_stream(relay.app, relay.name.as_str()) > 0

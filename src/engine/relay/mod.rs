@@ -61,6 +61,13 @@ impl Ctx {
         self.add_relay(RelayKind::Pull, (app, name), (None, None), spec)
     }
 
+    /// Gives a relay other times and conditions, as the configuration has changed; it keeps its targets, and goes on.
+    pub fn renew_relay(&mut self, id: RelayId, spec: RelaySpec) {
+        if let Some(relay) = self.relays.all.get_mut(&id) {
+            relay.spec = RelaySpec { targets: Rc::clone(&relay.spec.targets), ..spec };
+        }
+    }
+
     /// Ends a relay.
     pub fn end_relay(&mut self, id: RelayId, why: &str) {
         let Some(relay) = self.relays.all.remove(&id) else { return };

@@ -11,7 +11,7 @@ use crate::engine::relay::state::{Relay, RelayKind};
 const MAX_SERVERS: usize = 8;
 
 /// Why a connect is refused that has come through this server.
-const CIRCLE: &str = "the stream has come through this server already";
+pub const CIRCLE: &str = "the stream has come through this server already";
 const TOO_LONG: &str = "the stream has come through too many servers";
 
 impl Ctx {

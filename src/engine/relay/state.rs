@@ -210,7 +210,7 @@ pub enum RelayOrder {
         /// The URL, as `push` has it.
         url: String,
     },
-    /// To publish the stream of a URL here until the relay is ended.
+    /// To publish the stream of a URL here.
     Pull {
         /// The application.
         app: AppId,
@@ -218,6 +218,8 @@ pub enum RelayOrder {
         name: StreamName,
         /// The URL, as `pull` has it.
         url: String,
+        /// Whether it runs until it is ended, rather than as long as somebody plays it.
+        is_static: bool,
     },
     /// To end a relay.
     End(RelayId),

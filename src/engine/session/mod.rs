@@ -19,6 +19,7 @@ pub(in crate::engine) mod sending;
 pub(in crate::engine) mod throttling;
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -184,6 +185,8 @@ pub struct Session {
     pub id: SessionId,
     /// The client's address: that of the connection, or the one that a trusted proxy has told.
     pub peer: Peer,
+    /// The address of this machine to which the client has connected; none at a Unix socket.
+    pub local: Option<IpAddr>,
     /// Whether a proxy has told it.
     pub(in crate::engine) is_told: bool,
     /// The PROXY header that has to come before all else.
@@ -250,6 +253,7 @@ impl Session {
         Self {
             id,
             peer,
+            local: None,
             is_told: false,
             awaited_header: None,
             is_control: false,

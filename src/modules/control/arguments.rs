@@ -14,7 +14,8 @@ pub fn find<'q>(query: &'q str, name: &str) -> Option<&'q str> {
 pub fn describe(query: &str) -> String {
     let shown = SHOWN.iter().filter_map(|name| {
         let value = find(query, name)?;
-        if let Some(url) = server_url(value) {
+        if looks_like_url(value) {
+            let url = Text::new(value).decoded();
             return Some(format!(" {name}={}", host_of(&url)));
         }
         let value = value.split("%3F").next()?.split("%3f").next()?.split('?').next()?;
@@ -36,9 +37,15 @@ pub fn server_url(text: &str) -> Option<String> {
     Some(Text::new(text).decoded()).filter(|text| is_url(text))
 }
 
+/// Whether a text is a URL, or is meant as one that has a slip in it: then there may be a key in it.
+pub fn looks_like_url(text: &str) -> bool {
+    Text::new(text).is_any(|text| text.contains("//") || text.contains(":/"))
+}
+
 /// A URL for the log: all behind its host may be a key.
 fn host_of(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    let Some((scheme, rest)) = url.split_once("://") else { return "***".to_owned() };
+    let scheme: String = scheme.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect();
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit('@').next().unwrap_or_default();
     let host: String = host.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect();
@@ -71,7 +78,11 @@ impl Text {
 
     /// Whether it is this one, in either form.
     pub fn is(&self, text: &str) -> bool {
-        self.raw == text || self.decoded.as_deref() == Some(text)
+        self.is_any(|form| form == text)
+    }
+
+    fn is_any(&self, matches: impl Fn(&str) -> bool) -> bool {
+        matches(&self.raw) || self.decoded.as_deref().is_some_and(matches)
     }
 
     /// The names of the streams that it may mean.
@@ -111,6 +122,13 @@ mod tests {
         assert_eq!(describe(""), "");
         for url in ["rtmp://me:secret@a:1936/app/key?x", "rtmp%3A%2F%2Fme%3Asecret%40a%3A1936%2Fapp%2Fkey"] {
             assert_eq!(describe(&format!("newname={url}")), " newname=rtmp://a:1936/***");
+        }
+        for (slip, shown) in [
+            ("rmtp://me:secret@a:1936/app/secret", "rmtp://a:1936/***"),
+            ("rtmp%3A/a/app/secret", "***"),
+            ("rtmp//a/app/secret", "***"),
+        ] {
+            assert_eq!(describe(&format!("newname={slip}")), format!(" newname={shown}"));
         }
     }
 

@@ -103,8 +103,12 @@ impl Command {
     }
 }
 
-/// A stream's name and arguments, which may be escaped as a whole or in parts: "cam?user=me" or "cam%3Fuser%3Dme".
+/// A stream's name and arguments, which may be escaped as a whole or in parts: "cam?user=me" or "cam%3Fuser%3Dme". A URL
+/// that has a slip in it names no stream: it would be shown to everybody, with the key that it may have.
 fn target(text: &str) -> Option<String> {
+    if arguments::looks_like_url(text.split('?').next().unwrap_or_default()) {
+        return None;
+    }
     let split = text.split_once('?');
     let escaped = || {
         let at = text.find("%3F").or_else(|| text.find("%3f"))?;
@@ -148,6 +152,9 @@ mod tests {
             ("newname=cam%3fa", Some("cam?a")),
             ("newname=my%20cam?a=%20b", Some("my%20cam?a=%20b")),
             ("newname=../etc", None),
+            ("newname=rmtp://a/live/secret", None),
+            ("newname=rtmp%3A/a/live/secret", None),
+            ("newname=cam?from=http://a/", Some("cam?from=http://a/")),
             ("newname=", None),
             ("newname=?a=b", None),
             ("newname=a%zz", None),

@@ -3,7 +3,9 @@
 use super::answers::reply;
 use super::command::Who;
 use super::filter::Filter;
-use crate::engine::{Answer, Ctx, Endpoint, HttpReply, Operation, RelayId, RelayOrder, Stream, StreamId};
+use crate::engine::{
+    Answer, Ctx, Endpoint, HttpReply, Operation, RelayId, RelayOrder, Session, Stream, StreamId,
+};
 
 /// Has a stream relayed: one, as no two streams can be published under the same name there.
 pub fn relay(cx: &Ctx, (filter, who): (&Filter, Who), url: String, what: &str) -> Answer {
@@ -15,9 +17,19 @@ pub fn relay(cx: &Ctx, (filter, who): (&Filter, Who), url: String, what: &str) -
         log::warn!("{what}: several streams are meant, and a URL is for one: say which by app and name");
         return Answer::Reply(HttpReply::error(500));
     }
+    let has_own_publisher = stream
+        .publisher
+        .is_some_and(|publisher| !cx.sessions.get(publisher.session).is_some_and(Session::is_relay));
+    if matches!(direction, Direction::Pull) && has_own_publisher {
+        log::warn!("{what}: the stream is published here, and is not pulled");
+        return Answer::Reply(HttpReply::error(500));
+    }
     Answer::Operate(Operation::Relay(match direction {
         Direction::Push(stream) => RelayOrder::Push { stream, url },
-        Direction::Pull => RelayOrder::Pull { app: stream.app, name: stream.name.clone(), url },
+        Direction::Pull => {
+            // Whoever plays it is redirected: the pull is for them.
+            RelayOrder::Pull { app: stream.app, name: stream.name.clone(), url, is_static: false }
+        }
     }))
 }
 

@@ -111,8 +111,11 @@ impl Module for Relay {
     }
 
     fn on_stream_end(&mut self, cx: &mut Ctx, stream: StreamId) {
-        self.relayer.publishes.end(stream);
-        self.relayer.pull_for_players(cx, stream);
+        let ended = self.relayer.publishes.end(stream);
+        // A pull that has been ended is not begun again by those who still play: only whoever comes begins another.
+        if !ended.is_some_and(|published| published.is_pull) {
+            self.relayer.pull_for_players(cx, stream);
+        }
     }
 
     fn on_close(&mut self, _cx: &mut Ctx, session: SessionId) {
@@ -121,8 +124,10 @@ impl Module for Relay {
     }
 
     fn on_relay(&mut self, cx: &mut Ctx, relay: RelayId, event: &RelayEvent) {
-        if let RelayEvent::Failed { why, is_refusal: true } = event {
-            self.relayer.refused_by_origin(cx, relay, why);
+        match event {
+            RelayEvent::Failed { why, is_refusal: true } => self.relayer.refused(cx, relay, why),
+            RelayEvent::Ended => self.relayer.pull_ends(relay),
+            RelayEvent::Began | RelayEvent::Failed { .. } => {}
         }
     }
 

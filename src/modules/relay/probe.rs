@@ -55,16 +55,17 @@ fn lines<'t>(app: &Application<'t>) -> Vec<(&'t Node, Line)> {
     found
 }
 
-/// Warns of a stream that would be pushed or pulled to where it is.
+/// Warns of a stream that would be pushed or pulled to the application in which it is.
 fn check_way(
     app: &Application<'_>,
     (node, line): (&Node, &Line),
     is_here: bool,
     warn: &mut impl FnMut(&Node, String),
 ) {
-    if is_here && !line.url.is_secure && line.keeps_names(&app.name) {
+    if is_here && !line.url.is_secure && line.keeps_application(&app.name) {
         let message = format!(
-            "\"{}\" leads to the same streams of this very server, which refuses the circle",
+            "\"{}\" leads back into this application of this very server, which refuses it as a circle, also under other \
+             names: relay to another application",
             node.name
         );
         warn(node, message);

@@ -21,6 +21,8 @@ pub struct Published {
     pub urls: Vec<Box<str>>,
     /// The server that the directory has named.
     pub home: Option<Box<str>>,
+    /// Whether a pull publishes.
+    pub is_pull: bool,
 }
 
 impl Publishes {
@@ -28,7 +30,7 @@ impl Publishes {
     pub fn request(&mut self, request: &Request, home: Option<&str>) {
         let RequestKind::Publish { msid, .. } = request.kind else { return };
         let (args, urls) = (request.args.as_str().into(), request.relays.clone());
-        let published = Published { args, urls, home: home.map(Box::from) };
+        let published = Published { args, urls, home: home.map(Box::from), is_pull: request.is_relay };
         self.requested.insert(request.session, (msid, published));
     }
 
@@ -44,7 +46,7 @@ impl Publishes {
     }
 
     /// A stream has ended.
-    pub fn end(&mut self, stream: StreamId) {
-        self.streams.remove(&stream);
+    pub fn end(&mut self, stream: StreamId) -> Option<Published> {
+        self.streams.remove(&stream)
     }
 }

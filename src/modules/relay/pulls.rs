@@ -1,12 +1,15 @@
 //! Which streams are pulled: those that somebody wants to play and nobody publishes, and those that are static.
 
+use std::rc::Rc;
+
 use crate::engine::{
-    AppId, Ctx, Refusal, RelayKind, RelaySource, Request, RequestKind, Stream, StreamId, StreamName, Verdict,
+    AppId, Ctx, Refusal, RelayId, RelayKind, RelaySource, Request, RequestKind, Stream, StreamId, StreamName,
+    Verdict,
 };
 
 use super::line::Way;
 use super::line::url::RtmpUrl;
-use super::lookup::{Found, Home};
+use super::lookup::{Found, Home, NoHome, stream_of};
 use super::relayer::Relayer;
 use super::settings::{Lookup, Wanted};
 
@@ -21,6 +24,12 @@ impl Relayer {
         }
         if let Err(why) = self.check_urls(request) {
             return Verdict::Deny(Refusal::of_request(why));
+        }
+        if matches!(request.kind, RequestKind::View(_))
+            && !cx.viewing.lists.knows(request.app, stream_of(request))
+            && let Err(refusal) = self.views.check(cx, request)
+        {
+            return Verdict::Deny(refusal);
         }
         if let Some(lookup) = self.lookup_for(cx, request) {
             let found = self.lookups.find(cx, request, &lookup);
@@ -52,7 +61,7 @@ impl Relayer {
     }
 
     /// Decides about a request when the directory has answered, or has not.
-    pub fn answered(&mut self, cx: &mut Ctx, request: &Request, answer: Result<Home, String>) -> Verdict {
+    pub fn answered(&mut self, cx: &mut Ctx, request: &Request, answer: Result<Home, NoHome>) -> Verdict {
         let lookup = self.apps.get(request.app).and_then(|settings| settings.lookup.as_ref());
         let home = match (answer, lookup) {
             (Ok(home), _) => Ok(home),
@@ -73,7 +82,7 @@ impl Relayer {
             RequestKind::Play { .. } => self.pull(cx, request, home),
             RequestKind::View(_) => {
                 self.pull(cx, request, home);
-                return self.views.wait(cx, (request, stream_of(request)));
+                return self.views.wait(cx, request);
             }
         }
         Verdict::Continue
@@ -114,18 +123,32 @@ impl Relayer {
             (true, Some(home)) => given(&[home], RelaySource::Lookup),
             (true, None) => settings.pull(name.as_str(), args),
         };
-        self.start(cx, (*app, &name), wanted);
+        self.start(cx, (*app, &name, args), wanted);
     }
 
-    fn start(&self, cx: &mut Ctx, (app, name): (AppId, &StreamName), wanted: Option<Result<Wanted, String>>) {
+    fn start(
+        &mut self,
+        cx: &mut Ctx,
+        (app, name, args): (AppId, &StreamName, &str),
+        wanted: Option<Result<Wanted, String>>,
+    ) {
         let Some(settings) = self.apps.get(app).filter(|_| !cx.is_draining()) else { return };
-        match wanted {
-            Some(Ok(wanted)) => {
-                cx.start_pull(app, name, settings.spec(Way::Pull, wanted));
-            }
-            Some(Err(why)) => log::warn!("{}/{name} is not pulled: {why}", settings.name),
-            None => {}
+        let wanted = match wanted {
+            Some(Ok(wanted)) => wanted,
+            Some(Err(why)) => return log::warn!("{}/{name} is not pulled: {why}", settings.name),
+            None => return,
+        };
+        let targets = Rc::clone(&wanted.targets);
+        let Some(id) = cx.start_pull(app, name, settings.spec(Way::Pull, wanted)) else { return };
+        // It may be the pull that somebody else has begun.
+        if cx.relay(id).is_some_and(|relay| relay.spec.targets == targets) {
+            self.pulled_with.insert(id, args.into());
         }
+    }
+
+    /// A relay is over.
+    pub fn pull_ends(&mut self, id: RelayId) {
+        self.pulled_with.remove(&id);
     }
 
     /// Nobody publishes a stream any more, of which players may be left.
@@ -133,16 +156,18 @@ impl Relayer {
         let Some(stream) = cx.streams.get(stream).filter(|stream| cx.players_of(stream) > 0) else { return };
         let (app, name) = (stream.app, stream.name.clone());
         let wanted = self.apps.get(app).and_then(|settings| settings.pull(name.as_str(), ""));
-        self.start(cx, (app, &name), wanted);
+        self.start(cx, (app, &name, ""), wanted);
     }
 
     /// Starts the pulls that run without players.
     pub fn pull_statics(&mut self, cx: &mut Ctx) {
+        let mut all = Vec::new();
         for (app, settings) in self.apps.iter() {
-            for name in settings.statics() {
-                let Ok(name) = StreamName::new(name) else { continue };
-                self.start(cx, (app, &name), settings.pull(name.as_str(), ""));
-            }
+            let names = settings.statics().filter_map(|name| StreamName::new(name).ok());
+            all.extend(names.map(|name| (app, settings.pull(name.as_str(), ""), name)));
+        }
+        for (app, wanted, name) in all {
+            self.start(cx, (app, &name, ""), wanted);
         }
     }
 
@@ -153,17 +178,20 @@ impl Relayer {
         let pulls: Vec<_> =
             pulls.map(|relay| (relay.id, relay.app, relay.name.clone(), relay.spec.clone())).collect();
         for (id, app, name, spec) in pulls {
-            let wanted = self.apps.get(app).and_then(|settings| settings.pull(name.as_str(), ""));
-            let is_same =
-                |wanted: &Wanted| wanted.is_static == spec.is_static && wanted.has_targets_of(&spec);
-            if wanted.as_ref().and_then(|wanted| wanted.as_ref().ok()).is_some_and(is_same) {
+            let args = self.pulled_with.get(&id).cloned().unwrap_or_default();
+            let settings = self.apps.get(app);
+            let wanted = settings.and_then(|settings| settings.pull(name.as_str(), &args));
+            if let (Some(settings), Some(Ok(wanted))) = (settings, &wanted)
+                && wanted.is_that_of(&spec)
+            {
+                cx.renew_relay(id, settings.spec(Way::Pull, wanted.clone()));
                 continue;
             }
-            cx.end_relay(id, "the configuration has changed");
             // If somebody plays it, or it is static, it goes on with the new target.
-            let is_played = cx.streams.find(app, &name).is_some_and(|stream| cx.players_of(stream) > 0);
+            let is_played = cx.relay(id).is_some_and(|relay| cx.is_wanted(relay));
+            cx.end_relay(id, "the configuration has changed");
             if is_played {
-                self.start(cx, (app, &name), wanted);
+                self.start(cx, (app, &name, &args), wanted);
             }
         }
         self.pull_statics(cx);
@@ -173,12 +201,4 @@ impl Relayer {
 /// Whether the configuration asks for a relay.
 fn is_written(source: RelaySource) -> bool {
     matches!(source, RelaySource::Configured | RelaySource::Edge)
-}
-
-/// The stream that a request is about: for a viewer of a variant, that one.
-fn stream_of(request: &Request) -> &str {
-    match &request.kind {
-        RequestKind::View(view) => &view.file.name,
-        _ => &request.name,
-    }
 }

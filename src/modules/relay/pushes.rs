@@ -1,7 +1,7 @@
 //! Which pushes a stream has: those of the configuration, of a backend, of the directory and of an edge.
 
 use crate::engine::{
-    Ctx, Relay, RelayId, RelayKind, RelayOrder, RelaySource, RelayTarget, Session, StreamId,
+    CIRCLE, Ctx, Relay, RelayId, RelayKind, RelayOrder, RelaySource, RelayTarget, Session, StreamId,
 };
 
 use super::edge::EdgeAuth;
@@ -22,13 +22,14 @@ impl Relayer {
                 cx.end_relay(*relay, "it is not wanted any more");
             }
         }
+        let app = cx.streams.get(id).map(|stream| stream.app);
+        let Some(settings) = app.and_then(|app| self.apps.get(app)) else { return };
         for wanted in wanted {
-            if running.iter().any(|(_, targets)| wanted.targets == *targets) {
-                continue;
-            }
-            let app = cx.streams.get(id).map(|stream| stream.app);
-            if let Some(settings) = app.and_then(|app| self.apps.get(app)) {
-                cx.start_push(id, settings.spec(Way::Push, wanted));
+            let same = running.iter().find(|(_, targets)| wanted.targets == *targets);
+            let spec = settings.spec(Way::Push, wanted);
+            match same {
+                Some((relay, _)) => cx.renew_relay(*relay, spec),
+                None => _ = cx.start_push(id, spec),
             }
         }
     }
@@ -62,9 +63,18 @@ impl Relayer {
         wanted
     }
 
+    /// Another server has refused a publish or play.
+    pub fn refused(&mut self, cx: &mut Ctx, id: RelayId, why: &str) {
+        match cx.relay(id).map(|relay| relay.spec.source) {
+            Some(RelaySource::Edge) => self.refused_by_origin(cx, id, why),
+            Some(RelaySource::Lookup) if why.contains(CIRCLE) => end_circle(cx, id),
+            _ => {}
+        }
+    }
+
     /// The origin of an edge has refused a publish or play: if it decides about clients, so are those here. It is not known
     /// which of several players it has refused.
-    pub fn refused_by_origin(&mut self, cx: &mut Ctx, id: RelayId, why: &str) {
+    fn refused_by_origin(&mut self, cx: &mut Ctx, id: RelayId, why: &str) {
         let Some(relay) = cx.relay(id).filter(|relay| relay.spec.source == RelaySource::Edge) else { return };
         let (kind, app, stream, name) = (relay.kind, relay.app, relay.stream, relay.name.clone());
         if self.apps.get(app).is_none_or(|settings| settings.edge_auth == EdgeAuth::Edge) {
@@ -97,9 +107,10 @@ impl Relayer {
                 }
                 cx.start_push(*stream, settings.spec(Way::Push, wanted)).ok_or_else(|| TOO_MANY.to_owned())
             }
-            RelayOrder::Pull { app, name, url } => {
+            RelayOrder::Pull { app, name, url, is_static } => {
                 let settings = self.apps.get(*app).ok_or("the application has gone")?;
                 let wanted = settings.ordered(Way::Pull, url, name.as_str())?;
+                let wanted = Wanted { is_static: *is_static, ..wanted };
                 if let Some(other) = cx.pull_of(*app, name) {
                     return Err(format!(
                         "the stream has a pull already (relay {}): end that one first",
@@ -114,6 +125,18 @@ impl Relayer {
                 Ok(*id)
             }
         }
+    }
+}
+
+/// Ends a relay to where the directory says that a stream lives, which has turned out to be this very server.
+fn end_circle(cx: &mut Ctx, id: RelayId) {
+    let Some(relay) = cx.relay(id) else { return };
+    let waits = cx.apps.get(relay.app).is_some_and(|app| app.has_idle_streams());
+    let stream = cx.streams.find(relay.app, &relay.name).filter(|_| relay.kind == RelayKind::Pull && !waits);
+    let players = stream.map(|stream| stream.players.to_vec()).unwrap_or_default();
+    cx.end_relay(id, "the directory names this very server, or one that takes the stream from here");
+    for player in players {
+        cx.finish(player.session, "its stream lives here, and nobody publishes it");
     }
 }
 

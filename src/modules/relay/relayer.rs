@@ -1,6 +1,8 @@
 //! The state of the module: the settings of each application, and what is under way.
 
-use crate::engine::ByApp;
+use std::collections::HashMap;
+
+use crate::engine::{ByApp, RelayId};
 
 use super::lookup::Lookups;
 use super::publishes::Publishes;
@@ -14,4 +16,6 @@ pub struct Relayer {
     pub publishes: Publishes,
     pub lookups: Lookups,
     pub views: Views,
+    /// The arguments of the client for which a pull has been begun: a reload would begin it with them, too.
+    pub pulled_with: HashMap<RelayId, Box<str>>,
 }

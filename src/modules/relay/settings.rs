@@ -82,9 +82,11 @@ impl Settings {
         }
     }
 
-    /// Whether a URL leads to this very server.
-    pub fn is_here(&self, url: &RtmpUrl) -> bool {
-        !url.is_secure && leads_here(url, &self.own)
+    /// Whether a URL leads to this very server, at which clients have reached it at this address.
+    pub fn is_here(&self, url: &RtmpUrl, reached: Option<IpAddr>) -> bool {
+        let is_at = |address: &SocketAddr| address.ip().is_unspecified() && address.port() == url.port;
+        let is_reached = || reached.is_some() && url.host.parse::<IpAddr>().ok() == reached;
+        !url.is_secure && (leads_here(url, &self.own) || is_reached() && self.own.iter().any(is_at))
     }
 
     /// The pulls that run without players: the names of their streams.
@@ -134,9 +136,7 @@ impl Settings {
             return Err("name= is that of another stream".to_owned());
         }
         let target = line.target(self.values(name, ""), &self.around, "")?;
-        // The operator ends it.
-        let is_static = way == Way::Pull;
-        Ok(Wanted { is_static, ..Wanted::one(target, RelaySource::Operator) })
+        Ok(Wanted::one(target, RelaySource::Operator))
     }
 
     /// What the engine is given.
@@ -171,16 +171,9 @@ impl Wanted {
         Self { targets: [target].into(), source, is_static: false }
     }
 
-    /// Whether a relay has these targets. Those of an edge may have the arguments of a client.
-    pub fn has_targets_of(&self, spec: &RelaySpec) -> bool {
-        let is_same_place = |(one, other): (&RelayTarget, &RelayTarget)| {
-            one.destination == other.destination && one.app == other.app
-        };
-        let of_edge = self.source == RelaySource::Edge && spec.source == RelaySource::Edge;
-        self.targets == spec.targets
-            || of_edge
-                && self.targets.len() == spec.targets.len()
-                && self.targets.iter().zip(&*spec.targets).all(is_same_place)
+    /// Whether a relay is this one.
+    pub fn is_that_of(&self, spec: &RelaySpec) -> bool {
+        self.targets == spec.targets && self.is_static == spec.is_static
     }
 }
 
@@ -236,7 +229,7 @@ impl Settings {
             allowed: Hosts::parse(&allowed).unwrap_or_default(),
             lookup: None,
             around: Surroundings { tls: Arc::default(), buffer: Duration::from_secs(5) },
-            own: [SocketAddr::from(([127, 0, 0, 1], 1935))].into(),
+            own: [SocketAddr::from(([0, 0, 0, 0], 1935))].into(),
         }
     }
 }

@@ -1,13 +1,17 @@
 //! Viewers of HLS who have asked for a stream that is pulled: their requests wait until its playlist is there.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::engine::{AppId, Ctx, Refusal, Reply, Request, StreamName, Ticket, TimerId, Verdict};
+use crate::engine::{AppId, Ctx, Refusal, Reply, Request, RequestKind, StreamName, Ticket, TimerId, Verdict};
 
+use super::lookup::stream_of;
 use super::settings::MODULE;
 
 /// The longest wait.
 const LONGEST: Duration = Duration::from_secs(10);
+/// The most requests of one address that wait, so that nobody takes the places of all others.
+const MOST_OF_ADDRESS: usize = 8;
 /// The time between two looks for playlists.
 const EVERY: Duration = Duration::from_millis(200);
 
@@ -16,6 +20,9 @@ const TOKEN: u64 = 0;
 
 /// What a viewer is told if the stream does not come.
 const TOO_LATE: &str = "the stream has not come from the other server in time";
+
+/// What a viewer is told of whose address too many requests wait.
+const TOO_MANY: &str = "too many requests of this address wait for streams of other servers";
 
 /// The requests that wait. Bounded by the requests that the engine suspends.
 #[derive(Default)]
@@ -28,18 +35,33 @@ struct Waiting {
     app: AppId,
     name: Box<str>,
     ticket: Ticket,
+    /// The viewer's address; none at a Unix socket.
+    address: Option<IpAddr>,
 }
 
 impl Views {
     /// Has a viewer's request wait until its stream is listed, if it is pulled.
-    pub fn wait(&mut self, cx: &mut Ctx, (request, name): (&Request, &str)) -> Verdict {
-        let Request { app, ticket, .. } = request;
+    pub fn wait(&mut self, cx: &mut Ctx, request: &Request) -> Verdict {
+        let (Request { app, ticket, .. }, name) = (request, stream_of(request));
         if !is_pulled(cx, *app, name) || cx.viewing.lists.knows(*app, name) {
             return Verdict::Continue;
         }
-        self.waiting.push(Waiting { app: *app, name: name.into(), ticket: *ticket });
+        let address = address(request);
+        self.waiting.push(Waiting { app: *app, name: name.into(), ticket: *ticket, address });
         self.set_timer(cx);
         Verdict::Suspend { until: cx.now.instant + LONGEST }
+    }
+
+    /// Refuses a request of an address of which enough wait already: before it has a stream pulled.
+    pub fn check(&mut self, cx: &Ctx, request: &Request) -> Result<(), Refusal> {
+        let Some(address) = address(request) else { return Ok(()) };
+        let of_address = |waiting: &&Waiting| waiting.address == Some(address);
+        if self.waiting.iter().filter(of_address).count() < MOST_OF_ADDRESS {
+            return Ok(());
+        }
+        self.waiting.retain(|waiting| cx.sessions.get(waiting.ticket.session).is_some());
+        let count = self.waiting.iter().filter(of_address).count();
+        if count < MOST_OF_ADDRESS { Ok(()) } else { Err(Refusal::of_request(TOO_MANY)) }
     }
 
     /// Whether this request waits.
@@ -61,7 +83,7 @@ impl Views {
     pub fn look(&mut self, cx: &mut Ctx) {
         self.timer = None;
         self.waiting.retain(|waiting| cx.sessions.get(waiting.ticket.session).is_some());
-        for Waiting { app, name, ticket } in &self.waiting {
+        for Waiting { app, name, ticket, .. } in &self.waiting {
             if cx.viewing.lists.knows(*app, name) {
                 cx.answer(*ticket, Reply::Grant);
             } else if !is_pulled(cx, *app, name) {
@@ -78,6 +100,10 @@ impl Views {
             self.timer = Some(cx.set_module_timer(MODULE, cx.now.instant + EVERY, TOKEN));
         }
     }
+}
+
+fn address(request: &Request) -> Option<IpAddr> {
+    if let RequestKind::View(view) = &request.kind { view.peer.ip() } else { None }
 }
 
 /// Whether a stream comes, or is to come, from another server.

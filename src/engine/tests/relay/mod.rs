@@ -2,6 +2,7 @@
 
 mod back_off;
 mod circles;
+mod configured;
 mod ends;
 mod pull;
 mod push;

@@ -71,6 +71,22 @@ fn a_viewer_of_a_stream_without_a_pull_does_not_wait() {
 }
 
 #[test]
+fn viewers_of_one_address_take_no_more_than_their_share_of_those_who_wait() {
+    let mut world = world();
+    let waiting: Vec<_> = (0..8).map(|_| view(&mut world, "cam")).collect();
+    let more = view(&mut world, "cam");
+    let answer = answer(&mut world, more);
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("Retry-After: "), "{answer}");
+    for id in waiting {
+        assert_eq!(self::answer(&mut world, id), "");
+        world.engine.lost(id, world.now);
+    }
+    world.end_turn();
+    let next = view(&mut world, "cam");
+    assert_eq!(self::answer(&mut world, next), "", "others have left");
+}
+
+#[test]
 fn a_request_that_ends_while_it_waits_leaves_nothing() {
     let mut world = world();
     let viewer = view(&mut world, "cam");

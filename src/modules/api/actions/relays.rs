@@ -50,7 +50,7 @@ pub fn pull(
         let app = cx.apps.iter().find(|(_, app)| app.name == path.app);
         let no_app = || Fault::not_found(format!("there is no application {}", path.app.escape_debug()));
         let (app, _) = app.ok_or_else(no_app)?;
-        Ok(RelayOrder::Pull { app, name, url: body.url()? })
+        Ok(RelayOrder::Pull { app, name, url: body.url()?, is_static: true })
     })
 }
 

@@ -161,10 +161,20 @@ impl Notifier {
             return;
         };
         let (ticket, app, label) = (requested.ticket, requested.app, label_of(requested, &callback));
+        // What is pulled has the name by which it is asked for.
+        let is_pull = cx.sessions.get(session).is_some_and(Session::is_relay);
         let reply = match result.map(|response| decision(&response, requested, callback.format)) {
             Ok(Decision::No(why)) => refusal(requested, &callback, &why),
             Ok(Decision::Yes) => {
                 requested.progress = Progress::Approved;
+                Reply::Grant
+            }
+            Ok(Decision::Rename(name)) if is_pull => {
+                requested.progress = Progress::Approved;
+                log::info!(
+                    "{label}: the backend names it {}, but what is pulled keeps its name",
+                    shown(&name)
+                );
                 Reply::Grant
             }
             Ok(Decision::Rename(name)) => {
@@ -177,7 +187,7 @@ impl Notifier {
             }
             Ok(Decision::Relay(urls)) => {
                 requested.progress = Progress::Approved;
-                let is_named = self.apps.get(app).is_some_and(|settings| settings.names_relayed);
+                let is_named = !is_pull && self.apps.get(app).is_some_and(|settings| settings.names_relayed);
                 let name = urls.first().filter(|_| is_named && callback.format != Format::Srs);
                 let name = name.map(|url| name_of_url(url));
                 log::info!("{label}: the backend names {} to relay it", servers(urls.len()));

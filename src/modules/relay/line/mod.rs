@@ -157,11 +157,9 @@ impl Line {
         self.name.as_deref().is_none_or(|only| only == name)
     }
 
-    /// Whether streams have the same names there as here, in an application of this name.
-    pub fn keeps_names(&self, app: &str) -> bool {
-        let values = Values { app, name: "name", args: "" };
-        let is_same_app = self.app.is_empty() || self.app.fill(values) == app;
-        is_same_app && (self.stream.is_empty() || self.stream.fill(values) == values.name)
+    /// Whether the application there has the name of that here.
+    pub fn keeps_application(&self, app: &str) -> bool {
+        self.app.is_empty() || self.app.fill(Values { app, name: "", args: "" }) == app
     }
 
     /// Whether a stream is named there as it is here, as nothing else is written.
@@ -212,7 +210,10 @@ impl Line {
             login: self.url.login.clone(),
             start: self.start,
             duration: self.duration,
-            buffer: around.buffer,
+            buffer: match self.way {
+                Way::Push => Duration::ZERO,
+                Way::Pull => around.buffer,
+            },
         };
         check_lengths(&target).map(|()| target)
     }

@@ -4,9 +4,11 @@
 //! Requests for the same stream wait for one answer, which is kept for a time.
 
 pub mod directory;
+mod kept;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crate::engine::{
@@ -19,13 +21,12 @@ use crate::modules::relay::line::url::RtmpUrl;
 use crate::modules::relay::settings::{Lookup, MODULE, Settings};
 
 use directory::OnError;
+use kept::Kept;
 
 /// The time for an answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// How much later the engine ends the wait than the call does, whose end says why.
 const MARGIN: Duration = Duration::from_millis(250);
-/// The most answers that are kept.
-const MOST_KEPT: usize = 4096;
 /// The longest answer, bytes.
 const MAX_ANSWER: usize = 64 * 1024;
 /// The shortest time between two log lines about directories that do not answer.
@@ -33,9 +34,20 @@ const FAILURE_PAUSE: Duration = Duration::from_secs(10);
 
 /// What a client is told if the directory cannot be asked.
 const NOT_ASKED: &str = "the server cannot ask its directory now; try again soon";
+/// The same if its answer is of no use.
+const NO_USE: &str = "the server's directory gives no answer of use for this stream";
 
 /// Where a stream lives: the URL of another server, or none for here.
 pub type Home = Option<Box<str>>;
+
+/// Why it is not known where a stream lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoHome {
+    /// The directory does not answer.
+    Silent(String),
+    /// Its answer is of no use.
+    Wrong(String),
+}
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -48,13 +60,13 @@ struct Question {
 /// The questions and answers.
 #[derive(Default)]
 pub struct Lookups {
-    kept: HashMap<Question, (Instant, Home)>,
+    kept: Kept,
     /// The calls under way, by token. Bounded by the calls that the engine takes.
     under_way: HashMap<u64, Question>,
     /// The requests that wait for an answer. Bounded by the requests that the engine suspends.
     waiting: HashMap<Question, Vec<Ticket>>,
     /// The answers for sessions whose requests are about to be resumed.
-    answered: HashMap<SessionId, Result<Home, String>>,
+    answered: HashMap<SessionId, Result<Home, NoHome>>,
     last_token: u64,
     /// When it was logged last that a directory does not answer.
     logged_at: Option<Instant>,
@@ -65,7 +77,7 @@ pub enum Found {
     Known(Home),
     /// The request waits.
     Asked(Verdict),
-    Failed(String),
+    Failed(NoHome),
 }
 
 impl Lookups {
@@ -73,7 +85,7 @@ impl Lookups {
     pub fn find(&mut self, cx: &mut Ctx, request: &Request, lookup: &Lookup) -> Found {
         let question = Question::of(request);
         let now = cx.now.instant;
-        if let Some((_, home)) = self.kept.get(&question).filter(|(until, _)| now < *until) {
+        if let Some(home) = self.kept.find(&question, now) {
             return Found::Known(home.clone());
         }
         let asked = Found::Asked(Verdict::Suspend { until: now + TIMEOUT + MARGIN });
@@ -93,7 +105,7 @@ impl Lookups {
             order: 0,
         };
         if cx.call(call).is_err() {
-            return Found::Failed("too many calls wait already".to_owned());
+            return Found::Failed(NoHome::Silent("too many calls wait already".to_owned()));
         }
         self.last_token = token;
         self.under_way.insert(token, question.clone());
@@ -116,14 +128,17 @@ impl Lookups {
     ) {
         let Some(question) = self.under_way.remove(&token) else { return };
         let tickets = self.waiting.remove(&question).unwrap_or_default();
+        // A client has reached this server at this address: a URL of it leads here.
+        let mut sessions = tickets.iter().filter_map(|ticket| cx.sessions.get(ticket.session));
+        let reached = sessions.find_map(|session| session.local);
         let home = match (result, settings) {
-            (Ok(response), Some(settings)) => home(&response, settings),
-            (Err(error), _) => Err(error.to_string()),
-            (_, None) => Err("the application has gone".to_owned()),
+            (Ok(response), Some(settings)) => home(&response, settings, reached).map_err(NoHome::Wrong),
+            (Err(error), _) => Err(NoHome::Silent(error.to_string())),
+            (_, None) => Err(NoHome::Silent("the application has gone".to_owned())),
         };
         let cache = settings.and_then(|settings| settings.lookup.as_ref()).map(|lookup| lookup.cache);
         if let (Ok(home), Some(cache)) = (&home, cache.filter(|cache| !cache.is_zero())) {
-            self.keep(question, home.clone(), cx.now.instant, cache);
+            self.kept.keep(question, home.clone(), cx.now.instant + cache);
         }
         for ticket in tickets {
             if cx.sessions.get(ticket.session).is_none() {
@@ -135,8 +150,9 @@ impl Lookups {
     }
 
     /// The answer for a request that is resumed.
-    pub fn take(&mut self, session: SessionId) -> Result<Home, String> {
-        self.answered.remove(&session).unwrap_or_else(|| Err(CallError::TimedOut.to_string()))
+    pub fn take(&mut self, session: SessionId) -> Result<Home, NoHome> {
+        let timed_out = || Err(NoHome::Silent(CallError::TimedOut.to_string()));
+        self.answered.remove(&session).unwrap_or_else(timed_out)
     }
 
     /// A session has ended.
@@ -146,33 +162,30 @@ impl Lookups {
 
     /// Forgets all answers, as the directory may be another one.
     pub fn forget(&mut self) {
-        self.kept.clear();
+        self.kept = Kept::default();
     }
 
     /// What becomes of a stream of which the directory does not say where it lives.
-    pub fn judge_error(&mut self, now: Instant, lookup: &Lookup, why: &str) -> Result<Home, Refusal> {
+    pub fn judge_error(&mut self, now: Instant, lookup: &Lookup, error: &NoHome) -> Result<Home, Refusal> {
+        let (why, for_client) = match error {
+            NoHome::Silent(why) => (why, NOT_ASKED),
+            NoHome::Wrong(why) => (why, NO_USE),
+        };
         if self.logged_at.is_none_or(|at| now >= at + FAILURE_PAUSE) {
             self.logged_at = Some(now);
-            let then = match lookup.on_error {
-                OnError::Here => "streams are taken for those of here",
-                OnError::Refuse => "streams are refused",
+            let then = match (error, lookup.on_error) {
+                (NoHome::Silent(_), OnError::Here) => "streams are taken for those of here until it answers",
+                (NoHome::Silent(_), OnError::Refuse) => "streams are refused until it answers",
+                (NoHome::Wrong(_), OnError::Here) => "such a stream is taken for one of here",
+                (NoHome::Wrong(_), OnError::Refuse) => "such a stream is refused",
             };
-            log::warn!("origin_lookup {}: {why}: {then} until it answers", lookup.url);
+            log::warn!("origin_lookup {}: {why}: {then}", lookup.url);
         }
         match lookup.on_error {
             OnError::Here => Ok(None),
             OnError::Refuse => {
-                Err(Refusal::of_request(NOT_ASKED).logged_as(format!("origin_lookup {}: {why}", lookup.url)))
+                Err(Refusal::of_request(for_client).logged_as(format!("origin_lookup {}: {why}", lookup.url)))
             }
-        }
-    }
-
-    fn keep(&mut self, question: Question, home: Home, now: Instant, cache: Duration) {
-        if self.kept.len() >= MOST_KEPT {
-            self.kept.retain(|_, (until, _)| now < *until);
-        }
-        if self.kept.len() < MOST_KEPT {
-            self.kept.insert(question, (now + cache, home));
         }
     }
 }
@@ -180,7 +193,15 @@ impl Lookups {
 impl Question {
     fn of(request: &Request) -> Self {
         let is_publish = matches!(request.kind, RequestKind::Publish { .. });
-        Self { app: request.app, is_publish, name: request.name.as_str().into() }
+        Self { app: request.app, is_publish, name: stream_of(request).into() }
+    }
+}
+
+/// The stream that a request is about: for a viewer of a variant, that one.
+pub fn stream_of(request: &Request) -> &str {
+    match &request.kind {
+        RequestKind::View(view) => &view.file.name,
+        _ => &request.name,
     }
 }
 
@@ -193,7 +214,7 @@ fn query(cx: &Ctx, request: &Request, url: &Url) -> Query<'static> {
     };
     let call = if matches!(request.kind, RequestKind::Publish { .. }) { "publish" } else { "play" };
     let addr = peer.map(|peer| peer.host()).unwrap_or_default();
-    let fields = [("call", call), ("app", app), ("name", &request.name), ("addr", &addr)];
+    let fields = [("call", call), ("app", app), ("name", stream_of(request)), ("addr", &addr)];
     let fields = fields.map(|(name, value)| format!("{name}={}", escaped(value)));
     let url = url.with_query(&fields.join("&"));
     Query { method: Method::Get, url: Cow::Owned(url), headers: Vec::new(), body: Vec::new() }
@@ -208,7 +229,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// Where a stream lives, as a directory answers; or what is wrong with the answer.
-fn home(response: &Response, settings: &Settings) -> Result<Home, String> {
+fn home(response: &Response, settings: &Settings, reached: Option<IpAddr>) -> Result<Home, String> {
     let status = response.status;
     let body = String::from_utf8_lossy(&response.body);
     let url = match status {
@@ -220,7 +241,7 @@ fn home(response: &Response, settings: &Settings) -> Result<Home, String> {
         return Err(format!("it answers {status} without a URL of rtmp"));
     }
     let read = RtmpUrl::parse(url).map_err(|why| format!("it answers {why}"))?;
-    if settings.is_here(&read) {
+    if settings.is_here(&read, reached) {
         return Ok(None);
     }
     if !settings.allowed.allow(&read.host) {
@@ -237,7 +258,8 @@ mod tests {
     fn answer(status: u16, location: Option<&str>, body: &str) -> Result<Home, String> {
         let headers = location.map(|url| Headers::from([("Location", url)])).unwrap_or_default();
         let response = Response { status, headers, body: body.into(), is_persistent: true };
-        home(&response, &Settings::for_tests(&["10.0.0.0/8", "*.example"]))
+        let reached = Some(IpAddr::from([10, 9, 9, 9]));
+        home(&response, &Settings::for_tests(&["10.0.0.0/8", "*.example"]), reached)
     }
 
     #[test]
@@ -250,6 +272,8 @@ mod tests {
             there("rtmp://a.example/x")
         );
         assert_eq!((answer(404, None, "x"), answer(204, None, "")), (Ok(None), Ok(None)));
+        assert_eq!(answer(200, None, "rtmp://10.9.9.9/live"), Ok(None), "the address of this very machine");
+        assert_eq!(answer(200, None, "rtmp://10.9.9.9:1936/live"), there("rtmp://10.9.9.9:1936/live"));
     }
 
     #[test]
