@@ -35,7 +35,7 @@ struct Waiting {
     app: AppId,
     name: Box<str>,
     ticket: Ticket,
-    /// The viewer's address; none at a Unix socket.
+    /// The viewer's address; none at a Unix socket, or if it is that of a proxy.
     address: Option<IpAddr>,
 }
 
@@ -102,8 +102,12 @@ impl Views {
     }
 }
 
+/// The address of a viewer; none if there may be many viewers behind it.
 fn address(request: &Request) -> Option<IpAddr> {
-    if let RequestKind::View(view) = &request.kind { view.peer.ip() } else { None }
+    match &request.kind {
+        RequestKind::View(view) if !view.is_proxy => view.peer.ip(),
+        _ => None,
+    }
 }
 
 /// Whether a stream comes, or is to come, from another server.

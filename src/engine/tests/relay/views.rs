@@ -75,6 +75,7 @@ fn viewers_of_one_address_take_no_more_than_their_share_of_those_who_wait() {
     let mut world = world();
     let waiting: Vec<_> = (0..8).map(|_| view(&mut world, "cam")).collect();
     let more = view(&mut world, "cam");
+    world.pass(1);
     let answer = answer(&mut world, more);
     assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("Retry-After: "), "{answer}");
     for id in waiting {
