@@ -149,11 +149,14 @@ fn default_port(is_secure: bool) -> u16 {
     if is_secure { 443 } else { 80 }
 }
 
-/// What an error shows of a text. Before an "@" may be a password, and behind a "?" a key.
+/// What an error shows of a text. Before an "@", which may be escaped, may be a password, and behind a "?" a key.
 fn shown(text: &str) -> String {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let place = rest.split(['/', '?']).next().unwrap_or_default();
+    let hides = text.contains('@') || place.contains('%') && !place.starts_with('[');
     let text = match text.split_once("://") {
-        Some((scheme, _)) if text.contains('@') => &format!("{scheme}://..."),
-        None if text.contains('@') => "...",
+        Some((scheme, _)) if hides => &format!("{scheme}://..."),
+        None if hides => "...",
         _ => text.split('?').next().unwrap_or_default(),
     };
     text.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect()

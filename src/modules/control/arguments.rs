@@ -14,9 +14,8 @@ pub fn find<'q>(query: &'q str, name: &str) -> Option<&'q str> {
 pub fn describe(query: &str) -> String {
     let shown = SHOWN.iter().filter_map(|name| {
         let value = find(query, name)?;
-        if looks_like_url(value) {
-            let url = Text::new(value).decoded();
-            return Some(format!(" {name}={}", host_of(&url)));
+        if let Some(shown) = shown_url(value, *name == "newname") {
+            return Some(format!(" {name}={shown}"));
         }
         let value = value.split("%3F").next()?.split("%3f").next()?.split('?').next()?;
         let value: String = value.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect();
@@ -42,14 +41,22 @@ pub fn looks_like_url(text: &str) -> bool {
     Text::new(text).is_any(|text| text.contains("//") || text.contains(":/"))
 }
 
-/// A URL for the log: all behind its host may be a key.
-fn host_of(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return "***".to_owned() };
-    let scheme: String = scheme.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect();
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    let host: String = host.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect();
-    format!("{scheme}://{host}/***")
+/// What is or was to be a URL, for the log: its scheme and host, as all behind them may be a key, and all before an "@"
+/// a password. None if it is none. One may lack its scheme where a URL is meant.
+fn shown_url(text: &str, is_meant: bool) -> Option<String> {
+    let mut text = text.to_owned();
+    while let Some(plain) = unescape(&text).filter(|plain| *plain != text) {
+        text = plain;
+    }
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None if is_meant && text.matches('/').count() > 1 => (String::new(), &*text),
+        None => return None,
+    };
+    let place = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let place = if text.contains('@') { "..." } else { place };
+    let shown = scheme.chars().chain(place.chars()).take(MAX_SHOWN).flat_map(char::escape_debug);
+    Some(shown.chain("/***".chars()).collect())
 }
 
 /// The arguments that are logged.
@@ -120,16 +127,23 @@ mod tests {
         assert_eq!(describe("newname=b%3Fkey%3Dsecret"), " newname=b");
         assert_eq!(describe(&format!("name={}", "x".repeat(500))).len(), " name=".len() + 128);
         assert_eq!(describe(""), "");
-        for url in ["rtmp://me:secret@a:1936/app/key?x", "rtmp%3A%2F%2Fme%3Asecret%40a%3A1936%2Fapp%2Fkey"] {
-            assert_eq!(describe(&format!("newname={url}")), " newname=rtmp://a:1936/***");
-        }
-        for (slip, shown) in [
-            ("rmtp://me:secret@a:1936/app/secret", "rmtp://a:1936/***"),
-            ("rtmp%3A/a/app/secret", "***"),
-            ("rtmp//a/app/secret", "***"),
+        for (url, shown) in [
+            ("rtmp://a:1936/app/key?x", "rtmp://a:1936/***"),
+            ("rtmp%3A%2F%2Fa%3A1936%2Fapp%2Fkey", "rtmp://a:1936/***"),
+            ("rtmp://me:secret@a:1936/app/key?x", "rtmp://.../***"),
+            ("rtmp%3A%2F%2Fme%3Asecret%40a%3A1936%2Fapp%2Fkey", "rtmp://.../***"),
+            ("rtmp://me:secret%40a/app/key", "rtmp://.../***"),
+            ("rtmp%253A%252F%252Fme%253Asecret%2540a%252Fapp%252Fkey", "rtmp://.../***"),
+            ("rmtp://a/app/key", "rmtp://a/***"),
+            ("a.example/app/key", "a.example/***"),
+            ("rmtp://me:secret@a:1936/app/key", "rmtp://.../***"),
+            ("rtmp%3A/a/app/key", "rtmp:/***"),
+            ("rtmp//a/app/key", "rtmp/***"),
+            ("room/cam", "room/cam"),
         ] {
-            assert_eq!(describe(&format!("newname={slip}")), format!(" newname={shown}"));
+            assert_eq!(describe(&format!("newname={url}")), format!(" newname={shown}"));
         }
+        assert_eq!(describe("name=a/b/c"), " name=a/b/c");
     }
 
     #[test]

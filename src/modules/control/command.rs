@@ -158,6 +158,8 @@ mod tests {
             ("newname=", None),
             ("newname=?a=b", None),
             ("newname=a%zz", None),
+            ("newname=rmtp://a/live/key", None),
+            ("newname=rmtp%3A%2F%2Fa%2Flive%2Fkey", None),
             ("name=a", None),
         ] {
             let command = Command::read(Section::Redirect, "client", query);

@@ -182,6 +182,9 @@ mod tests {
             ("rtmp://h:0/a/secret?secret", "\"rtmp://h:0/a/***\" has a port that is not 1 to 65535"),
             ("rtmp://$arg_x/a", "has a \"$\" in its host"),
             ("rtmp://secret:secret@/a", "has no host"),
+            ("rtmp://secret:secret%40h/a/secret", "\"rtmp://...\" has a port that is not 1 to 65535"),
+            ("rtmp://secret:secret%40h:1936/a", "\"rtmp://...\" has more than one \":\""),
+            ("secret%2540h/a", "\"...\""),
             ("rtmp://h/a/secret secret", "has a blank"),
             ("", "has no host"),
         ] {
