@@ -59,15 +59,17 @@ fn promtool_finds_nothing_to_complain_of() {
     publisher.send_all(&both(0, 4000));
     player.receive(100);
     let sample = "millstream_stream_hls_fragments_total{app=\"live\",stream=\"caf\u{e9} [1]\"} ";
-    wait("fragments", || {
+    let recorders =
+        "millstream_stream_recorders{app=\"live\",stream=\"caf\u{e9} [1]\",state=\"recording\"} 1\n";
+    wait("fragments and a recording", || {
         let text = get(server.http(), "/metrics").text();
         let value = text.lines().find_map(|line| line.strip_prefix(sample));
-        value.is_some_and(|count| count.parse::<u32>().unwrap() > 2)
+        text.contains(recorders) && value.is_some_and(|count| count.parse::<u32>().unwrap() > 2)
     });
     let text = get(server.http(), "/metrics").text();
     assert_eq!(promtool(&text), "");
     for line in [
-        "millstream_stream_recorders{app=\"live\",stream=\"caf\u{e9} [1]\",state=\"recording\"} 1\n",
+        recorders,
         "millstream_stream_players{app=\"live\",stream=\"caf\u{e9} [1]\"} 1\n",
         "millstream_http_responses_total{class=\"2xx\"} ",
     ] {
