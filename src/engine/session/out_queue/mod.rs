@@ -21,7 +21,7 @@ use crate::engine::memory::Extent;
 use crate::engine::session::out_queue::fifo::Fifo;
 use crate::media::frame::HEADROOM;
 use crate::media::{Frame, Role};
-use crate::rtmp::chunk::{Chunking, MEDIA_STREAM, header_on, image};
+use crate::rtmp::chunk::{Chunking, MEDIA_STREAM, image};
 
 /// The most bytes of one gathered write; a larger one would only keep other sessions waiting.
 const MAX_GATHER: usize = 256 * 1024;
@@ -169,6 +169,8 @@ pub struct OutQueue {
     items: Fifo<Item>,
     /// Messages in groups, but for the first of each group.
     more: usize,
+    /// Headers, each of which is one message with the rest behind it.
+    headers: usize,
     /// Bytes of the first message that have been sent. Invariant: less than its length.
     sent: usize,
     /// Bytes that wait in memory (those of files do not count).
@@ -187,7 +189,17 @@ impl OutQueue {
     pub fn new(chunking: impl Into<Chunking>, limits: QueueLimits) -> Self {
         let allowance = Allowance::default();
         let chunking = chunking.into();
-        Self { items: Fifo::new(), more: 0, sent: 0, bytes: 0, reply_bytes: 0, allowance, chunking, limits }
+        Self {
+            items: Fifo::new(),
+            more: 0,
+            headers: 0,
+            sent: 0,
+            bytes: 0,
+            reply_bytes: 0,
+            allowance,
+            chunking,
+            limits,
+        }
     }
 
     /// The limits of the queue.
@@ -226,18 +238,6 @@ impl OutQueue {
     pub fn push_frame(&mut self, frame: Rc<Frame>) {
         self.bytes += image(&frame, self.chunking).len();
         self.items.push_back(Item::Frame(frame));
-    }
-
-    /// Queues a frame for a player on some message stream. Shared frames carry the usual one; for another one only
-    /// the header is copied.
-    pub fn push_frame_on(&mut self, msid: u32, frame: &Rc<Frame>) {
-        if msid == 0 || msid == MEDIA_STREAM {
-            return self.push_frame(Rc::clone(frame));
-        }
-        let (header, length) = header_on(frame, msid);
-        self.bytes += image(frame, self.chunking).len();
-        self.items.push_back(Item::Header(Box::new((header, length))));
-        self.items.push_back(Item::Tail(Rc::clone(frame), length));
     }
 
     /// Queues frames as one list, which other players share. It takes one slot instead of one for each frame: with
@@ -473,8 +473,8 @@ impl OutQueue {
             {
                 group.sent += 1;
                 self.more -= 1;
-            } else {
-                self.items.pop_front();
+            } else if let Some(Item::Header(_)) = self.items.pop_front() {
+                self.headers -= 1;
             }
         }
         debug_assert_eq!(count, 0, "more sent than was queued");
@@ -506,7 +506,7 @@ impl OutQueue {
     pub fn drop_frames(&mut self) -> usize {
         let before = self.len();
         let mut waiting = mem::replace(&mut self.items, Fifo::new());
-        self.more = 0;
+        (self.more, self.headers) = (0, 0);
         let mut begun = self.sent > 0;
         // The header of the frame that comes next, or one that has been sent without the rest of its frame.
         let mut header = None;
@@ -530,6 +530,7 @@ impl OutQueue {
                 Item::Tail(frame, skipped) => {
                     let header = header.take();
                     if rest_is_owed || is_kept(&frame) {
+                        self.headers += usize::from(header.is_some());
                         header.into_iter().for_each(|header| self.items.push_back(header));
                         self.items.push_back(Item::Tail(frame, skipped));
                     }
@@ -558,7 +559,7 @@ impl OutQueue {
 
     /// Messages that wait.
     pub fn len(&self) -> usize {
-        self.items.len() + self.more
+        self.items.len() + self.more - self.headers
     }
 
     /// Bytes that wait in memory; those of files do not count.

@@ -89,9 +89,23 @@ fn on_another_message_stream_a_frame_is_shared_but_for_its_header() {
         assert_eq!((found[8], other.bytes()), (3, usual.len()));
         assert_eq!([&usual[..8], &usual[9..]], [&found[..8], &found[9..]]);
         assert_eq!(Rc::strong_count(&shared), 3);
-        other.advance(found.len());
+        for sent in 0..found.len() {
+            assert_eq!(other.len(), 1, "after {sent} bytes");
+            other.advance(1);
+        }
         assert!(other.is_empty() && other.bytes() == 0 && other.reply_bytes() == 0);
     }
+}
+
+#[test]
+fn a_frame_at_another_time_is_one_message() {
+    let mut queue = OutQueue::new(16, LIMITS);
+    for time in 1..4 {
+        queue.push_frame_at(3, &frame(40), time);
+    }
+    assert_eq!((queue.len(), queue.items.len()), (3, 6));
+    queue.advance(13);
+    assert_eq!((queue.len(), queue.drop_frames(), queue.len()), (3, 2, 1));
 }
 
 #[test]
