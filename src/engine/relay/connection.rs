@@ -1,7 +1,7 @@
 //! The connection of a relay: what a session that speaks RTMP as a client has of its own.
 
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::engine::calls::destination::Destination;
 use crate::engine::config::server::ServerSettings;
@@ -10,6 +10,9 @@ use crate::engine::relay::state::RelayId;
 use crate::engine::relay::trial::RunningTrial;
 use crate::engine::session::client::Client;
 use crate::rtmp::client::ClientSession;
+
+/// How much later the engine ends a connection that is not connected in time than net does.
+const CONNECT_REPORT: Duration = Duration::from_secs(1);
 
 /// The state of a session that is the connection of a relay.
 #[derive(Debug)]
@@ -66,6 +69,11 @@ pub enum Refused {
 }
 
 impl RtmpClientState {
+    /// When it ends if it has not begun by then. Who connects it knows more of why that fails, and comes first.
+    pub fn ends_at(&self) -> Instant {
+        if self.stage == Stage::Connecting { self.until + CONNECT_REPORT } else { self.until }
+    }
+
     /// Why it ends if its time to begin is over.
     pub fn overdue(&self) -> &'static str {
         match self.stage {

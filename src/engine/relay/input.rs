@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Instant;
 
 use crate::auth::adobe;
 use crate::engine::Engine;
@@ -11,6 +12,7 @@ use crate::engine::peer::Peer;
 use crate::engine::relay::connection::{Refused, RtmpClientState, Stage};
 use crate::engine::relay::state::RelayKind;
 use crate::engine::relay::trial::TrialResult;
+use crate::engine::relay::tries::TRY_TIME;
 use crate::engine::rtmp::Effort;
 use crate::engine::session::{Life, Session};
 use crate::rtmp::RtmpError;
@@ -25,12 +27,20 @@ impl Engine {
         self.cx.sessions.get(id).is_some_and(Session::is_relay)
     }
 
+    /// When the time to connect a session is over; none if the engine ends it then.
+    pub fn connect_limit(&self, id: SessionId) -> Option<Instant> {
+        let state = self.cx.sessions.get(id).and_then(Session::rtmp_client)?;
+        Some(state.until)
+    }
+
     /// The connection of a relay stands, with the address of the other server.
     pub(in crate::engine) fn relay_connected(&mut self, id: SessionId, peer: SocketAddr) {
+        let until = self.cx.now.instant + TRY_TIME;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.peer = Peer::from(peer);
         let Some(state) = session.rtmp_client_mut() else { return };
-        state.stage = Stage::Handshaking;
+        // To connect has a time of its own: a name may have several addresses.
+        (state.stage, state.until) = (Stage::Handshaking, until);
         log::debug!("{id} is connected to {} ({peer})", state.destination.host);
         let mut out = Vec::new();
         state.protocol.begin(&mut out);

@@ -19,8 +19,8 @@ use crate::engine::work::Action;
 use crate::rtmp::client::{Ask, ClientSession, Purpose};
 use crate::rtmp::command::Connect;
 
-/// The time of a try until the other server has accepted its publish or play.
-const TRY_TIME: Duration = Duration::from_secs(10);
+/// The time of a try until it is connected, and from then on until the other server has accepted its publish or play.
+pub(super) const TRY_TIME: Duration = Duration::from_secs(10);
 
 /// The longest wait before the next try, unless the first one is longer.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);

@@ -259,7 +259,8 @@ fn relay_due(
     (media_due, now): (Option<Instant>, Instant),
 ) -> Due {
     if !state.is_running() {
-        return if now < state.until { Due::Later(state.until) } else { Due::Close(state.overdue()) };
+        let until = state.ends_at();
+        return if now < until { Due::Later(until) } else { Due::Close(state.overdue()) };
     }
     let settings = &*state.server;
     let held_until = session.suspended.as_ref().map(|suspended| suspended.until).or(session.paced_until);

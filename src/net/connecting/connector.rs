@@ -11,8 +11,11 @@ use crate::net::backlog::Shortage;
 use crate::net::tls::client::TlsClient;
 use crate::net::tls::clients::TlsClients;
 
-/// The time for one of several addresses.
+/// The time for one of two addresses, and for one of more.
 const ADDRESS_TIME: Duration = Duration::from_secs(5);
+const SHORT_ADDRESS_TIME: Duration = Duration::from_secs(2);
+/// The least time for an address where all of them have a time.
+const LEAST_ADDRESS_TIME: Duration = Duration::from_secs(1);
 /// After this time the last addresses of a name are used, and its lookup is not waited for.
 const LOOKUP_TIME: Duration = Duration::from_secs(2);
 
@@ -35,11 +38,15 @@ pub struct Attempt {
     addresses: VecDeque<SocketAddr>,
     /// The one that is tried.
     address: Option<SocketAddr>,
-    /// Whether there is more than one, tried or not.
-    has_several: bool,
+    /// The time for each of several; none for a single one.
+    address_time: Option<Duration>,
+    /// When it was begun to try this one.
+    began: Option<Instant>,
     /// Why those before have failed.
     failures: Vec<String>,
-    /// When something else is done than to wait. Without it, the engine ends the session when its time is over.
+    /// When the time for all of it is over. Without it, the engine ends the session.
+    limit: Option<Instant>,
+    /// When something else is done than to wait: no later than the limit.
     until: Option<Instant>,
 }
 
@@ -55,8 +62,8 @@ pub enum Stage {
 }
 
 impl Connector {
-    pub fn begin(&mut self, id: SessionId, destination: Destination) {
-        self.attempts.insert(id, Attempt::new(destination));
+    pub fn begin(&mut self, id: SessionId, destination: Destination, limit: Option<Instant>) {
+        self.attempts.insert(id, Attempt::new(destination, limit));
     }
 
     pub fn attempt(&mut self, id: SessionId) -> Option<&mut Attempt> {
@@ -95,47 +102,83 @@ impl Connector {
 }
 
 impl Attempt {
-    fn new(destination: Destination) -> Self {
+    fn new(destination: Destination, limit: Option<Instant>) -> Self {
         Self {
             destination,
             stage: Stage::Preparing,
             client: None,
             addresses: VecDeque::new(),
             address: None,
-            has_several: false,
+            address_time: None,
+            began: None,
             failures: Vec::new(),
-            until: None,
+            limit,
+            until: limit,
         }
     }
 
     /// Waits for a lookup of its name: for a limited time if there are other addresses.
     pub fn await_addresses(&mut self, has_last: bool, now: Instant) {
         self.stage = Stage::LookingUp;
-        self.until = has_last.then(|| now + LOOKUP_TIME);
+        self.wait_until(has_last.then(|| now + LOOKUP_TIME));
     }
 
-    /// Waits until the engine ends the session.
-    pub fn await_engine(&mut self) {
-        self.until = None;
+    /// Waits until the time for all of it is over.
+    pub fn await_limit(&mut self) {
+        self.until = self.limit;
+    }
+
+    /// Why it has failed, if the time for all of it is over.
+    pub fn overdue(&mut self, now: Instant) -> Option<String> {
+        self.limit.filter(|&limit| now >= limit)?;
+        Some(match self.stage {
+            Stage::Preparing => "the files for TLS are not read in time".to_owned(),
+            Stage::LookingUp => format!("the name {} is not resolved in time", self.destination.host),
+            Stage::Connecting => {
+                self.fail_address(&self.too_slow(now));
+                match self.addresses.len() {
+                    0 => self.failures(),
+                    left => format!("{}, {left} more not tried", self.failures()),
+                }
+            }
+        })
+    }
+
+    /// There was no connection to this address in time.
+    pub fn too_slow(&self, now: Instant) -> Failure {
+        let time = now.saturating_duration_since(self.began.unwrap_or(now));
+        Failure::Socket(format!("no answer within {:.0} s", time.as_secs_f32()))
+    }
+
+    fn wait_until(&mut self, at: Option<Instant>) {
+        self.until = at.into_iter().chain(self.limit).min();
     }
 
     /// Takes the addresses, which have no ports.
     pub fn take_addresses(&mut self, addresses: &[SocketAddr]) {
         let port = self.destination.port;
-        self.has_several = addresses.len() > 1;
+        self.address_time = match addresses.len() {
+            0 | 1 => None,
+            2 => Some(ADDRESS_TIME),
+            _ => Some(SHORT_ADDRESS_TIME),
+        };
         self.addresses.extend(addresses.iter().map(|&address| {
             let mut address = address;
             address.set_port(port);
             address
         }));
         self.stage = Stage::Connecting;
-        self.until = None;
+        self.await_limit();
     }
 
-    /// The address to try next, if one is left.
+    /// The address to try next, if one is left. Where all of them have a time, each has its share.
     pub fn next_address(&mut self, now: Instant) -> Option<SocketAddr> {
-        self.address = self.addresses.pop_front();
-        self.until = self.has_several.then(|| now + ADDRESS_TIME);
+        let left = u32::try_from(self.addresses.len()).unwrap_or(u32::MAX).max(1);
+        let share = self.limit.map(|limit| limit.saturating_duration_since(now) / left);
+        let time =
+            self.address_time.map(|most| share.map_or(most, |share| share.clamp(LEAST_ADDRESS_TIME, most)));
+        (self.address, self.began) = (self.addresses.pop_front(), Some(now));
+        self.wait_until(time.map(|time| now + time));
         self.address
     }
 
@@ -166,11 +209,6 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// There was no connection in time.
-    pub fn too_slow() -> Self {
-        Self::Socket(format!("no answer within {} s", ADDRESS_TIME.as_secs()))
-    }
-
     /// An error of the socket.
     pub fn of_socket(error: &io::Error) -> Self {
         Self::Socket(describe(error))
@@ -200,19 +238,23 @@ fn describe(error: &io::Error) -> String {
 mod tests {
     use super::*;
 
-    fn attempt() -> Attempt {
-        Attempt::new(Destination { host: "a.example".into(), port: 81, tls: None, bind: None })
+    fn attempt(limit: Option<Instant>) -> Attempt {
+        Attempt::new(Destination { host: "a.example".into(), port: 81, tls: None, bind: None }, limit)
     }
 
     fn address(end: u8) -> SocketAddr {
         SocketAddr::from(([192, 0, 2, end], 0))
     }
 
+    fn seconds(count: u64) -> Duration {
+        Duration::from_secs(count)
+    }
+
     #[test]
     fn each_of_several_addresses_has_5_s_and_a_single_one_has_the_time_of_the_session() {
         let (now, id) = (Instant::now(), SessionId::default());
         let mut connector = Connector::default();
-        connector.attempts.insert(id, attempt());
+        connector.attempts.insert(id, attempt(None));
         let attempt = connector.attempt(id).unwrap();
         attempt.take_addresses(&[address(1)]);
         assert_eq!(attempt.next_address(now).map(|address| address.to_string()), Some("192.0.2.1:81".into()));
@@ -226,9 +268,51 @@ mod tests {
         assert!(connector.end(id).is_some() && connector.next_deadline().is_none());
     }
 
+    /// The seconds at which each of so many addresses that do not answer is given up, and why all of it has failed.
+    fn tried(count: u8, limit: u64) -> (Vec<u64>, String) {
+        let began = Instant::now();
+        let mut attempt = attempt(Some(began + seconds(limit)));
+        let addresses: Vec<_> = (1..=count).map(address).collect();
+        attempt.take_addresses(&addresses);
+        let (mut now, mut ends) = (began, Vec::new());
+        while attempt.next_address(now).is_some() {
+            now = attempt.until.unwrap();
+            ends.push(now.duration_since(began).as_secs());
+            if let Some(why) = attempt.overdue(now) {
+                return (ends, why);
+            }
+            attempt.fail_address(&attempt.too_slow(now));
+        }
+        (ends, attempt.failures())
+    }
+
+    #[test]
+    fn all_addresses_have_their_share_of_the_time_of_a_relay_and_are_named() {
+        let why = "192.0.2.1:81: no answer within 10 s".to_owned();
+        assert_eq!(tried(1, 10), (vec![10], why));
+        let why = "192.0.2.1:81: no answer within 5 s, 192.0.2.2:81: no answer within 5 s".to_owned();
+        assert_eq!(tried(2, 10), (vec![5, 10], why));
+        assert_eq!(tried(3, 10).0, [2, 4, 6]);
+        assert_eq!(tried(8, 10).0.len(), 8);
+        let (ends, why) = tried(12, 10);
+        assert_eq!(ends, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+        assert!(why.ends_with("192.0.2.10:81: no answer within 1 s, 2 more not tried"), "{why}");
+    }
+
+    #[test]
+    fn the_time_of_a_relay_ends_a_lookup() {
+        let now = Instant::now();
+        let mut attempt = attempt(Some(now + seconds(10)));
+        assert_eq!(attempt.until, Some(now + seconds(10)));
+        attempt.await_addresses(true, now + seconds(9));
+        assert_eq!((attempt.until, attempt.overdue(now + seconds(9))), (Some(now + seconds(10)), None));
+        let why = attempt.overdue(now + seconds(10));
+        assert_eq!(why.as_deref(), Some("the name a.example is not resolved in time"));
+    }
+
     #[test]
     fn a_lookup_is_not_waited_for_where_other_addresses_are_known() {
-        let (now, mut attempt) = (Instant::now(), attempt());
+        let (now, mut attempt) = (Instant::now(), attempt(None));
         attempt.await_addresses(false, now);
         assert_eq!(attempt.until, None);
         attempt.await_addresses(true, now);

@@ -19,7 +19,7 @@ use mio::net::TcpStream;
 use nix::libc::EINPROGRESS;
 
 use self::binding::open_tcp;
-use self::connector::{Attempt, Failure, Stage};
+use self::connector::{Failure, Stage};
 use self::finding::Finding;
 use self::resolver::{Answer, look_up};
 use super::server::Server;
@@ -34,7 +34,8 @@ impl Server {
     /// Begins to connect a session.
     pub(super) fn connect(&mut self, id: SessionId, now: Now) {
         let Some(destination) = self.engine.destination(id).cloned() else { return };
-        self.connector.begin(id, destination);
+        let limit = self.engine.connect_limit(id);
+        self.connector.begin(id, destination, limit);
         self.find_client(id, now);
     }
 
@@ -65,18 +66,26 @@ impl Server {
     /// Goes on with sessions that have waited for long enough.
     pub(super) fn expire_attempts(&mut self, now: Now) {
         for id in self.connector.expired(now.instant) {
-            match self.connector.attempt(id).map(|attempt| (attempt.stage, attempt.destination.host.clone()))
-            {
-                Some((Stage::LookingUp, host)) => {
-                    let last = self.connector.resolver.last_meanwhile(&host);
+            let Some(attempt) = self.connector.attempt(id) else { continue };
+            if let Some(why) = attempt.overdue(now.instant) {
+                self.drop_socket(id);
+                self.fail_to_connect(id, &why, now);
+                continue;
+            }
+            match attempt.stage {
+                Stage::LookingUp => {
                     // Without any, it continues to wait.
-                    self.connector.attempt(id).into_iter().for_each(Attempt::await_engine);
-                    if let Some(addresses) = last {
+                    attempt.await_limit();
+                    let host = attempt.destination.host.clone();
+                    if let Some(addresses) = self.connector.resolver.last_meanwhile(&host) {
                         self.try_addresses(id, &addresses, now);
                     }
                 }
-                Some((Stage::Connecting, _)) => self.fail_address(id, &Failure::too_slow(), now),
-                Some((Stage::Preparing, _)) | None => {}
+                Stage::Connecting => {
+                    let failure = attempt.too_slow(now.instant);
+                    self.fail_address(id, &failure, now);
+                }
+                Stage::Preparing => {}
             }
         }
     }

@@ -70,12 +70,12 @@ fn the_targets_are_tried_one_after_the_other_without_a_wait() {
 }
 
 #[test]
-fn a_server_that_says_nothing_has_ten_seconds_for_all_of_it() {
+fn to_connect_has_ten_seconds_and_one_more_in_which_net_says_why_it_fails() {
     let mut pair = Pair::new();
     let _publisher = publisher(&mut pair);
     pair.is_up = None;
     pair.push("cam", to(&[target("other")]));
-    pair.pass(9900);
+    pair.pass(10_900);
     assert_eq!(pair.news(), [""; 0]);
     pair.pass(200);
     assert_eq!(pair.news(), ["failed: no connection in time"]);
@@ -89,8 +89,11 @@ fn one_that_is_connected_and_silent_fails_for_another_reason() {
     pair.is_up = None;
     let id = pair.push("cam", to(&[target("other")]));
     let session = pair.relay(id).session.unwrap();
+    pair.pass(9000);
     pair.here.engine.connected(session, ENDS.1, pair.here.now);
-    pair.pass(10_100);
+    pair.pass(9900);
+    assert_eq!(pair.news(), [""; 0], "it has ten seconds from its connection on");
+    pair.pass(200);
     assert_eq!(pair.news(), ["failed: no handshake in time"]);
 }
 
