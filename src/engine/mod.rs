@@ -515,7 +515,9 @@ impl Engine {
                 self.each_module(|module, cx| module.on_relay(cx, id, &event));
             }
             Task::Try(id) => {
-                self.contain(|engine| engine.cx.begin_try(id));
+                if self.contain(|engine| engine.cx.begin_try(id)).is_none() {
+                    self.contain(|engine| engine.cx.try_after_panic(id));
+                }
             }
             Task::Answer(ticket, reply) => {
                 self.contain_for(ticket.session, |engine| engine.resume_request(ticket, reply));

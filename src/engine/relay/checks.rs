@@ -36,7 +36,9 @@ impl Engine {
         }
         self.cx.relays.check_at = None;
         for id in self.cx.relays.all.keys().copied().collect::<Vec<_>>() {
-            self.contain(|engine| engine.check_relay(id));
+            if self.contain(|engine| engine.check_relay(id)).is_none() {
+                self.contain(|engine| engine.cx.try_after_panic(id));
+            }
         }
         self.cx.schedule_relay_check();
     }
@@ -142,7 +144,12 @@ impl Ctx {
     pub fn is_wanted(&self, relay: &Relay) -> bool {
         relay.spec.is_static && !self.is_draining()
             || self.clients_of(relay).next().is_some()
-            || self.viewing.viewers.of_stream(relay.app, relay.name.as_str()) > 0
+            || self.has_viewers(relay)
+    }
+
+    /// Whether the stream of a pull has viewers of HLS.
+    pub(super) fn has_viewers(&self, relay: &Relay) -> bool {
+        self.viewing.viewers.of_stream(relay.app, relay.name.as_str()) > 0
     }
 
     /// The clients that play the stream of a pull, or have asked for it and wait. Relays to other servers are none.

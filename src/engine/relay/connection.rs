@@ -9,6 +9,7 @@ use crate::engine::ids::AppId;
 use crate::engine::relay::state::RelayId;
 use crate::engine::relay::trial::RunningTrial;
 use crate::engine::session::client::Client;
+use crate::media::Frame;
 use crate::rtmp::client::ClientSession;
 
 /// How much later the engine ends a connection that is not connected in time than net does.
@@ -27,12 +28,14 @@ pub struct RtmpClientState {
     /// The texts of its `connect`.
     pub client: Client,
     pub stage: Stage,
-    /// When its time to begin is over.
-    pub until: Instant,
+    /// When its time to begin is over; none while it may wait for what it plays.
+    pub until: Option<Instant>,
     /// When a ping was sent; any later byte of the other server answers it.
     pub pinged: Option<Instant>,
     /// What the other server has refused, or what has ended there: the reason for which the session ends.
     pub refusal: Option<Refused>,
+    /// The first frame of what it plays, until its publish here is granted.
+    pub first: Option<Frame>,
 }
 
 /// What such a session is for.
@@ -53,7 +56,10 @@ pub enum Stage {
     Handshaking,
     /// It has asked to publish or to play.
     Asking,
-    /// Its publish or play is accepted, on this message stream.
+    /// Its play is accepted, on this message stream, but nothing of the stream has come: many servers accept a play of
+    /// what nobody publishes.
+    Awaiting(u32),
+    /// Its publish is accepted, or what it plays has begun, on this message stream.
     Running(u32),
     /// It ends, and its relay has another connection or none.
     Ended,
@@ -64,14 +70,17 @@ pub enum Stage {
 pub enum Refused {
     /// It refuses.
     Refused,
+    /// It is refused here.
+    Here,
     /// What was published or played has ended there.
     Ended,
 }
 
 impl RtmpClientState {
     /// When it ends if it has not begun by then. Who connects it knows more of why that fails, and comes first.
-    pub fn ends_at(&self) -> Instant {
-        if self.stage == Stage::Connecting { self.until + CONNECT_REPORT } else { self.until }
+    pub fn ends_at(&self) -> Option<Instant> {
+        let report = if self.stage == Stage::Connecting { CONNECT_REPORT } else { Duration::ZERO };
+        self.until.map(|until| until + report)
     }
 
     /// Why it ends if its time to begin is over.
@@ -80,11 +89,12 @@ impl RtmpClientState {
             Stage::Connecting => "no connection in time",
             Stage::Handshaking => "no handshake in time",
             Stage::Asking => "no answer in time",
+            Stage::Awaiting(_) => "has sent nothing of the stream in time",
             Stage::Running(_) | Stage::Ended => "its time is over",
         }
     }
 
-    /// Whether its publish or play is accepted.
+    /// Whether its publish is accepted, or what it plays has begun.
     pub fn is_running(&self) -> bool {
         matches!(self.stage, Stage::Running(_))
     }

@@ -9,12 +9,13 @@ use crate::engine::Engine;
 use crate::engine::calls::destination::Destination;
 use crate::engine::ids::SessionId;
 use crate::engine::peer::Peer;
-use crate::engine::relay::connection::{Refused, RtmpClientState, Stage};
-use crate::engine::relay::state::RelayKind;
+use crate::engine::relay::connection::{Owner, Refused, RtmpClientState, Stage};
+use crate::engine::relay::state::{RelayKind, RelaySource};
 use crate::engine::relay::trial::TrialResult;
 use crate::engine::relay::tries::TRY_TIME;
 use crate::engine::rtmp::Effort;
 use crate::engine::session::{Life, Session};
+use crate::http::url::Authority;
 use crate::rtmp::RtmpError;
 use crate::rtmp::client::Event;
 
@@ -30,7 +31,7 @@ impl Engine {
     /// When the time to connect a session is over; none if the engine ends it then.
     pub fn connect_limit(&self, id: SessionId) -> Option<Instant> {
         let state = self.cx.sessions.get(id).and_then(Session::rtmp_client)?;
-        Some(state.until)
+        state.until
     }
 
     /// The connection of a relay stands, with the address of the other server.
@@ -40,7 +41,10 @@ impl Engine {
         session.peer = Peer::from(peer);
         let Some(state) = session.rtmp_client_mut() else { return };
         // To connect has a time of its own: a name may have several addresses.
-        (state.stage, state.until) = (Stage::Handshaking, until);
+        state.stage = Stage::Handshaking;
+        if matches!(state.owner, Owner::Relay(_)) {
+            state.until = Some(until);
+        }
         log::debug!("{id} is connected to {} ({peer})", state.destination.host);
         let mut out = Vec::new();
         state.protocol.begin(&mut out);
@@ -107,10 +111,14 @@ impl Engine {
             Event::Reconnect(url) => self.reconnect(id, &url),
             Event::Frame(frame) => {
                 let state = self.cx.sessions.get(id).and_then(Session::rtmp_client);
-                let Some(Stage::Running(msid)) = state.map(|state| state.stage) else {
-                    return Effort::Little;
-                };
-                return self.handle_frame(id, msid, frame);
+                match state.map(|state| state.stage) {
+                    Some(Stage::Running(msid)) => return self.handle_frame(id, msid, frame),
+                    Some(Stage::Awaiting(msid)) => {
+                        self.pulled_begins((id, msid), frame);
+                        return Effort::Long;
+                    }
+                    _ => {}
+                }
             }
             Event::LeftOut(what) => self.note_left_out(id, &what),
             Event::Nothing => {}
@@ -147,7 +155,14 @@ impl Engine {
         let Some(state) = self.cx.sessions.get(id).and_then(Session::rtmp_client) else { return };
         let Some(relay) = self.cx.relay_of(id) else { return };
         let original = relay.target().map_or(&state.destination, |target| &target.destination);
+        // Whom a backend or a directory may name is not for the server that it has named to say.
+        let is_named = matches!(relay.spec.source, RelaySource::Callback | RelaySource::Lookup);
+        let is_same =
+            |to: &Destination| (&to.host, to.port) == (&state.destination.host, state.destination.port);
         match elsewhere(url, original) {
+            Ok(Some(to)) if is_named && !is_same(&to) => {
+                log::info!("{}: it is sent to {}, to which nobody here has sent it", relay.head(), to.host);
+            }
             Ok(destination) => self.cx.move_relay(id, destination.map(Rc::new)),
             Err(why) => log::info!("{}: {why}, so it is not followed", relay.head()),
         }
@@ -183,6 +198,8 @@ impl RtmpClientState {
 /// What the other server has said, for people: "NetStream.Publish.BadName (description)".
 fn told(code: &str, description: &str) -> String {
     match (code, description) {
+        // The user control message (specification 7.1.7), which has no words.
+        ("StreamEOF", _) => "its stream has ended there".to_owned(),
         ("", "") => "refuses without a word".to_owned(),
         ("", text) | (text, "") => text.to_owned(),
         (code, description) => format!("{code} ({description})"),
@@ -202,18 +219,10 @@ fn elsewhere(url: &str, original: &Destination) -> Result<Option<Destination>, S
         let kind = if is_encrypted { "with" } else { "without" };
         return Err(format!("it is asked to connect {kind} TLS, other than before"));
     }
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    let authority = authority.rsplit('@').next().unwrap_or_default();
-    let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((host, port)) => (host, port.strip_prefix(':')),
-        None => authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
-    };
-    let usual = if is_encrypted { 443 } else { 1935 };
-    let port = port.map_or(Some(usual), |port| port.parse().ok());
-    match (host, port) {
-        ("", _) | (_, None | Some(0)) => Err("it is asked to connect to what is no server".into()),
-        (host, Some(port)) => Ok(Some(Destination { host: host.to_owned(), port, ..original.clone() })),
-    }
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let authority = Authority::parse(authority).map_err(|why| format!("it is sent to what {why}"))?;
+    let port = authority.port.unwrap_or(if is_encrypted { 443 } else { 1935 });
+    Ok(Some(Destination { host: authority.host, port, ..original.clone() }))
 }
 
 #[cfg(test)]
@@ -228,7 +237,15 @@ mod tests {
         assert_eq!(host("/live2"), Ok(None));
         assert_eq!(host("rtmp://b.example/live"), Ok(Some(("b.example".into(), 1935))));
         assert_eq!(host("RTMP://u:p@[2001:db8::1]:1936/live"), Ok(Some(("2001:db8::1".into(), 1936))));
-        for wrong in ["rtmps://b.example/live", "http://b.example", "rtmp://", "rtmp://b:x/", "rtmp://b:0/"] {
+        for wrong in [
+            "rtmps://b.example/live",
+            "http://b.example",
+            "rtmp://",
+            "rtmp://b:x/",
+            "rtmp://b:0/",
+            "rtmp://b\n[error] c/",
+            "rtmp://b\\c/",
+        ] {
             assert!(host(wrong).is_err(), "{wrong}");
         }
     }

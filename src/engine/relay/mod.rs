@@ -6,6 +6,7 @@
 //! with a queue of its own, a pull is a publisher. What fails is tried again. Which streams are relayed, and where, is
 //! decided by modules; nothing here reads a URL.
 
+pub(in crate::engine) mod asks;
 pub(in crate::engine) mod checks;
 pub(in crate::engine) mod connection;
 pub(in crate::engine) mod input;
@@ -19,17 +20,27 @@ pub(in crate::engine) mod trial;
 pub(in crate::engine) mod tries;
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::{AppId, SessionId, StreamId};
 use crate::engine::quantities::duration;
-use crate::engine::relay::state::{Progress, Relay, RelayEvent, RelayId, RelayKind, RelaySpec, RelayState};
+use crate::engine::relay::state::{
+    Progress, Relay, RelayEvent, RelayId, RelayKind, RelaySource, RelaySpec, RelayState,
+};
 use crate::engine::statistics::rate::Rate;
 use crate::engine::stream::name::StreamName;
 
-/// The most relays of the server, and of one stream.
-const MAX_RELAYS: usize = 512;
+/// The most pushes of the server, the most pulls, and the most relays of one stream.
+const MAX_PUSHES: usize = 512;
+const MAX_PULLS: usize = 512;
 const MAX_RELAYS_OF_STREAM: usize = 64;
+
+/// The most pulls that clients have asked for: they may ask for streams that there are not.
+const MAX_ASKED_PULLS: usize = 256;
+
+/// How often the log is told that there are too many.
+const TOLD_FULL: Duration = Duration::from_secs(10);
 
 impl Ctx {
     /// Publishes a live stream to another server, too, until the stream ends or [`Ctx::end_relay`] is called. The same
@@ -53,10 +64,11 @@ impl Ctx {
     }
 
     /// Publishes a stream of another server here for as long as somebody plays it; there is one pull for each stream.
-    /// None if there are too many relays.
+    /// One that waits is tried soon. None if there are too many relays.
     pub fn start_pull(&mut self, app: AppId, name: &StreamName, spec: RelaySpec) -> Option<RelayId> {
-        if let Some(relay) = self.pull_of(app, name) {
-            return Some(relay.id);
+        if let Some(id) = self.pull_of(app, name).map(|relay| relay.id) {
+            self.ask_again(id, spec);
+            return Some(id);
         }
         self.add_relay(RelayKind::Pull, (app, name), (None, None), spec)
     }
@@ -125,11 +137,8 @@ impl Ctx {
         if spec.targets.is_empty() || self.is_stopping() {
             return None;
         }
-        let of_stream = self.relays().filter(|relay| relay.app == app && relay.name == *name).count();
-        if self.relays.all.len() >= MAX_RELAYS || of_stream >= MAX_RELAYS_OF_STREAM {
-            log::error!(
-                "{label}: not relayed, as there are {MAX_RELAYS} relays, or {MAX_RELAYS_OF_STREAM} of this stream, already"
-            );
+        if let Some(why) = self.objection_to_relay(kind, (app, name), &spec) {
+            self.tell_of_full(&label, &why);
             return None;
         }
         self.relays.last += 1;
@@ -162,11 +171,50 @@ impl Ctx {
         self.work.tries.push_back(id);
         Some(id)
     }
+
+    /// Why there may be no such relay more.
+    fn objection_to_relay(
+        &self,
+        kind: RelayKind,
+        (app, name): (AppId, &StreamName),
+        spec: &RelaySpec,
+    ) -> Option<String> {
+        let count = |is_meant: &dyn Fn(&Relay) -> bool| self.relays().filter(|relay| is_meant(relay)).count();
+        let of_stream = count(&|relay| relay.app == app && relay.name == *name);
+        if of_stream >= MAX_RELAYS_OF_STREAM {
+            return Some(format!("{MAX_RELAYS_OF_STREAM} relays of this stream"));
+        }
+        let (most, what) = match kind {
+            RelayKind::Push => (MAX_PUSHES, "pushes"),
+            RelayKind::Pull => (MAX_PULLS, "pulls"),
+        };
+        if count(&|relay| relay.kind == kind) >= most {
+            return Some(format!("{most} {what}"));
+        }
+        let is_asked = |relay: &Relay| relay.kind == RelayKind::Pull && relay.spec.is_asked_by_clients();
+        let is_full = kind == RelayKind::Pull && spec.is_asked_by_clients();
+        (is_full && count(&is_asked) >= MAX_ASKED_PULLS)
+            .then(|| format!("{MAX_ASKED_PULLS} pulls that players have asked for"))
+    }
+
+    /// Tells the log, from time to time, that there are too many relays.
+    fn tell_of_full(&mut self, label: &str, why: &str) {
+        let now = self.now.instant;
+        if self.relays.told_full.is_none_or(|told| now >= told + TOLD_FULL) {
+            self.relays.told_full = Some(now);
+            log::error!("{label}: not relayed, as there are {why} already");
+        }
+    }
 }
 
 impl RelaySpec {
     /// Whether the same is asked by the same.
     fn is_like(&self, other: &Self) -> bool {
         self.targets == other.targets && self.source == other.source
+    }
+
+    /// Whether it is a pull for whoever plays, rather than one that the configuration or an operator wants to run.
+    fn is_asked_by_clients(&self) -> bool {
+        !self.is_static && self.source != RelaySource::Operator
     }
 }

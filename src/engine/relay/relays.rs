@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use crate::engine::ids::StreamId;
+use crate::engine::ids::{AppId, StreamId};
 use crate::engine::relay::connection::{Owner, RtmpClientState};
 use crate::engine::relay::state::{Relay, RelayId, RelayKind};
 use crate::engine::session::player::Player;
@@ -14,18 +14,25 @@ use crate::engine::session::{ProtocolState, Session};
 pub(in crate::engine) struct Relays {
     pub all: BTreeMap<RelayId, Relay>,
     pub last: u64,
-    /// The id of this server, by which a stream that travels in a circle is found.
-    pub server: u64,
+    /// What the ids of this server's applications are made of.
+    seed: u64,
     /// Trials under way.
     pub trials: usize,
     /// When they are checked next.
     pub check_at: Option<Instant>,
+    /// When the log was told last that there are too many.
+    pub told_full: Option<Instant>,
 }
 
 impl Relays {
-    /// None yet. `seed` is for the id of this server.
+    /// None yet. `seed` is for the ids of applications.
     pub fn new(seed: u64) -> Self {
-        Self { all: BTreeMap::new(), last: 0, server: server_id(seed), trials: 0, check_at: None }
+        Self { all: BTreeMap::new(), last: 0, seed, trials: 0, check_at: None, told_full: None }
+    }
+
+    /// The id of an application, by which a stream is found that travels in a circle.
+    pub fn id_of(&self, app: AppId) -> String {
+        format!("{:016x}", mixed(mixed(self.seed) ^ app.0 as u64))
     }
 
     /// The relay of this session.
@@ -89,9 +96,8 @@ impl Session {
     }
 }
 
-/// The id of a server that has begun with this seed; others have begun with other seeds.
-fn server_id(seed: u64) -> u64 {
-    // The finalizer of SplitMix64: a seed's neighbours have ids that have nothing in common.
+/// The finalizer of SplitMix64: a seed's neighbours have numbers that have nothing in common.
+fn mixed(seed: u64) -> u64 {
     let mut id = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     id = (id ^ (id >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     id = (id ^ (id >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -100,11 +106,14 @@ fn server_id(seed: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
-    fn servers_with_other_seeds_have_other_ids() {
-        let ids: Vec<_> = [0, 1, 7].map(server_id).into();
-        assert!(ids[0] != ids[1] && ids[1] != ids[2] && ids.iter().all(|id| *id != 0));
+    fn applications_of_any_servers_have_other_ids() {
+        let all = [0, 1, 7].map(|seed| [0, 1, 2].map(|app| Relays::new(seed).id_of(AppId(app))));
+        let ids: BTreeSet<_> = all.as_flattened().iter().collect();
+        assert!(ids.len() == 9 && ids.iter().all(|id| id.len() == 16), "{ids:?}");
     }
 }

@@ -14,6 +14,7 @@ use crate::engine::session::roles::SessionRole;
 use crate::engine::session::{Life, Session};
 use crate::engine::stream::Stream;
 use crate::engine::work::Action;
+use crate::media::Frame;
 use crate::rtmp::command::PublishType;
 
 /// How long the other server's host may be unreachable before a connection is given up.
@@ -27,12 +28,16 @@ impl Engine {
     pub(super) fn relay_began(&mut self, id: SessionId, msid: u32) {
         let Some(relay) = self.cx.relay_of(id) else { return };
         let (relay_id, kind, stream) = (relay.id, relay.kind, relay.stream);
-        self.set_stage(id, Stage::Running(msid));
+        let is_only = relay.spec.targets.len() == 1;
         self.cx.work.actions.push_back(Action::DetectDeadPeer(id, DEAD_SERVER));
         match (kind, stream) {
-            (RelayKind::Push, Some(stream)) => self.begin_push((id, msid), relay_id, stream),
-            (RelayKind::Push, None) => {}
-            (RelayKind::Pull, _) => self.submit_pull(id, msid),
+            (RelayKind::Push, stream) => {
+                self.set_stage(id, Stage::Running(msid));
+                if let Some(stream) = stream {
+                    self.begin_push((id, msid), relay_id, stream);
+                }
+            }
+            (RelayKind::Pull, _) => self.await_media(id, msid, is_only),
         }
         self.cx.check_soon(id);
     }
@@ -47,6 +52,24 @@ impl Engine {
         session.roles.add(SessionRole::Player(Player::push((stream, msid), now)));
         self.cx.note_running(relay);
         self.call_play_start(stream, Endpoint { session: id, msid });
+    }
+
+    /// The play of a pull is accepted, which need not mean that there is such a stream: it begins with the first frame. Where
+    /// there is no other server to ask, it waits for that as long as it is wanted.
+    fn await_media(&mut self, id: SessionId, msid: u32, is_only: bool) {
+        let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::rtmp_client_mut) else { return };
+        state.stage = Stage::Awaiting(msid);
+        if is_only {
+            state.until = None;
+        }
+    }
+
+    /// The first frame of what a pull plays has come.
+    pub(super) fn pulled_begins(&mut self, (id, msid): (SessionId, u32), frame: Frame) {
+        let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::rtmp_client_mut) else { return };
+        state.stage = Stage::Running(msid);
+        state.first = Some(frame);
+        self.submit_pull(id, msid);
     }
 
     /// Asks the gates whether a pull may publish its stream here. Rules of access and keys are for clients.
@@ -66,6 +89,10 @@ impl Engine {
             relay.stream = stream;
         }
         self.cx.note_running(relay);
+        let state = self.cx.sessions.get_mut(endpoint.session).and_then(Session::rtmp_client_mut);
+        if let Some(frame) = state.and_then(|state| state.first.take()) {
+            self.handle_frame(endpoint.session, endpoint.msid, frame);
+        }
     }
 
     /// A pull may not publish its stream here: somebody else does, or a module refuses it.
@@ -76,7 +103,7 @@ impl Engine {
             self.cx.finish(id, "somebody publishes the stream here");
         } else {
             if let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::rtmp_client_mut) {
-                state.refusal = Some(Refused::Refused);
+                state.refusal = Some(Refused::Here);
             }
             let why = refusal.for_log.as_deref().unwrap_or(&refusal.why);
             self.cx.finish(id, &format!("publish refused here: {why}"));
@@ -110,6 +137,11 @@ impl Engine {
 
     /// A session is closed: pushes end that have stayed for it.
     pub(in crate::engine) fn end_pushes_of_session(&mut self, id: SessionId) {
+        self.end_idle_pushes_of(id, "its publisher has left");
+    }
+
+    /// Ends the pushes that a publisher has had for a stream that is over.
+    fn end_idle_pushes_of(&mut self, id: SessionId, why: &str) {
         let stay = self.cx.relays.all.values().filter(|relay| relay.progress.publisher == Some(id));
         let is_over = |relay: &&Relay| {
             let stream = relay.stream.and_then(|stream| self.cx.streams.get(stream));
@@ -118,8 +150,15 @@ impl Engine {
         let ended: Vec<_> = stay.filter(is_over).map(|relay| (relay.id, relay.session)).collect();
         for (id, session) in ended {
             self.leave_all(session);
-            self.cx.end_relay(id, "its publisher has left");
+            self.cx.end_relay(id, why);
         }
+    }
+
+    /// A publisher begins a stream, or goes on with one: its pushes are his from now on. Those end that have outlived another
+    /// stream of his, as they would publish beside those of this one.
+    pub(in crate::engine) fn resume_pushes_of(&mut self, stream: StreamId, publisher: SessionId) {
+        self.cx.continue_pushes_of(stream, publisher);
+        self.end_idle_pushes_of(publisher, "its publisher has begun another stream");
     }
 
     /// Ends all relays, as the server stops.
@@ -161,11 +200,14 @@ impl Ctx {
     /// Whether a push stays when its stream has ended, as its publisher may publish again.
     fn outlives_stream(&self, relay: &Relay) -> bool {
         let publisher = relay.progress.publisher.and_then(|publisher| self.sessions.get(publisher));
-        relay.spec.keeps_session && publisher.is_some_and(|session| !session.is_ending())
+        let has_other =
+            |session: &Session| session.roles.publishers().any(|role| Some(role.stream()) != relay.stream);
+        relay.spec.keeps_session
+            && publisher.is_some_and(|session| !session.is_ending() && !has_other(session))
     }
 
-    /// A stream begins: pushes of the same publisher that have outlived the one before continue with it.
-    pub(in crate::engine) fn resume_pushes_of(&mut self, stream: StreamId, publisher: SessionId) {
+    /// A publisher has a stream: pushes that have outlived his last one, or that of another, continue with it.
+    fn continue_pushes_of(&mut self, stream: StreamId, publisher: SessionId) {
         let Some(found) = self.streams.get(stream) else { return };
         for relay in self.relays.all.values_mut() {
             let is_of_stream = relay.app == found.app && relay.name == found.name;

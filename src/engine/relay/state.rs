@@ -1,5 +1,6 @@
 //! A relay, and how it is: for statistics, and for the module that has started it.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -129,8 +130,12 @@ pub(in crate::engine) struct Progress {
     pub auth: (String, u8),
     /// Frames that its earlier connections have left out.
     pub dropped_before: u64,
-    /// The failure that the log has told last, and when.
-    pub told: Option<(Box<str>, Instant)>,
+    /// The failure of each target that the log has told last, and when.
+    pub told: BTreeMap<usize, (Box<str>, Instant)>,
+    /// When the last try has begun.
+    pub tried_at: Instant,
+    /// Other targets of a pull, that players have asked for since.
+    pub others: VecDeque<RelaySpec>,
 }
 
 impl Progress {
@@ -145,7 +150,9 @@ impl Progress {
             moves: (now, 0),
             auth: (String::new(), 0),
             dropped_before: 0,
-            told: None,
+            told: BTreeMap::new(),
+            tried_at: now,
+            others: VecDeque::new(),
         }
     }
 }
@@ -195,6 +202,8 @@ pub enum RelayEvent {
         why: String,
         /// Whether the other server has refused it, rather than could not be reached or was lost.
         is_refusal: bool,
+        /// Whether another target is tried at once.
+        has_next: bool,
     },
     /// It is over.
     Ended,

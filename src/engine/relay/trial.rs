@@ -110,9 +110,10 @@ impl Ctx {
             app: *app,
             client: Client::new(&told(target), ""),
             stage: Stage::Connecting,
-            until,
+            until: Some(until),
             pinged: None,
             refusal: None,
+            first: None,
             owner: Owner::Trial(Box::new(running)),
         };
         let session = self.open_relay(state);

@@ -19,7 +19,8 @@ use crate::engine::work::Action;
 use crate::rtmp::client::{Ask, ClientSession, Purpose};
 use crate::rtmp::command::Connect;
 
-/// The time of a try until it is connected, and from then on until the other server has accepted its publish or play.
+/// The time of a try until it is connected, and from then on until the other server has accepted its publish, or has sent
+/// something of what is played.
 pub(super) const TRY_TIME: Duration = Duration::from_secs(10);
 
 /// The longest wait before the next try, unless the first one is longer.
@@ -65,13 +66,15 @@ impl Ctx {
             app,
             client,
             stage: Stage::Connecting,
-            until: now + TRY_TIME,
+            until: Some(now + TRY_TIME),
             pinged: None,
             refusal: None,
+            first: None,
         };
         let session = self.open_relay(state);
         if let Some(relay) = self.relays.all.get_mut(&id) {
             relay.session = Some(session);
+            relay.progress.tried_at = now;
             (relay.state, relay.since) = (RelayState::Connecting, now);
             log::debug!("{}: connects", relay.head());
         }
@@ -79,6 +82,20 @@ impl Ctx {
         self.reset_timer(session, now + TRY_TIME);
         self.work.actions.push_back(Action::Connect(session));
         // A pull is looked after from now on.
+        self.schedule_relay_check();
+    }
+
+    /// What was to begin a try has panicked: the relay waits for the next one.
+    pub(in crate::engine) fn try_after_panic(&mut self, id: RelayId) {
+        let now = self.now.instant;
+        let Some(relay) = self.relays.all.get_mut(&id) else { return };
+        let session = relay.session.take_if(|_| relay.state == RelayState::Connecting);
+        if relay.session.is_none() {
+            (relay.state, relay.since) = (RelayState::Waiting(now + LONGEST_WAIT), now);
+        }
+        if let Some(session) = session {
+            self.close_after_panic(session);
+        }
         self.schedule_relay_check();
     }
 
@@ -96,7 +113,8 @@ impl Ctx {
         (relay.state, relay.since) = (RelayState::Running, now);
         relay.failures = 0;
         relay.progress.auth = (String::new(), 0);
-        relay.progress.told = None;
+        relay.progress.told.clear();
+        relay.progress.others.clear();
         log::info!("{}: the relay runs", relay.head());
         self.tell_of_relay(id, RelayEvent::Began);
     }
@@ -129,20 +147,20 @@ impl Ctx {
         if relay.state == RelayState::Standby {
             return self.schedule_relay_check();
         }
-        let wait = relay.wait_after_failure(now, jitter);
+        let (level, is_refusal) = (relay.level_of_failure(why, now), refusal == Some(Refused::Refused));
+        let (wait, has_next) = relay.wait_after_failure(now, jitter);
         let next = now + wait;
         (relay.state, relay.since) = (RelayState::Waiting(next), now);
         relay.last_error = Some(why.into());
-        let (level, count) = (relay.level_of_failure(why, now), relay.failures);
-        let again = if wait.is_zero() {
+        let count = relay.failures;
+        let again = if has_next {
             "the next target is tried".to_owned()
         } else {
             format!("next try in {:.1} s", wait.as_secs_f32())
         };
         let times = if count > 1 { format!(", {count} times so far") } else { String::new() };
         log::log!(level, "{head}: {why} ({again}{times})");
-        let is_refusal = refusal == Some(Refused::Refused);
-        self.tell_of_relay(id, RelayEvent::Failed { why: why.to_owned(), is_refusal });
+        self.tell_of_relay(id, RelayEvent::Failed { why: why.to_owned(), is_refusal, has_next });
         if wait.is_zero() {
             self.work.tries.push_back(id);
         }
@@ -195,7 +213,7 @@ impl Ctx {
     }
 
     /// Ends a connection of a relay, and begins another one at once.
-    fn retry(&mut self, session: SessionId, id: RelayId, why: &str) {
+    pub(super) fn retry(&mut self, session: SessionId, id: RelayId, why: &str) {
         if let Some(found) = self.sessions.get(session)
             && let Some(relay) = self.relays.of_session(found)
         {
@@ -210,8 +228,8 @@ impl Ctx {
 }
 
 impl Relay {
-    /// Notes a failure; the time until the next try, which is of the next target.
-    fn wait_after_failure(&mut self, now: Instant, jitter: u64) -> Duration {
+    /// Notes a failure. The time until the next try, and whether that is of another target rather than after the last one.
+    fn wait_after_failure(&mut self, now: Instant, jitter: u64) -> (Duration, bool) {
         let is_proven = self.state == RelayState::Running && now >= self.since + PROVEN;
         if is_proven {
             self.progress.rounds = 0;
@@ -222,23 +240,26 @@ impl Relay {
         let next = if is_proven { self.spec.targets.len() } else { self.current + 1 };
         if next < self.spec.targets.len() {
             self.current = next;
-            return Duration::ZERO;
+            return (Duration::ZERO, true);
+        }
+        if self.take_other() {
+            return (self.wait_for_other(now), true);
         }
         self.current = 0;
         let first = self.spec.reconnect;
         let wait = first.saturating_mul(1 << self.progress.rounds.min(16)).min(LONGEST_WAIT.max(first));
         self.progress.rounds = self.progress.rounds.saturating_add(1);
         let part = u32::try_from(jitter >> 32).unwrap_or_default();
-        wait - (wait / JITTER).mul_f64(f64::from(part) / f64::from(u32::MAX))
+        (wait - (wait / JITTER).mul_f64(f64::from(part) / f64::from(u32::MAX)), false)
     }
 
-    /// The level of the log line of a failure: the same reason is told once a minute.
+    /// The level of the log line of a failure: the same reason of the same target is told once a minute.
     fn level_of_failure(&mut self, why: &str, now: Instant) -> log::Level {
         let is_old = |(told, at): &(Box<str>, Instant)| **told == *why && now < *at + TOLD_AGAIN;
-        if self.progress.told.as_ref().is_some_and(is_old) {
+        if self.progress.told.get(&self.current).is_some_and(is_old) {
             return log::Level::Debug;
         }
-        self.progress.told = Some((why.into(), now));
+        self.progress.told.insert(self.current, (why.into(), now));
         log::Level::Info
     }
 }

@@ -163,7 +163,7 @@ impl Engine {
             self.cx.reply(id, |protocol, out| protocol.refuse_connect(&connect, &for_client, out));
             return self.cx.finish(id, &format!("connect refused: {for_log}"));
         };
-        if let Some(why) = self.cx.objection_to_path(&connect.relay_path) {
+        if let Some(why) = self.cx.objection_to_path(app, &connect.relay_path) {
             self.cx.reply(id, |protocol, out| protocol.refuse_connect(&connect, why, out));
             return self.cx.finish(id, &format!("connect refused: {why}"));
         }

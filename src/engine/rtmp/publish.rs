@@ -70,11 +70,11 @@ impl Engine {
         self.cx.totals.publishes += 1;
         log::info!("{id} publish {}/{name}{how}", self.app_name(app));
         self.cx.status(endpoint, (Level::Status, "NetStream.Publish.Start"), "Start publishing");
+        self.resume_pushes_of(stream_id, id);
         if continues {
             self.restart_players(stream_id);
         } else {
             self.tell_players_of_begin(stream_id);
-            self.cx.resume_pushes_of(stream_id, id);
             self.call_stream_start(stream_id, endpoint);
         }
         self.call_publish_start(stream_id, endpoint);

@@ -258,8 +258,7 @@ fn relay_due(
     state: &RtmpClientState,
     (media_due, now): (Option<Instant>, Instant),
 ) -> Due {
-    if !state.is_running() {
-        let until = state.ends_at();
+    if let Some(until) = state.ends_at().filter(|_| !state.is_running()) {
         return if now < until { Due::Later(until) } else { Due::Close(state.overdue()) };
     }
     let settings = &*state.server;
@@ -278,7 +277,9 @@ fn relay_due(
     }
     match held_until {
         Some(until) => Due::Later(next.min(until)),
-        None if session.roles.publishes() => ping_due(session, (settings, state.pinged), (next, now)),
+        None if session.roles.publishes() || !state.is_running() => {
+            ping_due(session, (settings, state.pinged), (next, now))
+        }
         None => Due::Later(next),
     }
 }
@@ -289,7 +290,7 @@ fn ping_due(
     (settings, pinged): (&ServerSettings, Option<Instant>),
     (next, now): (Instant, Instant),
 ) -> Due {
-    match pinged.filter(|&pinged| pinged >= session.last_input) {
+    match pinged.filter(|&pinged| pinged > session.last_input) {
         Some(pinged) if now >= pinged + settings.ping_timeout => Due::Close("does not answer a ping"),
         Some(pinged) => Due::Later(next.min(pinged + settings.ping_timeout)),
         None => {

@@ -398,7 +398,9 @@ impl Session {
             ProtocolState::Rtmp(state) => {
                 state.client.bytes() + state.address.bytes() + state.relay_path.len()
             }
-            ProtocolState::RtmpClient(state) => state.client.bytes(),
+            ProtocolState::RtmpClient(state) => {
+                state.client.bytes() + state.first.as_ref().map_or(0, |frame| frame.payload().len())
+            }
             ProtocolState::Http(_) | ProtocolState::HttpClient(_) => 0,
         };
         self.unprocessed_input() + kept

@@ -7,8 +7,7 @@ use crate::engine::stream::Stream;
 impl Ctx {
     /// The players of RTMP of a stream. The other servers to which it is published are none.
     pub fn players_of(&self, stream: &Stream) -> usize {
-        let pushes = self.pushes_of(stream.id).filter(|relay| relay.state == RelayState::Running);
-        stream.players.len().saturating_sub(pushes.count())
+        stream.players.len().saturating_sub(stream.pushes)
     }
 
     /// The pushes that run.

@@ -6,6 +6,7 @@
 
 use crate::engine::Engine;
 use crate::engine::ids::{Endpoint, StreamId};
+use crate::engine::session::Session;
 
 impl Engine {
     /// Calls `on_stream_start`, for the stream's first publisher.
@@ -42,6 +43,7 @@ impl Engine {
         let Some(stream) = self.cx.streams.get_mut(id) else { return };
         debug_assert!(!stream.players.contains(&player), "{} has this player", stream.label);
         stream.players.push(player);
+        stream.pushes += usize::from(self.cx.sessions.get(player.session).is_some_and(Session::is_relay));
         self.each_module_for(player.session, |module, cx| module.on_play_start(cx, id, player));
     }
 
@@ -50,6 +52,8 @@ impl Engine {
         let Some(stream) = self.cx.streams.get_mut(id) else { return };
         let Some(place) = stream.players.iter().position(|&other| other == player) else { return };
         stream.players.remove(place);
+        let is_push = self.cx.sessions.get(player.session).is_some_and(Session::is_relay);
+        stream.pushes = stream.pushes.saturating_sub(usize::from(is_push));
         self.each_module(|module, cx| module.on_play_end(cx, id, player));
     }
 }

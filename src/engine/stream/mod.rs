@@ -94,6 +94,8 @@ pub struct Stream {
     pub publish_type: PublishType,
     /// The players, those that wait for a publisher included.
     pub players: Vec<Endpoint>,
+    /// How many of them are pushes to other servers.
+    pub(in crate::engine) pushes: usize,
     /// When the stream began, with its first publisher.
     pub started: Option<Instant>,
     /// When the present publisher began.
@@ -416,6 +418,7 @@ impl Streams {
             grace: None,
             publish_type: PublishType::Live,
             players: Vec::new(),
+            pushes: 0,
             started: None,
             publisher_since: None,
             dismissed: None,

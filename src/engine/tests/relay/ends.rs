@@ -80,7 +80,7 @@ fn a_relay_that_is_ended_by_an_operator_leaves_its_stream_alone() {
 
 #[test]
 fn a_server_that_stops_says_goodbye_and_tries_nothing_more() {
-    let mut pair = Pair::new();
+    let mut pair = Pair::with_origin(PATIENT);
     let _publisher = publisher(&mut pair);
     let _source = source(&mut pair);
     pair.push("cam", to(&[target("other")]));
@@ -95,7 +95,7 @@ fn a_server_that_stops_says_goodbye_and_tries_nothing_more() {
 
 #[test]
 fn a_server_that_drains_goes_on_with_pushes_and_ends_static_pulls() {
-    let mut pair = Pair::new();
+    let mut pair = Pair::with_origin(PATIENT);
     let mut publisher = publisher(&mut pair);
     let _source = source(&mut pair);
     let push = pair.push("cam", to(&[target("other")]));
@@ -113,7 +113,7 @@ fn a_server_that_drains_goes_on_with_pushes_and_ends_static_pulls() {
 
 #[test]
 fn relays_of_an_application_that_is_gone_end() {
-    let mut pair = Pair::new();
+    let mut pair = Pair::with_origin(PATIENT);
     let _source = source(&mut pair);
     pair.pull("pulled", RelaySpec { is_static: true, ..to(&[target("origin")]) });
     let config = PATIENT.replace("application live", "application other");

@@ -1,5 +1,6 @@
 //! Relays between two servers in one virtual time: a test carries the bytes from one to the other.
 
+mod asks;
 mod back_off;
 mod circles;
 mod configured;
@@ -73,6 +74,11 @@ impl Pair {
         Self::configured(PATIENT, PATIENT)
     }
 
+    /// With a server there that sends what it has as soon as somebody plays.
+    fn with_origin(there: &str) -> Self {
+        Self::configured(PATIENT, &there.replace("gop_cache off;", ""))
+    }
+
     fn configured(here: &str, there: &str) -> Self {
         let events = Events::default();
         let mut modules = table();
@@ -91,8 +97,8 @@ impl Pair {
     fn news(&self) -> Vec<String> {
         let word = |event| match event {
             RelayEvent::Began => "began".to_owned(),
-            RelayEvent::Failed { why, is_refusal: true } => format!("refused: {why}"),
-            RelayEvent::Failed { why, is_refusal: false } => format!("failed: {why}"),
+            RelayEvent::Failed { why, is_refusal: true, .. } => format!("refused: {why}"),
+            RelayEvent::Failed { why, is_refusal: false, .. } => format!("failed: {why}"),
             RelayEvent::Ended => "ended".to_owned(),
         };
         self.events().into_iter().map(word).collect()

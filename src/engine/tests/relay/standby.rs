@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_publisher_takes_the_stream_of_a_pull_which_comes_back_after_him() {
-    let mut pair = Pair::new();
+    let mut pair = Pair::with_origin(PATIENT);
     let mut source = source(&mut pair);
     let id = pair.pull("cam", RelaySpec { is_static: true, ..to(&[target("origin")]) });
     source.frame(&mut pair.there, Kind::Video, 140, KEY);
@@ -23,15 +23,14 @@ fn a_publisher_takes_the_stream_of_a_pull_which_comes_back_after_him() {
     pair.pass(1100);
     assert_eq!(pair.relay(id).state, RelayState::Running);
     pair.pass(100);
-    player.receive(&mut pair.here);
     source.frame(&mut pair.there, Kind::Video, 61_000, KEY);
     pair.run();
-    assert_eq!(player.media(&mut pair.here).len(), 2, "header and key frame");
+    assert_eq!(player.media(&mut pair.here).len(), 3, "a header and two key frames");
 }
 
 #[test]
 fn a_pull_takes_no_stream_from_a_publisher() {
-    let mut pair = Pair::new();
+    let mut pair = Pair::with_origin(PATIENT);
     let _source = source(&mut pair);
     let own = publisher(&mut pair);
     let id = pair.pull("cam", RelaySpec { is_static: true, ..to(&[target("origin")]) });
@@ -43,7 +42,7 @@ fn a_pull_takes_no_stream_from_a_publisher() {
 #[test]
 fn players_who_do_not_wait_for_streams_otherwise_wait_for_a_pull_that_comes_back() {
     let config = PATIENT.replace("live on;", "live on; idle_streams off;");
-    let mut pair = Pair::configured(&config, PATIENT);
+    let mut pair = Pair::configured(&config, &PATIENT.replace("gop_cache off;", ""));
     let mut source = source(&mut pair);
     pair.pull("cam", to(&[target("origin")]));
     let mut own = publisher(&mut pair);
@@ -53,8 +52,7 @@ fn players_who_do_not_wait_for_streams_otherwise_wait_for_a_pull_that_comes_back
     pair.pass(1100);
     assert!(pair.here.is_open(player.id));
     pair.pass(100);
-    player.receive(&mut pair.here);
     source.frame(&mut pair.there, Kind::Video, 21_000, KEY);
     pair.run();
-    assert_eq!(player.media(&mut pair.here).len(), 2);
+    assert_eq!(player.media(&mut pair.here).len(), 3);
 }
