@@ -138,16 +138,20 @@ impl ClientSession {
 
     /// It is refused, which is said once.
     fn refuse(&mut self, info: &Object) -> Option<Event> {
+        if matches!(std::mem::replace(&mut self.phase, Phase::Over), Phase::Over) {
+            return None;
+        }
         let Said { code, description } = Said::of(info, &self.ask);
-        let is_over = matches!(std::mem::replace(&mut self.phase, Phase::Over), Phase::Over);
-        (!is_over).then_some(Event::Refused { code, description })
+        Some(Event::Refused { code, description })
     }
 
     /// It has ended, which is said once.
     pub(super) fn end(&mut self, info: &Object) -> Option<Event> {
+        if matches!(std::mem::replace(&mut self.phase, Phase::Over), Phase::Over) {
+            return None;
+        }
         let Said { code, description } = Said::of(info, &self.ask);
-        let is_over = matches!(std::mem::replace(&mut self.phase, Phase::Over), Phase::Over);
-        (!is_over).then_some(Event::Ended { code, description })
+        Some(Event::Ended { code, description })
     }
 }
 

@@ -7,6 +7,7 @@ mod answers;
 mod commands;
 mod requests;
 mod said;
+mod secrets;
 
 use std::fmt;
 use std::mem;
@@ -73,7 +74,7 @@ impl fmt::Debug for Ask {
 }
 
 /// What the other server has said, or sent. Codes and descriptions are bounded, of one line, and have "***" in place of
-/// the stream's name, its arguments and those of the application.
+/// what may be a key of [`Ask`].
 #[derive(Debug)]
 pub enum Event {
     /// The handshake is over.
