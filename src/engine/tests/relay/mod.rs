@@ -8,6 +8,7 @@ mod ends;
 mod pull;
 mod push;
 mod standby;
+mod trials;
 mod views;
 
 use super::*;
@@ -36,9 +37,11 @@ struct Pair {
     is_up: Option<bool>,
     connects: usize,
     events: Events,
+    trials: Trials,
 }
 
 type Events = Rc<RefCell<Vec<RelayEvent>>>;
+type Trials = Rc<RefCell<Vec<(u64, TrialResult)>>>;
 
 /// A connection between them; the ends that are closed are none.
 struct Link {
@@ -46,8 +49,8 @@ struct Link {
     there: Option<SessionId>,
 }
 
-/// Keeps what it is told of relays.
-struct Listener(Events);
+/// Keeps what it is told of relays and trials.
+struct Listener(Events, Trials);
 
 impl Module for Listener {
     fn name(&self) -> &'static str {
@@ -67,6 +70,10 @@ impl Module for Listener {
     fn on_relay(&mut self, _cx: &mut Ctx, _relay: RelayId, event: &RelayEvent) {
         self.0.borrow_mut().push(event.clone());
     }
+
+    fn on_trial(&mut self, _cx: &mut Ctx, token: u64, result: &TrialResult) {
+        self.1.borrow_mut().push((token, result.clone()));
+    }
 }
 
 impl Pair {
@@ -80,17 +87,21 @@ impl Pair {
     }
 
     fn configured(here: &str, there: &str) -> Self {
-        let events = Events::default();
+        let (events, trials) = (Events::default(), Trials::default());
         let mut modules = table();
-        modules.push(Box::new(Listener(Rc::clone(&events))));
+        modules.push(Box::new(Listener(Rc::clone(&events), Rc::clone(&trials))));
         let here = World::seeded(modules, here, 1);
         let mut there = World::seeded(table(), there, 2);
         there.now = here.now;
-        Self { here, there, links: Vec::new(), is_up: Some(true), connects: 0, events }
+        Self { here, there, links: Vec::new(), is_up: Some(true), connects: 0, events, trials }
     }
 
     fn events(&self) -> Vec<RelayEvent> {
         self.events.borrow_mut().drain(..).collect()
+    }
+
+    fn trials(&self) -> Vec<(u64, TrialResult)> {
+        self.trials.borrow_mut().drain(..).collect()
     }
 
     /// The words for what has happened to relays.
