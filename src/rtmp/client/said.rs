@@ -37,10 +37,16 @@ impl Said {
     }
 }
 
-/// The first characters, in one line.
+/// The first characters, in one line; what turns or hides other text is escaped.
 fn fit(text: &str, limit: usize) -> String {
-    let one_line = |c: char| if c.is_control() { ' ' } else { c };
-    let mut fitting: String = text.chars().take(limit).map(one_line).collect();
+    let mut fitting = String::new();
+    for c in text.chars().take(limit) {
+        match c {
+            _ if c.is_control() => fitting.push(' '),
+            _ if c.is_ascii() => fitting.push(c),
+            _ => fitting.extend(c.escape_debug()),
+        }
+    }
     if text.chars().nth(limit).is_some() {
         fitting.push_str("...");
     }

@@ -433,6 +433,7 @@ fn what_a_server_says_is_shown_without_keys_in_one_line_and_bounded() {
         ("cam?key=se-cret is bad", "*** is bad"),
         ("the key se-cret, and t0ken", "the key ***, and ***"),
         ("a\r\nb\u{7}", "a  b "),
+        ("ä\u{202e}b\u{2028}c\u{feff}", r"ä\u{202e}b\u{2028}c\u{feff}"),
     ] {
         let mut publisher = Asking::new(Purpose::Publish);
         let events = publisher.status(2, "error", "NetStream.Publish.BadName", description);
