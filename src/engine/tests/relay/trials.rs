@@ -24,6 +24,8 @@ fn a_trial_that_is_accepted_leaves_nothing_behind() {
         assert_eq!(results(&mut pair, kind), [(7, TrialResult::Accepted)], "{kind:?}");
         assert!(!is_live(&pair.here, "cam") && !is_live(&pair.there, "cam"));
         assert_eq!(pair.here.engine.cx.relays().count(), 0);
+        // Some time for the goodbye.
+        pair.pass(3000);
         assert_eq!((pair.here.engine.session_count(), pair.there.engine.session_count()), (0, 0));
     }
     assert_eq!(pair.news(), [""; 0]);
