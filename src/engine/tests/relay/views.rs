@@ -4,13 +4,16 @@ use super::*;
 
 /// A server whose streams "cam" are pulled from a server that never answers.
 fn world() -> World {
-    World::configured(
-        table(),
-        "rtmp { server { listen 127.0.0.1:0;
+    world_with("name=cam")
+}
+
+fn world_with(keys: &str) -> World {
+    let config = "
+        rtmp { server { listen 127.0.0.1:0;
          application live { live on; hls on; hls_path /x/hls; hls_memory on; hls_fragment 1s;
-             pull rtmp://away.example/live name=cam; } } }
-         http { keepalive_timeout 1h; server { listen 127.0.0.1:0; location /hls { alias /x/hls; } } }",
-    )
+             pull rtmp://away.example/live KEYS; } } }
+         http { keepalive_timeout 1h; server { listen 127.0.0.1:0; location /hls { alias /x/hls; } } }";
+    World::configured(table(), &config.replace("KEYS", keys))
 }
 
 /// A viewer asks for a playlist.
@@ -72,12 +75,12 @@ fn a_viewer_of_a_stream_without_a_pull_does_not_wait() {
 
 #[test]
 fn viewers_of_one_address_take_no_more_than_their_share_of_those_who_wait() {
-    let mut world = world();
-    let waiting: Vec<_> = (0..8).map(|_| view(&mut world, "cam")).collect();
+    let mut world = world_with("");
+    let waiting: Vec<_> = (0..8).map(|number| view(&mut world, &format!("invented{number}"))).collect();
     let more = view(&mut world, "cam");
-    world.pass(1);
     let answer = answer(&mut world, more);
     assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("Retry-After: "), "{answer}");
+    assert_eq!(pulls(&world), 8);
     for id in waiting {
         assert_eq!(self::answer(&mut world, id), "");
         world.engine.lost(id, world.now);
