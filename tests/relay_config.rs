@@ -203,11 +203,9 @@ fn a_test_says_what_a_relay_most_likely_does_not_do() {
         )
     };
     for (line, advice) in [
-        (format!("push rtmp://127.0.0.1:{port}/live;"), "leads to the same streams of this very server"),
-        (
-            format!("pull rtmp://localhost:{port}/live/$name;"),
-            "leads to the same streams of this very server",
-        ),
+        (format!("push rtmp://127.0.0.1:{port}/live;"), "leads back into this application"),
+        (format!("push rtmp://127.0.0.1:{port}/live/copy name=cam;"), "leads back into this application"),
+        (format!("pull rtmp://localhost:{port}/live/$name;"), "leads back into this application"),
         ("push rtmp://live-api-s.facebook.com/rtmp/FB-1;".to_owned(), "Facebook takes RTMP over TLS only"),
         ("push rtmps://a.rtmps.youtube.com/live2;".to_owned(), "the push to YouTube has no stream key"),
         (

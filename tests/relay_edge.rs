@@ -65,11 +65,21 @@ fn the_origin_may_decide_about_the_clients_of_an_edge() {
     });
     let _publisher = Client::publish(edge.rtmp(), "cam?key=k1");
     origin.wait_log("publish live/cam");
-    let _refused = Client::play(edge.rtmp(), "cam3?key=wrong");
-    edge.wait_log("closed: the origin refuses it: NetStream.Play");
+    assert!(Client::try_play(edge.rtmp(), "live", "cam3?key=wrong").is_err());
+    edge.wait_log("refused: the origin refuses it: NetStream.Play");
     let mut source = Client::publish(origin.rtmp(), "cam2?key=k1");
     let mut players = [Client::play(edge.rtmp(), "cam2?key=k1")];
-    origin.wait_log("play live/cam2");
+    edge.wait_log("live/cam2 <- 127.0.0.1");
+    wait("the pull runs", || edge.count_lines("the relay runs") >= 2);
     let packets = video_only(0, 500);
     assert_eq!(relay(&mut source, &mut players, &packets).remove(0), packets);
+    // The pull runs, and who joins it is asked about, too.
+    let asked = backend.requests().len();
+    for args in ["", "?key=wrong", "?key=k1&x=y"] {
+        let joins = Client::try_play(edge.rtmp(), "live", &format!("cam2{args}"));
+        assert_eq!(joins.is_ok(), args.contains("k1"), "{args}");
+    }
+    assert_eq!(backend.requests().len(), asked + 3);
+    assert!(Client::try_play(edge.rtmp(), "live", "cam2?key=wrong").is_err());
+    assert_eq!(backend.requests().len(), asked + 3, "the answer is kept");
 }

@@ -163,6 +163,11 @@ impl Relay {
         self.spec.targets.get(self.current)
     }
 
+    /// Whether it has ever run.
+    pub fn has_run(&self) -> bool {
+        self.progress.has_run
+    }
+
     /// The stream and the other server, for log lines: "live/cam -> a.example", and "<-" for a pull.
     pub fn ends(&self) -> String {
         let arrow = match self.kind {

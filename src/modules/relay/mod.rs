@@ -2,7 +2,8 @@
 //!
 //! `line/` reads the other end that a line of the configuration names, and makes the target of a stream: that only
 //! computes. `settings.rs` has what each application wants; `pushes.rs` and `pulls.rs` say which relays there are, after
-//! `lookup/` has asked a directory; `views.rs` has viewers of HLS wait.
+//! `lookup/` has asked a directory; `views.rs` has viewers of HLS wait, and `trials.rs` all
+//! clients about whom the origin of an edge decides.
 
 mod directives;
 mod edge;
@@ -14,7 +15,9 @@ mod publishes;
 mod pulls;
 mod pushes;
 mod relayer;
+mod ring;
 mod settings;
+mod trials;
 mod views;
 
 use std::any::Any;
@@ -22,7 +25,7 @@ use std::any::Any;
 use crate::conf::{self, Directive, Faults};
 use crate::engine::{
     AppId, CallError, Config, Ctx, Endpoint, Gate, Module, Probe, RelayEvent, RelayId, RelayOrder, Reply,
-    Request, SessionId, StreamId, Verdict,
+    Request, SessionId, StreamId, TrialResult, Verdict,
 };
 use crate::http::client::Response;
 
@@ -63,6 +66,7 @@ impl Module for Relay {
         let Ok(next) = next.downcast::<Self>() else { return };
         self.relayer.apps.adopt(next.relayer.apps);
         self.relayer.lookups.forget();
+        self.relayer.trials.forget();
         self.relayer.push_anew(cx);
         self.relayer.pull_anew(cx);
     }
@@ -78,11 +82,15 @@ impl Module for Relay {
     fn gate(&mut self, cx: &mut Ctx, request: &mut Request, gate: Gate) -> Verdict {
         match gate {
             Gate::Name => self.relayer.decide(cx, request),
-            Gate::Access | Gate::Service | Gate::Callback => Verdict::Continue,
+            Gate::Callback => self.relayer.ask_origin(cx, request),
+            Gate::Access | Gate::Service => Verdict::Continue,
         }
     }
 
     fn resume(&mut self, cx: &mut Ctx, request: &mut Request, reply: Reply) -> Verdict {
+        if self.relayer.trials.has(request.ticket) {
+            return self.relayer.trials.resume(request);
+        }
         if self.relayer.views.has(request.ticket) {
             return self.relayer.views.resume(request, reply);
         }
@@ -93,6 +101,10 @@ impl Module for Relay {
     fn on_call(&mut self, cx: &mut Ctx, token: u64, result: Result<Response, CallError>) {
         let settings = self.relayer.lookups.app_of(token).and_then(|app| self.relayer.apps.get(app));
         self.relayer.lookups.answer(cx, token, settings, result);
+    }
+
+    fn on_trial(&mut self, cx: &mut Ctx, token: u64, result: &TrialResult) {
+        self.relayer.trials.answer(cx, token, result);
     }
 
     fn on_timer(&mut self, cx: &mut Ctx, _token: u64) {
@@ -121,6 +133,7 @@ impl Module for Relay {
     fn on_close(&mut self, _cx: &mut Ctx, session: SessionId) {
         self.relayer.publishes.request_ends(session);
         self.relayer.lookups.session_ends(session);
+        self.relayer.trials.session_ends(session);
     }
 
     fn on_relay(&mut self, cx: &mut Ctx, relay: RelayId, event: &RelayEvent) {
@@ -128,6 +141,7 @@ impl Module for Relay {
             RelayEvent::Failed { why, is_refusal: true, has_next: false } => {
                 self.relayer.refused(cx, relay, why)
             }
+            RelayEvent::Failed { why, is_refusal: true, .. } => self.relayer.refused(cx, relay, why),
             RelayEvent::Ended => self.relayer.pull_ends(relay),
             RelayEvent::Began | RelayEvent::Failed { .. } => {}
         }

@@ -7,6 +7,7 @@ use crate::engine::{
     Verdict,
 };
 
+use super::edge::EdgeAuth;
 use super::line::Way;
 use super::line::url::RtmpUrl;
 use super::lookup::{Found, Home, NoHome, stream_of};
@@ -40,6 +41,26 @@ impl Relayer {
             };
         }
         self.relay(cx, request, None)
+    }
+
+    /// Has the origin of an edge asked about a client that wants to play, if it decides about clients.
+    pub fn ask_origin(&mut self, cx: &mut Ctx, request: &Request) -> Verdict {
+        let is_client = matches!(request.kind, RequestKind::Play { .. } | RequestKind::View(_));
+        // Who is redirected has been let in already.
+        let is_asked = is_client && !request.is_redirect && request.relays.is_empty();
+        let Some(settings) = self.apps.get(request.app).filter(|_| is_asked) else {
+            return Verdict::Continue;
+        };
+        if settings.edge_auth == EdgeAuth::Edge {
+            return Verdict::Continue;
+        }
+        match settings.pull(stream_of(request), &request.args) {
+            Some(Ok(wanted)) if wanted.source == RelaySource::Edge => {
+                self.trials.ask(cx, request, wanted.targets)
+            }
+            Some(Err(why)) => Verdict::Deny(Refusal::of_request(why)),
+            _ => Verdict::Continue,
+        }
     }
 
     /// How the directory is asked about a request, if it is.

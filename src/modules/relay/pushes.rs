@@ -72,25 +72,15 @@ impl Relayer {
         }
     }
 
-    /// The origin of an edge has refused a publish or play: if it decides about clients, so are those here. It is not known
-    /// which of several players it has refused.
+    /// The origin of an edge has refused a publish: if it decides about clients, the publisher here is refused, too. One whose
+    /// push has run has been let in: the origin may still have his lost connection. Players are asked about one by one.
     fn refused_by_origin(&mut self, cx: &mut Ctx, id: RelayId, why: &str) {
         let Some(relay) = cx.relay(id).filter(|relay| relay.spec.source == RelaySource::Edge) else { return };
-        let (kind, app, stream, name) = (relay.kind, relay.app, relay.stream, relay.name.clone());
-        if self.apps.get(app).is_none_or(|settings| settings.edge_auth == EdgeAuth::Edge) {
-            return;
-        }
-        let why = format!("the origin refuses it: {why}");
-        match (kind, stream) {
-            (RelayKind::Push, Some(stream)) => cx.dismiss(stream, &why),
-            (RelayKind::Push, None) => {}
-            (RelayKind::Pull, _) => {
-                let players = cx.streams.find(app, &name).map(|stream| stream.players.to_vec());
-                cx.end_relay(id, &why);
-                for player in players.unwrap_or_default() {
-                    cx.finish(player.session, &why);
-                }
-            }
+        let is_asked =
+            self.apps.get(relay.app).is_some_and(|settings| settings.edge_auth == EdgeAuth::Origin);
+        let stream = relay.stream.filter(|_| is_asked && relay.kind == RelayKind::Push && !relay.has_run());
+        if let Some(stream) = stream {
+            cx.dismiss(stream, &format!("the origin refuses it: {why}"));
         }
     }
 

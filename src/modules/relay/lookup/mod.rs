@@ -4,7 +4,6 @@
 //! Requests for the same stream wait for one answer, which is kept for a time.
 
 pub mod directory;
-mod kept;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -18,10 +17,10 @@ use crate::http::Url;
 use crate::http::client::{Method, Request as Query, Response};
 
 use crate::modules::relay::line::url::RtmpUrl;
+use crate::modules::relay::ring::Ring;
 use crate::modules::relay::settings::{Lookup, MODULE, Settings};
 
 use directory::OnError;
-use kept::Kept;
 
 /// The time for an answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -60,7 +59,9 @@ struct Question {
 /// The questions and answers.
 #[derive(Default)]
 pub struct Lookups {
-    kept: Kept,
+    /// The streams that live elsewhere, and those that live here: who asks for invented names pushes out only the latter.
+    there: Ring<Question, Box<str>>,
+    here: Ring<Question, ()>,
     /// The calls under way, by token. Bounded by the calls that the engine takes.
     under_way: HashMap<u64, Question>,
     /// The requests that wait for an answer. Bounded by the requests that the engine suspends.
@@ -85,8 +86,11 @@ impl Lookups {
     pub fn find(&mut self, cx: &mut Ctx, request: &Request, lookup: &Lookup) -> Found {
         let question = Question::of(request);
         let now = cx.now.instant;
-        if let Some(home) = self.kept.find(&question, now) {
-            return Found::Known(home.clone());
+        if let Some(url) = self.there.find(&question, now) {
+            return Found::Known(Some(url.clone()));
+        }
+        if self.here.find(&question, now).is_some() {
+            return Found::Known(None);
         }
         let asked = Found::Asked(Verdict::Suspend { until: now + TIMEOUT + MARGIN });
         if let Some(waiting) = self.waiting.get_mut(&question) {
@@ -138,7 +142,11 @@ impl Lookups {
         };
         let cache = settings.and_then(|settings| settings.lookup.as_ref()).map(|lookup| lookup.cache);
         if let (Ok(home), Some(cache)) = (&home, cache.filter(|cache| !cache.is_zero())) {
-            self.kept.keep(question, home.clone(), cx.now.instant + cache);
+            let until = cx.now.instant + cache;
+            match home.clone() {
+                Some(url) => self.there.keep(question, url, until),
+                None => self.here.keep(question, (), until),
+            }
         }
         for ticket in tickets {
             if cx.sessions.get(ticket.session).is_none() {
@@ -162,7 +170,7 @@ impl Lookups {
 
     /// Forgets all answers, as the directory may be another one.
     pub fn forget(&mut self) {
-        self.kept = Kept::default();
+        (self.there, self.here) = (Ring::default(), Ring::default());
     }
 
     /// What becomes of a stream of which the directory does not say where it lives.
