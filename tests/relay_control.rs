@@ -260,6 +260,36 @@ fn metrics_tell_how_each_relay_is() {
 }
 
 #[test]
+fn sums_of_relays_that_look_alike_do_not_fall_when_one_of_them_ends() {
+    let other = other();
+    let server = server(&format!("push {0}; push {0}-2;", format!("rtmp://{}/there/{KEY}", other.rtmp())));
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    publisher.send_all(&both(0, 2000));
+    let sent = || {
+        let text = get(server.http(), "/metrics").text();
+        let line =
+            text.lines().find(|line| line.starts_with("millstream_relay_bytes_total{")).unwrap().to_owned();
+        line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()
+    };
+    wait("both run and have sent", || in_state(&server, "running").len() == 2 && sent() > 20_000);
+    let (before, id) = (sent(), in_state(&server, "running")[0]["id"].clone());
+    assert_eq!(ask(&server, "DELETE", &format!("relays/{id}"), None).status, 200);
+    wait("one is over", || in_state(&server, "running").len() == 1);
+    assert!(sent() >= before, "{} < {before}", sent());
+    has_no_key(&server);
+}
+
+#[test]
+fn a_pull_of_an_invented_name_has_no_metrics() {
+    let server = server(&format!("pull rtmp://127.0.0.1:{}/there/$name;", free_port()));
+    let _player = Client::play(server.rtmp(), "invented");
+    wait("it waits", || in_state(&server, "waiting").len() == 1);
+    let text = get(server.http(), "/metrics").text();
+    assert!(text.contains("millstream_relays{kind=\"pull\",state=\"waiting\"} 1\n"), "{text}");
+    assert!(!text.contains("invented"), "{text}");
+}
+
+#[test]
 fn a_redirect_to_a_url_relays_the_stream_and_its_clients_stay() {
     let (other, server) = (other(), server(""));
     let mut publisher = Client::publish(server.rtmp(), "cam");

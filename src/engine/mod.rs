@@ -98,7 +98,7 @@ pub use panics::Panics;
 pub use peer::Peer;
 pub use relay::path::CIRCLE;
 pub use relay::state::{
-    Relay, RelayEvent, RelayId, RelayKind, RelayOrder, RelaySource, RelaySpec, RelayState,
+    Relay, RelayEvent, RelayId, RelayKind, RelayOrder, RelaySource, RelaySpec, RelayState, RelaySums,
 };
 pub use relay::target::{Login, Target as RelayTarget};
 pub use relay::trial::{Trial, TrialResult, TrialsFull};

@@ -79,7 +79,8 @@ pub enum Refused {
 impl RtmpClientState {
     /// When it ends if it has not begun by then. Who connects it knows more of why that fails, and comes first.
     pub fn ends_at(&self) -> Option<Instant> {
-        let report = if self.stage == Stage::Connecting { CONNECT_REPORT } else { Duration::ZERO };
+        let is_reported = self.stage == Stage::Connecting && matches!(self.owner, Owner::Relay(_));
+        let report = if is_reported { CONNECT_REPORT } else { Duration::ZERO };
         self.until.map(|until| until + report)
     }
 

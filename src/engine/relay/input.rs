@@ -25,7 +25,7 @@ const EVENTS_AT_ONCE: usize = 32;
 impl Engine {
     /// Whether a session is the connection of a relay, whose media somebody waits for.
     pub fn is_relay(&self, id: SessionId) -> bool {
-        self.cx.sessions.get(id).is_some_and(Session::is_relay)
+        self.cx.is_relay(id)
     }
 
     /// When the time to connect a session is over; none if the engine ends it then.
@@ -40,9 +40,9 @@ impl Engine {
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.peer = Peer::from(peer);
         let Some(state) = session.rtmp_client_mut() else { return };
-        // To connect has a time of its own: a name may have several addresses.
         state.stage = Stage::Handshaking;
         if matches!(state.owner, Owner::Relay(_)) {
+            // To connect has a time of its own, as a name may have several addresses.
             state.until = Some(until);
         }
         log::debug!("{id} is connected to {} ({peer})", state.destination.host);

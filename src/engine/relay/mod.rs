@@ -27,6 +27,7 @@ use crate::engine::ids::{AppId, SessionId, StreamId};
 use crate::engine::quantities::duration;
 use crate::engine::relay::state::{
     Progress, Relay, RelayEvent, RelayId, RelayKind, RelaySource, RelaySpec, RelayState,
+    Progress, Relay, RelayEvent, RelayId, RelayKind, RelaySpec, RelayState, RelaySums,
 };
 use crate::engine::statistics::rate::Rate;
 use crate::engine::stream::name::StreamName;
@@ -82,7 +83,7 @@ impl Ctx {
 
     /// Ends a relay.
     pub fn end_relay(&mut self, id: RelayId, why: &str) {
-        let Some(relay) = self.relays.all.remove(&id) else { return };
+        let Some(relay) = self.relays.remove(id) else { return };
         let time = duration(self.now.instant.saturating_duration_since(relay.started));
         log::info!("{}: the relay ends after {time}: {why}", relay.head());
         self.tell_of_relay(id, RelayEvent::Ended);
@@ -162,6 +163,7 @@ impl Ctx {
             bytes: 0,
             rate: Rate::default(),
             dropped: 0,
+            inherited: RelaySums::default(),
             progress: Progress::new(publisher, now),
         };
         let shown = relay.target().map_or("", |target| &target.shown);

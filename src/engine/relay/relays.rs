@@ -35,6 +35,14 @@ impl Relays {
         format!("{:016x}", mixed(mixed(self.seed) ^ app.0 as u64))
     }
 
+    /// Removes a relay that is over. Another one that looks like it inherits what it has counted, so that their sums do not
+    /// fall.
+    pub fn remove(&mut self, id: RelayId) -> Option<Relay> {
+        let ended = self.all.remove(&id)?;
+        self.all.values_mut().any(|relay| relay.inherit(&ended));
+        Some(ended)
+    }
+
     /// The relay of this session.
     pub fn of_session(&mut self, session: &Session) -> Option<&mut Relay> {
         let relay = self.all.get_mut(&session.relay()?)?;

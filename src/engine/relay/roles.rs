@@ -182,6 +182,11 @@ impl Engine {
 }
 
 impl Ctx {
+    /// Whether a session is the connection of a relay, or was one and ends.
+    pub fn is_relay(&self, id: SessionId) -> bool {
+        self.sessions.get(id).is_some_and(Session::is_relay)
+    }
+
     /// The relay whose connection is this session.
     pub fn relay_of(&self, id: SessionId) -> Option<&Relay> {
         let relay = self.relays.all.get(&self.sessions.get(id)?.relay()?)?;
@@ -240,7 +245,7 @@ impl Ctx {
 
     /// Whether a publisher is a pull, whose stream any other publisher takes over.
     pub(in crate::engine) fn is_pull(&self, publisher: Endpoint) -> bool {
-        self.sessions.get(publisher.session).is_some_and(Session::is_relay)
+        self.is_relay(publisher.session)
     }
 
     /// The grace of a stream whose publisher is lost, where it would be so long for a client's.

@@ -23,6 +23,24 @@ pub enum RelayKind {
     Pull,
 }
 
+impl RelayKind {
+    /// The name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Push => "push",
+            Self::Pull => "pull",
+        }
+    }
+
+    /// The way that the stream goes, between the stream here and the other server.
+    pub fn arrow(self) -> &'static str {
+        match self {
+            Self::Push => "->",
+            Self::Pull => "<-",
+        }
+    }
+}
+
 /// Who has asked for a relay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RelaySource {
@@ -68,6 +86,21 @@ pub enum RelayState {
     Standby,
 }
 
+impl RelayState {
+    /// The names of all states.
+    pub const NAMES: [&'static str; 4] = ["connecting", "running", "waiting", "standby"];
+
+    /// The name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Running => "running",
+            Self::Waiting(_) => "waiting",
+            Self::Standby => "standby",
+        }
+    }
+}
+
 /// A relay.
 #[derive(Debug)]
 pub struct Relay {
@@ -107,7 +140,29 @@ pub struct Relay {
     pub rate: Rate,
     /// Frames that were left out, as the other server was too slow.
     pub dropped: u64,
+    /// What relays have counted that are over, and that nobody can tell from this one: the keys of their targets differ.
+    pub(in crate::engine) inherited: RelaySums,
     pub(in crate::engine) progress: Progress,
+}
+
+/// What is counted of a relay, and never falls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RelaySums {
+    /// Bytes.
+    pub bytes: u64,
+    /// Frames that were left out.
+    pub dropped: u64,
+    /// How often it has begun to run again.
+    pub reconnects: u64,
+}
+
+impl RelaySums {
+    /// Adds those of another relay.
+    pub fn add(&mut self, other: Self) {
+        self.bytes += other.bytes;
+        self.dropped += other.dropped;
+        self.reconnects += other.reconnects;
+    }
 }
 
 /// What only the engine needs to know of a relay.
@@ -168,12 +223,33 @@ impl Relay {
         self.progress.has_run
     }
 
+    /// What it has counted, with what it has inherited.
+    pub fn sums(&self) -> RelaySums {
+        let mut sums = RelaySums { bytes: self.bytes, dropped: self.dropped, reconnects: self.reconnects };
+        sums.add(self.inherited);
+        sums
+    }
+
+    /// Whether what is shown of another relay is the same.
+    fn looks_like(&self, other: &Self) -> bool {
+        let shown = |relay: &Self| relay.spec.targets.first().map(|target| target.shown.clone());
+        (self.kind, self.app) == (other.kind, other.app)
+            && self.name == other.name
+            && shown(self) == shown(other)
+    }
+
+    /// Takes over what a relay has counted that is over.
+    pub(in crate::engine) fn inherit(&mut self, ended: &Self) -> bool {
+        let is_heir = self.looks_like(ended);
+        if is_heir {
+            self.inherited.add(ended.sums());
+        }
+        is_heir
+    }
+
     /// The stream and the other server, for log lines: "live/cam -> a.example", and "<-" for a pull.
     pub fn ends(&self) -> String {
-        let arrow = match self.kind {
-            RelayKind::Push => "->",
-            RelayKind::Pull => "<-",
-        };
+        let arrow = self.kind.arrow();
         let elsewhere = self.progress.elsewhere.as_deref();
         let own = || self.target().map(|target| &*target.destination);
         match elsewhere.or_else(own) {

@@ -9,7 +9,6 @@ use crate::engine::ids::{AppId, Endpoint, StreamId};
 use crate::engine::quantities::{count, duration};
 use crate::engine::relay::state::RelayState;
 use crate::engine::rtmp::publish::LeaveReason;
-use crate::engine::session::Session;
 use crate::engine::session::player::Player;
 use crate::engine::session::roles::SessionRole;
 use crate::engine::stream::Stream;
@@ -146,7 +145,7 @@ impl Engine {
 
     pub(in crate::engine) fn leave_player(&mut self, endpoint: Endpoint, player: &Player) {
         self.call_play_end(player.stream(), endpoint);
-        let is_push = self.cx.sessions.get(endpoint.session).is_some_and(Session::is_relay);
+        let is_push = self.cx.is_relay(endpoint.session);
         if let Some(stream) = self.cx.streams.get(player.stream()).filter(|_| !is_push) {
             let lost = match player.dropped() {
                 0 => String::new(),

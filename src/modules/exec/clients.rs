@@ -3,8 +3,7 @@
 use std::rc::Rc;
 
 use crate::engine::{
-    AppId, Client, Ctx, Endpoint, Recording, Request, RequestKind, Session, SessionId, Stream, StreamId,
-    StreamName,
+    AppId, Client, Ctx, Endpoint, Recording, Request, RequestKind, SessionId, Stream, StreamId, StreamName,
 };
 
 use super::executor::Executor;
@@ -117,7 +116,7 @@ impl Executor {
 
     /// A play begins, perhaps before its stream.
     pub fn play_begins(&mut self, cx: &mut Ctx, stream: StreamId, player: Endpoint) {
-        if is_relay(cx, player) {
+        if cx.is_relay(player.session) {
             return;
         }
         self.keep_args(player);
@@ -134,7 +133,7 @@ impl Executor {
 
     /// A play has ended.
     pub fn play_ends(&mut self, cx: &mut Ctx, stream: StreamId, player: Endpoint) {
-        if is_relay(cx, player) {
+        if cx.is_relay(player.session) {
             return;
         }
         let Some(named) = NamedStream::of(cx, stream) else { return };
@@ -236,10 +235,6 @@ impl Executor {
 /// Whether a stream has players. A push is none.
 fn is_played(cx: &Ctx, stream: &Stream) -> bool {
     cx.players_of(stream) > 0
-}
-
-fn is_relay(cx: &Ctx, endpoint: Endpoint) -> bool {
-    cx.sessions.get(endpoint.session).is_some_and(Session::is_relay)
 }
 
 fn client_facts(cx: &Ctx, id: SessionId, app: AppId) -> ClientFacts {

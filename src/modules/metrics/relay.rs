@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::text::{Kind, Text, labels};
-use crate::engine::{Ctx, Relay, RelayKind, RelayState};
+use crate::engine::{Ctx, Relay, RelayKind, RelayState, RelaySums};
 
 use Kind::{Counter, Gauge};
 
@@ -12,9 +12,7 @@ use Kind::{Counter, Gauge};
 struct Row {
     relays: u64,
     running: u64,
-    bytes: u64,
-    dropped: u64,
-    reconnects: u64,
+    sums: RelaySums,
     failures: u64,
 }
 
@@ -22,9 +20,7 @@ impl Row {
     fn add(&mut self, relay: &Relay) {
         self.relays += 1;
         self.running += u64::from(relay.state == RelayState::Running);
-        self.bytes += relay.bytes;
-        self.dropped += relay.dropped;
-        self.reconnects += relay.reconnects;
+        self.sums.add(relay.sums());
         self.failures += u64::from(relay.failures);
     }
 }
@@ -36,7 +32,7 @@ type Metric = (&'static str, Kind, &'static str, fn(&Row) -> u64);
 pub fn write(text: &mut Text, cx: &Ctx) {
     write_states(text, cx);
     let mut rows = BTreeMap::<_, Row>::new();
-    for relay in cx.relays() {
+    for relay in cx.relays().filter(|relay| has_row(relay)) {
         rows.entry(labels_of(cx, relay)).or_default().add(relay);
     }
     let metrics: [Metric; 6] = [
@@ -46,15 +42,17 @@ pub fn write(text: &mut Text, cx: &Ctx) {
             "relay_bytes_total",
             Counter,
             "Bytes that were sent to the other server, or received from it.",
-            |row| row.bytes,
+            |row| row.sums.bytes,
         ),
         (
             "relay_frames_dropped_total",
             Counter,
             "Messages that were left out for the other server, as it was too slow.",
-            |row| row.dropped,
+            |row| row.sums.dropped,
         ),
-        ("relay_reconnects_total", Counter, "How often it has begun to run again.", |row| row.reconnects),
+        ("relay_reconnects_total", Counter, "How often it has begun to run again.", |row| {
+            row.sums.reconnects
+        }),
         ("relay_failures", Gauge, "Tries that have failed since it has run last.", |row| row.failures),
     ];
     for (name, kind, help, value) in metrics {
@@ -70,27 +68,24 @@ fn write_states(text: &mut Text, cx: &Ctx) {
         Gauge,
         "Relays by kind (push, pull) and state: connecting, running, waiting for the next try, on standby for a publisher here.",
     );
-    for (kind, name) in [(RelayKind::Push, "push"), (RelayKind::Pull, "pull")] {
-        for state in ["connecting", "running", "waiting", "standby"] {
-            let is_meant = |relay: &&Relay| relay.kind == kind && state_name(relay.state) == state;
-            text.sample(&labels(&[("kind", name), ("state", state)]), cx.relays().filter(is_meant).count());
+    for kind in [RelayKind::Push, RelayKind::Pull] {
+        for state in RelayState::NAMES {
+            let is_meant = |relay: &&Relay| relay.kind == kind && relay.state.name() == state;
+            let labels = labels(&[("kind", kind.name()), ("state", state)]);
+            text.sample(&labels, cx.relays().filter(is_meant).count());
         }
     }
 }
 
-fn state_name(state: RelayState) -> &'static str {
-    match state {
-        RelayState::Connecting => "connecting",
-        RelayState::Running => "running",
-        RelayState::Waiting(_) => "waiting",
-        RelayState::Standby => "standby",
-    }
+/// Whether a relay has metrics of its own. Anybody may ask for a stream of any name, and Prometheus keeps all names: a pull
+/// has none before it runs, unless it does not need players.
+fn has_row(relay: &Relay) -> bool {
+    relay.kind == RelayKind::Push || relay.spec.is_static || relay.has_run()
 }
 
 /// The first target names a relay that has several.
 fn labels_of(cx: &Ctx, relay: &Relay) -> String {
     let app = cx.apps.get(relay.app).map_or("", |app| app.name.as_str());
-    let kind = if relay.kind == RelayKind::Push { "push" } else { "pull" };
     let target = relay.spec.targets.first().map_or("", |target| target.shown.as_str());
-    labels(&[("app", app), ("stream", relay.name.as_str()), ("kind", kind), ("target", target)])
+    labels(&[("app", app), ("stream", relay.name.as_str()), ("kind", relay.kind.name()), ("target", target)])
 }

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::engine::{
-    ByApp, COMPOSED_AT_ONCE, Compose, Composed, Ctx, Playlists, RecordingState, Relay, RelayKind, RelayState,
-    Stream, StreamId,
+    ByApp, COMPOSED_AT_ONCE, Compose, Composed, Ctx, Playlists, RecordingState, Relay, RelayState, Stream,
+    StreamId,
 };
 
 use super::documents::document;
@@ -149,14 +149,9 @@ fn relays_of<'a>(cx: &'a Ctx, stream: &'a Stream) -> impl Iterator<Item = &'a Re
 
 fn told(relay: &Relay, now: Instant) -> RelayFacts<'_> {
     RelayFacts {
-        kind: if relay.kind == RelayKind::Push { "push" } else { "pull" },
+        kind: relay.kind.name(),
         target: relay.target().map_or("", |target| &target.shown),
-        state: match relay.state {
-            RelayState::Connecting => "connecting",
-            RelayState::Running => "running",
-            RelayState::Waiting(_) => "waiting",
-            RelayState::Standby => "standby",
-        },
+        state: relay.state.name(),
         bits_per_second: 8 * relay.rate.per_second(now),
         dropped: relay.dropped,
         reconnects: relay.reconnects,

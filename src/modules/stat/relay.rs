@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use crate::engine::{Ctx, Relay, RelayKind, RelayState, SessionId, Stream};
+use crate::engine::{Ctx, Relay, RelayState, SessionId, Stream};
 use crate::http::json::push_text;
 use crate::http::xml;
 
@@ -40,14 +40,9 @@ impl RelayFacts {
         let runs = relay.state == RelayState::Running;
         Self {
             id: relay.id.0,
-            kind: if relay.kind == RelayKind::Push { "push" } else { "pull" },
+            kind: relay.kind.name(),
             target: relay.target().map_or(String::new(), |target| target.shown.clone()),
-            state: match relay.state {
-                RelayState::Connecting => "connecting",
-                RelayState::Running => "running",
-                RelayState::Waiting(_) => "waiting",
-                RelayState::Standby => "standby",
-            },
+            state: relay.state.name(),
             client: relay.session.map_or(0, SessionId::serial),
             bytes: relay.bytes,
             rate: 8 * relay.rate.per_second(cx.now.instant),

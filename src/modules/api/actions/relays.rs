@@ -3,8 +3,7 @@
 use serde::Serialize;
 
 use crate::engine::{
-    Answer, Ctx, HttpRequest, Operation, OperationResult, Relay, RelayId, RelayKind, RelayOrder, Stream,
-    stream_name,
+    Answer, Ctx, HttpRequest, Operation, OperationResult, Relay, RelayId, RelayOrder, Stream, stream_name,
 };
 
 use crate::modules::api::actor::Actor;
@@ -102,7 +101,7 @@ fn outcome(request: &HttpRequest) -> Result<Option<RelayId>, Fault> {
 
 /// "live/cam -> rtmp://a.example/live/***".
 fn described(relay: &Relay) -> String {
-    let arrow = if relay.kind == RelayKind::Push { "->" } else { "<-" };
+    let arrow = relay.kind.arrow();
     let target = relay.target().map_or("", |target| &target.shown);
     format!("{} {arrow} {target}", relay.label.escape_debug())
 }

@@ -3,22 +3,22 @@
 use serde::Serialize;
 
 use super::parts::{bits, ms, ms_since};
-use crate::engine::{Ctx, Relay, RelayKind, RelaySource, RelayState, SessionId};
+use crate::engine::{Ctx, Relay, RelaySource, RelayState, SessionId};
 
 /// A push or a pull.
 #[derive(Debug, Serialize)]
 pub struct RelayFacts<'a> {
     id: u64,
-    kind: Kind,
+    kind: &'static str,
     /// The stream here.
     app: &'a str,
     stream: &'a str,
-    source: Source,
+    source: &'static str,
     /// The other end that is used, or tried next, without what may be a key.
     target: &'a str,
     /// All of them, in the order in which they are tried.
     targets: Vec<&'a str>,
-    state: State,
+    state: &'static str,
     /// How long it has been in this state.
     state_ms: u64,
     /// The rest of the wait before the next try.
@@ -36,59 +36,28 @@ pub struct RelayFacts<'a> {
     last_error: Option<&'a str>,
 }
 
-#[derive(Debug, Clone, Copy, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Kind {
-    Push,
-    Pull,
-}
-
-#[derive(Debug, Clone, Copy, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Source {
-    Configuration,
-    Callback,
-    Operator,
-    Edge,
-    Lookup,
-}
-
-#[derive(Debug, Clone, Copy, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    Connecting,
-    Running,
-    Waiting,
-    Standby,
-}
-
 impl<'a> RelayFacts<'a> {
     pub fn new(cx: &'a Ctx, relay: &'a Relay) -> Self {
         let now = cx.now.instant;
-        let (state, next_try) = match relay.state {
-            RelayState::Connecting => (State::Connecting, None),
-            RelayState::Running => (State::Running, None),
-            RelayState::Waiting(until) => (State::Waiting, Some(until)),
-            RelayState::Standby => (State::Standby, None),
+        let next_try = match relay.state {
+            RelayState::Waiting(until) => Some(until),
+            RelayState::Connecting | RelayState::Running | RelayState::Standby => None,
         };
         Self {
             id: relay.id.0,
-            kind: match relay.kind {
-                RelayKind::Push => Kind::Push,
-                RelayKind::Pull => Kind::Pull,
-            },
+            kind: relay.kind.name(),
             app: cx.apps.get(relay.app).map_or("", |app| &app.name),
             stream: relay.name.as_str(),
             source: match relay.spec.source {
-                RelaySource::Configured => Source::Configuration,
-                RelaySource::Callback => Source::Callback,
-                RelaySource::Operator => Source::Operator,
-                RelaySource::Edge => Source::Edge,
-                RelaySource::Lookup => Source::Lookup,
+                RelaySource::Configured => "configuration",
+                RelaySource::Callback => "callback",
+                RelaySource::Operator => "operator",
+                RelaySource::Edge => "edge",
+                RelaySource::Lookup => "lookup",
             },
             target: relay.target().map_or("", |target| &target.shown),
             targets: relay.spec.targets.iter().map(|target| target.shown.as_str()).collect(),
-            state,
+            state: relay.state.name(),
             state_ms: ms_since(Some(relay.since), now),
             next_try_in_ms: next_try.map(|until| ms(until.saturating_duration_since(now))),
             client: relay.session.map(SessionId::serial),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use md5::{Digest, Md5};
 
 use crate::engine::{
-    After, AppId, CallError, Client, Ctx, Refusal, Reply, Request, RequestKind, Session, SessionId, Verdict,
+    After, AppId, CallError, Client, Ctx, Refusal, Reply, Request, RequestKind, SessionId, Verdict,
 };
 use crate::http::client::Response;
 
@@ -162,7 +162,7 @@ impl Notifier {
         };
         let (ticket, app, label) = (requested.ticket, requested.app, label_of(requested, &callback));
         // What is pulled has the name by which it is asked for.
-        let is_pull = cx.sessions.get(session).is_some_and(Session::is_relay);
+        let is_pull = cx.is_relay(session);
         let reply = match result.map(|response| decision(&response, requested, callback.format)) {
             Ok(Decision::No(why)) => refusal(requested, &callback, &why),
             Ok(Decision::Yes) => {
@@ -271,7 +271,7 @@ impl Notifier {
         if let Some(requested) = self.requests.remove(&session).filter(|requested| !is_granted(requested)) {
             self.end_request(cx, requested);
         }
-        let is_relay = cx.sessions.get(session).is_some_and(Session::is_relay);
+        let is_relay = cx.is_relay(session);
         let is_told = |app: &AppId| !is_relay && self.callback(*app, CallbackKind::Disconnect).is_some();
         let Some(app) = app.filter(is_told) else {
             return;

@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use crate::engine::{AppId, CallError, Ctx, Endpoint, Session, StreamId};
+use crate::engine::{AppId, CallError, Ctx, Endpoint, StreamId};
 use crate::http::client::Response;
 
 use super::{Asker, Publisher, Requested, Running, Update};
@@ -23,7 +23,7 @@ impl Notifier {
             return;
         };
         // A push is no client of this server.
-        if activity == Activity::Play && is_relay(cx, endpoint) {
+        if activity == Activity::Play && cx.is_relay(endpoint.session) {
             return;
         }
         let Some(settings) = self.apps.get(app) else { return };
@@ -71,7 +71,7 @@ impl Notifier {
             cx.streams.iter().filter(|stream| self.callback(stream.app, CallbackKind::Update).is_some())
         {
             found.extend(stream.publisher.map(|publisher| (stream.id, publisher, Activity::Publish)));
-            let players = stream.players.iter().filter(|player| !is_relay(cx, **player));
+            let players = stream.players.iter().filter(|player| !cx.is_relay(player.session));
             found.extend(players.map(|player| (stream.id, *player, Activity::Play)));
         }
         for (stream, endpoint, activity) in found {
@@ -191,10 +191,6 @@ impl Notifier {
             None => self.time_update(cx, endpoint),
         }
     }
-}
-
-fn is_relay(cx: &Ctx, endpoint: Endpoint) -> bool {
-    cx.sessions.get(endpoint.session).is_some_and(Session::is_relay)
 }
 
 /// Ends a publish, whose client is told why, or the session of a player.
