@@ -26,8 +26,7 @@ use crate::engine::ctx::Ctx;
 use crate::engine::ids::{AppId, SessionId, StreamId};
 use crate::engine::quantities::duration;
 use crate::engine::relay::state::{
-    Progress, Relay, RelayEvent, RelayId, RelayKind, RelaySource, RelaySpec, RelayState,
-    Progress, Relay, RelayEvent, RelayId, RelayKind, RelaySpec, RelayState, RelaySums,
+    Progress, Relay, RelayEvent, RelayId, RelayKind, RelaySource, RelaySpec, RelayState, RelaySums,
 };
 use crate::engine::statistics::rate::Rate;
 use crate::engine::stream::name::StreamName;
