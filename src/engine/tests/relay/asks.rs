@@ -153,7 +153,7 @@ fn two_who_ask_for_others_in_turn_both_have_their_try() {
     assert_eq!((sources(&pair, id), pair.connects), (vec!["bad".to_owned()], 1));
     pair.is_up = Some(true);
     let _source = source(&mut pair);
-    pair.pass(10_500);
+    pair.pass(11_500);
     assert_eq!((sources(&pair, id), second.media(&mut pair.here).len()), (vec!["origin".to_owned()], 2));
 }
 
