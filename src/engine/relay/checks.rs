@@ -7,6 +7,7 @@ use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::{Endpoint, SessionId};
 use crate::engine::relay::state::{Relay, RelayId, RelayKind, RelayState};
+use crate::engine::relay::tries::PROVEN;
 use crate::engine::request::RequestKind;
 use crate::engine::rtmp::publish::LeaveReason;
 use crate::engine::session::Session;
@@ -81,6 +82,13 @@ impl Engine {
         }
     }
 
+    /// The server drains: pulls end that nobody plays now.
+    pub(in crate::engine) fn end_unwanted_pulls(&mut self) {
+        let is_over = |relay: &&Relay| relay.kind == RelayKind::Pull && !self.cx.is_wanted(relay);
+        let ended: Vec<_> = self.cx.relays().filter(is_over).map(|relay| relay.id).collect();
+        ended.into_iter().for_each(|id| self.cx.end_relay(id, "server stops"));
+    }
+
     /// Ends the relays whose applications are gone.
     pub(in crate::engine) fn end_relays_of_gone(&mut self) {
         let ended: Vec<_> = self.cx.relays().filter(|relay| self.cx.is_gone(relay)).map(|r| r.id).collect();
@@ -99,6 +107,7 @@ impl Ctx {
             (RelayKind::Push, RelayState::Waiting(at)) if at > now => Some(at),
             (RelayKind::Pull, RelayState::Waiting(at)) if at > now => Some(at.min(now + LOOK)),
             (RelayKind::Pull, _) | (_, RelayState::Waiting(_)) => Some(now + LOOK),
+            (RelayKind::Push, RelayState::Running) if relay.has_failures() => Some(relay.since + PROVEN),
             (RelayKind::Push, _) => None,
         };
         let Some(next) = self.relays.all.values().filter_map(due).min() else { return };
@@ -111,6 +120,10 @@ impl Ctx {
     /// What is to be done about a relay now.
     fn todo(&mut self, id: RelayId) -> Option<Todo> {
         let now = self.now.instant;
+        let relay = self.relays.all.get_mut(&id)?;
+        if relay.is_proven(now) {
+            relay.forget_failures();
+        }
         let relay = self.relays.all.get(&id)?;
         if self.is_gone(relay) {
             return Some(Todo::End(APP_GONE));
@@ -123,14 +136,14 @@ impl Ctx {
                 _ => None,
             };
         }
-        let is_wanted = self.is_wanted(relay);
+        let (is_wanted, is_draining) = (self.is_wanted(relay), self.is_draining());
         let relay = self.relays.all.get_mut(&id)?;
         if is_live {
             relay.progress.live_at = now;
         }
         if is_wanted {
             relay.progress.wanted_at = now;
-        } else if now >= relay.progress.wanted_at + relay.spec.linger {
+        } else if is_draining || now >= relay.progress.wanted_at + relay.spec.linger {
             return Some(Todo::End("nobody plays it any more"));
         }
         match relay.state {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
-use crate::engine::ids::{Endpoint, SessionId, StreamId};
+use crate::engine::ids::{AppId, Endpoint, SessionId, StreamId};
 use crate::engine::relay::connection::{Refused, Stage};
 use crate::engine::relay::state::{Relay, RelayId, RelayKind, RelayState};
 use crate::engine::request::{Refusal, Request, RequestKind};
@@ -13,6 +13,7 @@ use crate::engine::session::player::Player;
 use crate::engine::session::roles::SessionRole;
 use crate::engine::session::{Life, Session};
 use crate::engine::stream::Stream;
+use crate::engine::stream::name::StreamName;
 use crate::engine::work::Action;
 use crate::media::Frame;
 use crate::rtmp::command::PublishType;
@@ -228,12 +229,24 @@ impl Ctx {
 
     /// The stream of a pull has a publisher here: it waits until that one has gone.
     pub(in crate::engine) fn stand_by(&mut self, session: SessionId) {
+        if let Some(id) = self.relay_of(session).map(|relay| relay.id) {
+            self.set_standby(id);
+        }
+    }
+
+    pub(super) fn set_standby(&mut self, id: RelayId) {
         let now = self.now.instant;
-        let Some(id) = self.relay_of(session).map(|relay| relay.id) else { return };
         if let Some(relay) = self.relays.all.get_mut(&id) {
             (relay.state, relay.since) = (RelayState::Standby, now);
             log::info!("{}: on standby, as somebody publishes the stream here", relay.head());
         }
+        self.schedule_relay_check();
+    }
+
+    /// Whether a client publishes a stream, rather than a pull.
+    pub(super) fn has_publisher(&self, app: AppId, name: &StreamName) -> bool {
+        let publisher = self.streams.find(app, name).and_then(|stream| stream.publisher);
+        publisher.is_some_and(|publisher| !self.is_pull(publisher))
     }
 
     /// Whether another session publishes the stream of a request.

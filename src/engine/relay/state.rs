@@ -130,7 +130,7 @@ pub struct Relay {
     pub session: Option<SessionId>,
     /// How often it has begun to run, but for the first time.
     pub reconnects: u64,
-    /// Tries that have failed since it has run last.
+    /// Tries that have failed since it has run for 30 s.
     pub failures: u32,
     /// Why it has failed last: for people.
     pub last_error: Option<Box<str>>,

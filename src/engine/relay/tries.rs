@@ -26,8 +26,11 @@ pub(super) const TRY_TIME: Duration = Duration::from_secs(10);
 /// The longest wait before the next try, unless the first one is longer.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// After a try that has run for so long, waits begin anew.
-const PROVEN: Duration = Duration::from_secs(30);
+/// After a try that has run for so long, failures are forgotten and waits begin anew.
+pub(super) const PROVEN: Duration = Duration::from_secs(30);
+
+/// After a try that has run for so long, the next wait is shorter than it would be: the other server is there.
+const ACCEPTED: Duration = Duration::from_secs(3);
 
 /// How often a failure is told that is like the one before.
 const TOLD_AGAIN: Duration = Duration::from_secs(60);
@@ -49,6 +52,9 @@ impl Ctx {
         let Some(relay) = self.relays.all.get(&id).filter(|relay| relay.session.is_none()) else { return };
         if matches!(relay.state, RelayState::Waiting(at) if at > self.now.instant) {
             return self.schedule_relay_check();
+        }
+        if relay.kind == RelayKind::Pull && self.has_publisher(relay.app, &relay.name) {
+            return self.set_standby(id);
         }
         let Some(target) = relay.target() else { return };
         let Some(server) = self.settings_for(relay.app) else {
@@ -111,12 +117,11 @@ impl Ctx {
         let Some(relay) = self.relays.all.get_mut(&id) else { return };
         relay.reconnects += u64::from(std::mem::replace(&mut relay.progress.has_run, true));
         (relay.state, relay.since) = (RelayState::Running, now);
-        relay.failures = 0;
         relay.progress.auth = (String::new(), 0);
-        relay.progress.told.clear();
         relay.progress.others.clear();
         log::info!("{}: the relay runs", relay.head());
         self.tell_of_relay(id, RelayEvent::Began);
+        self.schedule_relay_check();
     }
 
     /// A session ends that is a connection of a relay: the relay tries again.
@@ -230,9 +235,11 @@ impl Ctx {
 impl Relay {
     /// Notes a failure. The time until the next try, and whether that is of another target rather than after the last one.
     fn wait_after_failure(&mut self, now: Instant, jitter: u64) -> (Duration, bool) {
-        let is_proven = self.state == RelayState::Running && now >= self.since + PROVEN;
+        let is_proven = self.is_proven(now);
         if is_proven {
-            self.progress.rounds = 0;
+            self.forget_failures();
+        } else if self.state == RelayState::Running && now >= self.since + ACCEPTED {
+            self.progress.rounds /= 2;
         }
         self.failures = self.failures.saturating_add(1);
         self.progress.elsewhere = None;
@@ -247,10 +254,27 @@ impl Relay {
         }
         self.current = 0;
         let first = self.spec.reconnect;
-        let wait = first.saturating_mul(1 << self.progress.rounds.min(16)).min(LONGEST_WAIT.max(first));
-        self.progress.rounds = self.progress.rounds.saturating_add(1);
+        let (wait, longest) =
+            (first.saturating_mul(1 << self.progress.rounds.min(16)), LONGEST_WAIT.max(first));
+        self.progress.rounds += u32::from(wait < longest);
+        let wait = wait.min(longest);
         let part = u32::try_from(jitter >> 32).unwrap_or_default();
         (wait - (wait / JITTER).mul_f64(f64::from(part) / f64::from(u32::MAX)), false)
+    }
+
+    /// Whether it has run for long.
+    pub(super) fn is_proven(&self, now: Instant) -> bool {
+        self.state == RelayState::Running && now >= self.since + PROVEN
+    }
+
+    pub(super) fn has_failures(&self) -> bool {
+        self.failures > 0 || self.progress.rounds > 0
+    }
+
+    /// What has failed before it has run for long counts no more.
+    pub(super) fn forget_failures(&mut self) {
+        (self.failures, self.progress.rounds) = (0, 0);
+        self.progress.told.clear();
     }
 
     /// The level of the log line of a failure: the same reason of the same target is told once a minute.

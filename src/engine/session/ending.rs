@@ -70,6 +70,7 @@ impl Engine {
         self.each_module(Module::on_stop);
         self.end_viewers();
         self.end_streams_in_grace();
+        self.end_unwanted_pulls();
         for id in self.cx.sessions.ids() {
             // One whose connect waits has nothing to reconnect.
             let connected = self.cx.sessions.get(id).filter(|session| session.client().is_some());

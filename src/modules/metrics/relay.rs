@@ -53,7 +53,7 @@ pub fn write(text: &mut Text, cx: &Ctx) {
         ("relay_reconnects_total", Counter, "How often it has begun to run again.", |row| {
             row.sums.reconnects
         }),
-        ("relay_failures", Gauge, "Tries that have failed since it has run last.", |row| row.failures),
+        ("relay_failures", Gauge, "Tries that have failed since it has run for 30 s.", |row| row.failures),
     ];
     for (name, kind, help, value) in metrics {
         text.begin(name, kind, help);

@@ -32,7 +32,9 @@ fn waits_double_up_to_30_seconds_and_no_two_are_alike() {
     pair.is_up = Some(true);
     pair.pass(31_000);
     assert_eq!(pair.news(), ["began"]);
+    assert!(pair.relay(id).failures > 0, "it may be one that accepts and hangs up");
     pair.pass(31_000);
+    assert_eq!(pair.relay(id).failures, 0);
     pair.is_up = Some(false);
     pair.cut();
     let times = tries(&mut pair, 40);
@@ -109,4 +111,34 @@ fn no_more_relays_than_the_limits_are_begun() {
     assert_eq!(cx.start_push(stream, to(&[])), None);
     let again = cx.start_push(stream, to(&targets[..1])).unwrap();
     assert_eq!(Some(again), cx.relays().next().map(|relay| relay.id), "the same is not begun twice");
+}
+
+#[test]
+fn one_that_was_there_for_some_seconds_is_tried_soon() {
+    let mut pair = Pair::new();
+    let _publisher = publisher(&mut pair);
+    pair.is_up = Some(false);
+    let id = pair.push("cam", to(&[target("other")]));
+    pair.pass(120_000);
+    pair.is_up = Some(true);
+    pair.pass(30_000);
+    assert_eq!(pair.relay(id).state, RelayState::Running);
+    let runs = pair.here.now.instant.saturating_duration_since(pair.relay(id).since);
+    pair.pass(5000_u64.saturating_sub(runs.as_millis() as u64));
+    pair.cut();
+    let wait = tries(&mut pair, 100)[0];
+    assert!(wait <= 41, "{wait}");
+}
+
+#[test]
+fn one_that_accepts_and_hangs_up_counts_as_failing() {
+    let mut pair = Pair::new();
+    let _publisher = publisher(&mut pair);
+    let id = pair.push("cam", to(&[target("other")]));
+    for failures in 1..4 {
+        pair.cut();
+        assert_eq!(pair.relay(id).failures, failures);
+        pair.pass(1 << (9 + failures));
+        pair.pass(200);
+    }
 }

@@ -64,6 +64,73 @@ fn a_relay_that_is_refused_for_a_circle_says_so() {
     );
 }
 
+/// A client that says that its stream has come through these.
+fn from(pair: &mut Pair, path: &str) -> Client {
+    let mut client = Client::open(&mut pair.here);
+    client.connect_with(&mut pair.here, &[("app", "live"), ("relayPath", path)]);
+    client
+}
+
+#[test]
+fn no_player_keeps_a_stream_from_others_by_the_path_that_he_tells() {
+    let mut pair = Pair::with_origin(PATIENT);
+    let _source = source(&mut pair);
+    let mut liar = from(&mut pair, &["00000000000000aa"; 7].join(","));
+    liar.command(&mut pair.here, &["play".into(), 2.0.into(), Value::Null, "cam".into()]);
+    let mut player = Client::play(&mut pair.here, "cam");
+    pair.pull("cam", to(&[target("origin")]));
+    assert_eq!((path(&pair).len(), player.media(&mut pair.here).len()), (16, 2));
+}
+
+#[test]
+fn each_application_of_a_server_is_another_place_on_the_way() {
+    let config = PATIENT.replace("application live", "application other { live on; } application live");
+    let mut pair = Pair::new();
+    pair.here = World::seeded(table(), &config, 1);
+    let apps: Vec<_> = pair.here.engine.cx.apps_in_order().into();
+    let ids: Vec<_> = apps.iter().map(|app| pair.here.engine.cx.relays.id_of(*app)).collect();
+    let refused = |pair: &mut Pair, app: &str, path: &str| {
+        let mut client = Client::open(&mut pair.here);
+        client.connect_with(&mut pair.here, &[("app", app), ("relayPath", path)]);
+        client.codes(&mut pair.here).iter().any(|code| code == "NetConnection.Connect.Rejected")
+    };
+    let names: Vec<_> =
+        apps.iter().map(|app| pair.here.engine.cx.apps.get(*app).unwrap().name.clone()).collect();
+    for (own, name) in ids.iter().zip(&names) {
+        for id in &ids {
+            assert_eq!(refused(&mut pair, name, id), id == own);
+        }
+    }
+}
+
+#[test]
+fn a_push_tells_the_way_of_the_publisher_who_has_taken_its_stream_over() {
+    let config = PATIENT.replace("live on;", "live on; publish_conflict replace;");
+    let mut pair = Pair::configured(&config, PATIENT);
+    let _first = publisher(&mut pair);
+    pair.push("cam", to(&[target("other")]));
+    let own = path(&pair);
+    let mut second = from(&mut pair, "00000000000000aa");
+    second.command(&mut pair.here, &["publish".into(), 2.0.into(), Value::Null, "cam".into()]);
+    pair.cut();
+    pair.pass(1100);
+    assert_eq!(path(&pair), format!("00000000000000aa,{own}"));
+}
+
+#[test]
+fn a_target_of_a_backend_or_a_directory_sends_a_relay_to_no_other_server() {
+    for source in [RelaySource::Callback, RelaySource::Lookup] {
+        let mut pair = Pair::new();
+        let _publisher = publisher(&mut pair);
+        pair.push("cam", RelaySpec { source, ..to(&[target("other")]) });
+        ask_to_reconnect(&mut pair, "rtmp://127.0.0.1:6379/live");
+        ask_to_reconnect(&mut pair, "rtmp://there:6379/live");
+        assert_eq!(pair.connects, 1);
+        ask_to_reconnect(&mut pair, "rtmp://there/live");
+        assert_eq!(pair.connects, 2, "it may be asked to come anew");
+    }
+}
+
 /// Has the server there ask a relay to connect anew, to this URL.
 fn ask_to_reconnect(pair: &mut Pair, url: &str) {
     let code = "NetConnection.Connect.ReconnectRequest";

@@ -30,7 +30,7 @@ pub struct RelayFacts<'a> {
     /// Frames that the other server has not got, as it was too slow.
     dropped: u64,
     reconnects: u64,
-    /// Tries that have failed since it has run last.
+    /// Tries that have failed since it has run for 30 s.
     failures: u32,
     /// Why it has failed last.
     last_error: Option<&'a str>,
