@@ -41,6 +41,11 @@ impl Ctx {
         self.path_behind(relay.app, before)
     }
 
+    /// The way that a client says its stream has come; any client may say what it likes.
+    pub fn relay_path(&self, id: SessionId) -> &str {
+        self.path_of_session(id).unwrap_or_default()
+    }
+
     /// The way of what a client asks for by a trial.
     pub(super) fn path_of_trial(&self, app: AppId, client: Option<SessionId>) -> String {
         self.path_behind(app, client.and_then(|client| self.path_of_session(client)))

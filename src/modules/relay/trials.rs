@@ -32,6 +32,8 @@ struct Question {
     app: AppId,
     name: Box<str>,
     args: Box<str>,
+    /// The way that the client says to have come, for which the origin may refuse it, and it alone.
+    path: Box<str>,
 }
 
 /// What the origins have answered: nothing, or why they refuse.
@@ -70,6 +72,7 @@ impl Trials {
             app: request.app,
             name: stream_of(request).into(),
             args: request.args.as_str().into(),
+            path: cx.relay_path(request.session).into(),
         };
         let now = cx.now.instant;
         if self.accepted.find(&question, now).is_some() {

@@ -138,8 +138,8 @@ fn units(text: &str) -> Vec<Unit> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Purpose;
     use super::*;
+    use crate::rtmp::client::Purpose;
 
     fn ask(app: &str, stream: &str) -> Ask {
         Ask {

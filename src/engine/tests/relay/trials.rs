@@ -53,7 +53,7 @@ fn a_server_that_cannot_be_asked_has_not_refused() {
     assert_eq!(results(&mut pair, RelayKind::Pull), unknown("connection refused"));
     pair.is_up = None;
     assert_eq!(results(&mut pair, RelayKind::Pull), []);
-    pair.pass(5000);
+    pair.pass(8000);
     assert_eq!(pair.trials(), unknown("no connection in time"));
     assert_eq!(pair.here.engine.session_count(), 0);
 }
@@ -67,7 +67,7 @@ fn there_are_so_many_trials_at_once_and_no_more() {
     }
     assert_eq!(start(&mut pair, RelayKind::Pull), Err(TrialsFull));
     pair.run();
-    pair.pass(5100);
+    pair.pass(8000);
     assert_eq!(pair.trials().len(), 64);
     pair.is_up = Some(true);
     assert_eq!(results(&mut pair, RelayKind::Pull).len(), 1);
@@ -95,4 +95,22 @@ fn a_trial_tells_the_way_that_its_client_has_come() {
         matches!(&results[..], [(7, TrialResult::Refused(why))] if why.contains("come through")),
         "{results:?}"
     );
+}
+
+#[test]
+fn a_client_that_is_refused_for_its_way_has_nobody_else_refused() {
+    let here = PATIENT.replace("live on;", "live on; edge rtmp://there/live; edge_auth origin;");
+    let mut pair = Pair::configured(&here, PATIENT);
+    let mut liar = Client::open(&mut pair.here);
+    let path = ["00000000000000aa"; 7].join(",");
+    liar.connect_with(&mut pair.here, &[("app", "live"), ("relayPath", &path)]);
+    liar.command(&mut pair.here, &["play".into(), 2.0.into(), Value::Null, "cam".into()]);
+    pair.run();
+    pair.pass(500);
+    assert!(!pair.here.is_open(liar.id));
+    let player = Client::play(&mut pair.here, "cam");
+    pair.run();
+    pair.pass(500);
+    assert!(pair.here.is_open(player.id));
+    assert_eq!(pair.here.engine.cx.relays().count(), 1);
 }
