@@ -208,6 +208,7 @@ fn a_test_says_what_a_relay_most_likely_does_not_do() {
         (format!("pull rtmp://localhost:{port}/live/$name;"), "leads back into this application"),
         ("push rtmp://live-api-s.facebook.com/rtmp/FB-1;".to_owned(), "Facebook takes RTMP over TLS only"),
         ("push rtmps://a.rtmps.youtube.com/live2;".to_owned(), "the push to YouTube has no stream key"),
+        ("push rtmp://live.twitch.tv/s3cret;".to_owned(), "write rtmp://live.twitch.tv/app/KEY"),
         (
             "push rtmps://a.rtmps.youtube.com/live2/s3cret;".to_owned(),
             "the stream key in the URL of \"push\" can be read",

@@ -310,5 +310,10 @@ fn a_redirect_to_a_url_relays_the_stream_and_its_clients_stay() {
     let _second = Client::publish(server.rtmp(), "b");
     assert_eq!(control(&format!("publisher?app=live&newname={url}")).0, 500);
     server.wait_log("several streams are meant");
+    // Who plays what is published here has it from here; what nobody publishes may be pulled for whoever waits for it.
+    assert_eq!(control(&format!("subscriber?app=live&name=cam&newname={url}")).0, 500);
+    server.wait_log("the stream is published here, and is not pulled");
+    let _waiting = Client::play(server.rtmp(), "far");
+    assert_eq!(control(&format!("subscriber?app=live&name=far&newname={url}")), (200, "1".to_owned()));
     has_no_key(&server);
 }

@@ -315,7 +315,11 @@ pub(super) fn ask(kind: RelayKind, target: &Target, auth: &str, path: String) ->
 pub(super) fn told(target: &Target) -> Connect {
     Connect {
         flash_ver: target.flash_ver.clone(),
-        tc_url: target.tc_url.split('?').next().unwrap_or_default().to_owned(),
+        tc_url: match target.shown.rsplit_once('/') {
+            // The application may be a key.
+            Some((shown, _)) if shown.ends_with("/***") => shown.to_owned(),
+            _ => target.tc_url.split('?').next().unwrap_or_default().to_owned(),
+        },
         page_url: target.page_url.clone(),
         swf_url: target.swf_url.clone(),
         ..Connect::default()

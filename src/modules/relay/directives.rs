@@ -53,7 +53,7 @@ pub const DIRECTIVES: &[Directive] = &[
             parse: |args| Custom::of(Line::parse(Way::Pull, args)),
         },
         "A server from which streams are taken that somebody wants to play here and nobody publishes. Of several, the \
-         next one is tried when one fails. Keys are those of push, and: live, start, stop (milliseconds), static (runs \
+         next one is tried when one fails; those with name= shut out the others. Keys are those of push, and: live, start, stop (milliseconds), static (runs \
          without players; needs name).",
     ),
     row(
@@ -104,8 +104,8 @@ pub const DIRECTIVES: &[Directive] = &[
         "edge_auth",
         Takes::OneOf(&["edge", "origin"]),
         "edge",
-        "Who decides about clients of an edge. origin: the arguments of clients are sent there; a publisher is dismissed if \
-         it refuses the push.",
+        "Who decides about clients of an edge. origin: it is asked about each player and viewer, with his arguments, by a play \
+         that ends with the answer; answers are used for 10 s. A publisher is dismissed if it refuses his push.",
     ),
     row(
         "origin_lookup",

@@ -9,17 +9,10 @@ use crate::conf::{Node, Place};
 use crate::engine::{Application, Config, Probe, is_readable_by_all};
 
 use super::edge::Origins;
+use super::line::services::Service;
 use super::line::{Line, Way};
 use super::lookup::directory::Directory;
 use super::settings::{leads_here, own_addresses};
-
-/// Services to which streams are pushed under keys, by the ends of their hosts.
-const SERVICES: [(&str, &str); 4] = [
-    ("youtube.com", "YouTube"),
-    ("twitch.tv", "Twitch"),
-    ("facebook.com", "Facebook"),
-    ("live-video.net", "Amazon IVS"),
-];
 
 /// Warns of what stands in the applications of a configuration, once for each line.
 pub fn check(config: &Config<'_>, probe: &mut Probe) {
@@ -74,32 +67,24 @@ fn check_way(
 
 /// Warns of what the known services refuse.
 fn check_service(node: &Node, line: &Line, warn: &mut impl FnMut(&Node, String)) {
-    let Some(service) = service_of(line) else { return };
-    if service == "Facebook" && !line.url.is_secure {
+    let Some(service) = Service::of_host(&line.url.host) else { return };
+    if service.name == "Facebook" && !line.url.is_secure {
         warn(node, "Facebook takes RTMP over TLS only: write rtmps://".to_owned());
     }
     if line.way == Way::Push && line.takes_own_name() {
         let message = format!(
-            "the push to {service} has no stream key: the stream would be published under its name here; write \
-             {}/{}/KEY",
+            "the push to {} has no stream key: the stream would be published under its name here; write {}/{}/KEY",
+            service.name,
             line.url.place(),
-            if line.url.app.is_empty() { "APP" } else { &line.url.app }
+            service.app
         );
         warn(node, message);
     }
 }
 
-/// The service to which a line leads.
-fn service_of(line: &Line) -> Option<&'static str> {
-    let host = line.url.host.strip_suffix('.').unwrap_or(&line.url.host);
-    let is_of =
-        |domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-    SERVICES.into_iter().find(|(domain, _)| is_of(domain)).map(|(_, service)| service)
-}
-
 /// Warns of keys and passwords that others can read.
 fn check_secrets(node: &Node, line: &Line, warn: &mut impl FnMut(&Node, String)) {
-    let has_key = line.way == Way::Push && service_of(line).is_some() && line.has_key();
+    let has_key = line.way == Way::Push && Service::of_host(&line.url.host).is_some() && line.has_key();
     let has_password = line.url.login.as_ref().is_some_and(|login| !login.password.is_empty());
     let what = match (has_key, has_password) {
         (_, true) => "password",

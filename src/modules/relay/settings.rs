@@ -109,7 +109,11 @@ impl Settings {
 
     /// The pull that a stream has by the configuration, for a player with these arguments.
     pub fn pull(&self, name: &str, args: &str) -> Option<Result<Wanted, String>> {
-        let lines: Vec<_> = self.pulls.iter().filter(|line| line.is_for(name)).collect();
+        // A line for this very stream shuts out those for all.
+        let is_own = |line: &&Line| line.name.is_some() && line.is_for(name);
+        let has_own = self.pulls.iter().any(|line| is_own(&line));
+        let is_meant = |line: &&Line| if has_own { is_own(line) } else { line.name.is_none() };
+        let lines: Vec<_> = self.pulls.iter().filter(is_meant).collect();
         if lines.is_empty() {
             return self.of_edge(&self.edge.pulls, (name, args));
         }
@@ -237,6 +241,23 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pull_of_a_stream_shuts_out_the_pulls_of_all_streams() {
+        let line =
+            |text: &str| Line::parse(Way::Pull, &text.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        let lines = ["camera/a name=yard static", "studio/live", "spare/a name=yard", "studio2/live"]
+            .map(|text| line(text).unwrap());
+        let settings = Settings { pulls: lines.into(), ..Settings::for_tests(&[]) };
+        let hosts = |name: &str| -> Vec<String> {
+            let wanted = settings.pull(name, "").unwrap().unwrap();
+            wanted.targets.iter().map(|target| target.destination.host.clone()).collect()
+        };
+        assert_eq!(
+            (hosts("yard"), hosts("cam")),
+            (vec!["camera".into(), "spare".into()], vec!["studio".into(), "studio2".into()])
+        );
+    }
 
     #[test]
     fn a_url_leads_here_if_its_host_and_port_are_of_this_server() {

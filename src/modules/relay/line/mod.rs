@@ -3,6 +3,7 @@
 //!
 //! The values may be secrets: neither errors nor `Debug` show them.
 
+pub mod services;
 pub mod template;
 pub mod url;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use crate::engine::{ClientTls, Destination, RelayTarget, StreamName};
 
+use services::Service;
 use template::{Template, Values};
 use url::{MAX_URL, RtmpUrl};
 
@@ -228,7 +230,9 @@ impl Line {
 
     /// What people see of a target: a name that is not that of the stream here may be a key.
     fn shown(&self, place: &str, app: &str, name: &str, values: Values<'_>) -> String {
-        let app = if self.app.has_arguments() { "***" } else { app.split('?').next().unwrap_or_default() };
+        let app = app.split('?').next().unwrap_or_default();
+        let is_key = Service::of_host(&self.url.host).is_some_and(|service| service.app != app);
+        let app = if self.app.has_arguments() || is_key { "***" } else { app };
         let name = if name == values.name { name } else { "***" };
         format!("{place}/{app}/{name}")
     }
@@ -355,6 +359,10 @@ mod tests {
             (
                 "h/$app/$name-$arg_b?$args",
                 ["live", "cam-2?key=k%201&b=2", "rtmp://h/live", "rtmp://h/live/***"],
+            ),
+            (
+                "live.twitch.tv/s3cret",
+                ["s3cret", "cam", "rtmp://live.twitch.tv/s3cret", "rtmp://live.twitch.tv/***/cam"],
             ),
             ("h/$arg_b/$name", ["2", "cam", "rtmp://h/2", "rtmp://h/***/cam"]),
         ] {
