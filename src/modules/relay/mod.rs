@@ -138,10 +138,10 @@ impl Module for Relay {
 
     fn on_relay(&mut self, cx: &mut Ctx, relay: RelayId, event: &RelayEvent) {
         match event {
+            // Another target may accept what this one refuses.
             RelayEvent::Failed { why, is_refusal: true, has_next: false } => {
-                self.relayer.refused(cx, relay, why)
+                self.relayer.refused(cx, relay, why);
             }
-            RelayEvent::Failed { why, is_refusal: true, .. } => self.relayer.refused(cx, relay, why),
             RelayEvent::Ended => self.relayer.pull_ends(relay),
             RelayEvent::Began | RelayEvent::Failed { .. } => {}
         }

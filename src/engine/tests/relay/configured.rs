@@ -77,3 +77,35 @@ fn players_of_a_publisher_who_has_gone_have_the_stream_pulled() {
     pair.run();
     assert_eq!(relays(&pair.here).len(), 1);
 }
+
+/// A server that refuses every publish.
+const REFUSING: &str =
+    "rtmp { server { listen 127.0.0.1:0; application live { live on; deny publish all; } } }";
+
+#[test]
+fn a_publisher_of_an_edge_is_dismissed_when_all_origins_refuse_him() {
+    let edge = config("edge rtmp://there/live rtmp://there2/live; edge_auth origin;");
+    let mut pair = Pair::configured(&edge, REFUSING);
+    let refused = publisher(&mut pair);
+    pair.run();
+    pair.pass(100);
+    assert_eq!(pair.connects, 2, "both are asked");
+    assert!(!is_live(&pair.here, "cam") && pair.here.engine.cx.relays().count() == 0, "{:?}", pair.news());
+    drop(refused);
+}
+
+#[test]
+fn a_publisher_of_an_edge_whose_push_has_run_is_not_dismissed_for_a_refusal_later() {
+    let edge = config("edge rtmp://there/live; edge_auth origin;");
+    let mut pair = Pair::configured(&edge, PATIENT);
+    let _publisher = publisher(&mut pair);
+    pair.run();
+    pair.pass(100);
+    assert!(is_live(&pair.there, "cam"));
+    // The origin still has the lost connection, and refuses another publisher of the name.
+    let link = pair.links.pop().unwrap();
+    pair.here.engine.lost(link.here.unwrap(), pair.here.now);
+    pair.pass(2000);
+    assert!(pair.events().iter().any(|event| matches!(event, RelayEvent::Failed { is_refusal: true, .. })));
+    assert!(is_live(&pair.here, "cam"));
+}
