@@ -69,6 +69,7 @@ mod record_limits;
 mod record_repair;
 mod refusals;
 mod relay;
+mod relay_apps;
 mod relay_config;
 mod relay_control;
 mod relay_edge;
