@@ -344,8 +344,8 @@ impl Engine {
             self.cx.now = now;
             return self.backend_lost(id);
         }
-        if self.is_relay(id) {
-            return self.disconnected(id, CONNECTION_LOST, now);
+        if let Some(state) = self.cx.sessions.get(id).and_then(Session::rtmp_client) {
+            return self.disconnected(id, state.lost().unwrap_or(CONNECTION_LOST), now);
         }
         let suspended = self.cx.sessions.get(id).and_then(|session| session.suspended.as_deref());
         match suspended {

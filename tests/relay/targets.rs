@@ -219,6 +219,25 @@ fn a_target_that_dies_and_comes_back_goes_on_with_headers_and_a_key_frame() {
 }
 
 #[test]
+fn the_log_says_where_a_target_hangs_up() {
+    let phases: [(&str, Wrong); 3] = [
+        ("at the handshake", |other| drop(other.accept())),
+        ("at connect", |other| drop(other.connecting())),
+        ("at publish", |other| {
+            let mut guest = other.connected();
+            guest.await_publish();
+        }),
+    ];
+    for (phase, hang_up) in phases {
+        let other = Other::new();
+        let server = pushing(&[&other]);
+        let _publisher = Client::publish(server.rtmp(), "cam");
+        hang_up(&other);
+        server.wait_log(&format!("the connection was lost {phase} ("));
+    }
+}
+
+#[test]
 fn all_addresses_of_a_name_are_tried() {
     // localhost has ::1, too, where nobody listens.
     let other = Other::new();

@@ -10,7 +10,7 @@ use crate::engine::relay::state::RelayId;
 use crate::engine::relay::trial::RunningTrial;
 use crate::engine::session::client::Client;
 use crate::media::Frame;
-use crate::rtmp::client::ClientSession;
+use crate::rtmp::client::{ClientSession, Purpose};
 
 /// How much later the engine ends a connection that is not connected in time than net does.
 const CONNECT_REPORT: Duration = Duration::from_secs(1);
@@ -82,6 +82,19 @@ impl RtmpClientState {
         let is_reported = self.stage == Stage::Connecting && matches!(self.owner, Owner::Relay(_));
         let report = if is_reported { CONNECT_REPORT } else { Duration::ZERO };
         self.until.map(|until| until + report)
+    }
+
+    /// What its connection is lost at, unless what was asked for is accepted.
+    pub fn lost(&self) -> Option<&'static str> {
+        match self.stage {
+            Stage::Connecting | Stage::Handshaking => Some("the connection was lost at the handshake"),
+            Stage::Asking if !self.protocol.is_connected() => Some("the connection was lost at connect"),
+            Stage::Asking => match self.protocol.ask().purpose {
+                Purpose::Publish => Some("the connection was lost at publish"),
+                Purpose::Play { .. } => Some("the connection was lost at play"),
+            },
+            _ => None,
+        }
     }
 
     /// Why it ends if its time to begin is over.

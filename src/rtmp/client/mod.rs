@@ -252,6 +252,11 @@ impl ClientSession {
         self.pending = None;
     }
 
+    /// True if `connect` is accepted, and nothing has ended.
+    pub fn is_connected(&self) -> bool {
+        matches!(self.phase, Phase::Creating | Phase::Asking(_) | Phase::Running(_))
+    }
+
     /// True if the handshake is over.
     pub fn is_past_handshake(&self) -> bool {
         !matches!(self.phase, Phase::Handshake(_))
