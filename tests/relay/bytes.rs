@@ -114,7 +114,8 @@ fn an_edge_brings_every_codec_of_its_origin_to_its_player_byte_for_byte() {
     for case in cases() {
         let mut there = play(&origin, &case.0);
         let mut here = play(&edge, &case.0);
-        wait_runs(&edge, &format!("live/{} <- ", case.0));
+        // It runs when the first frame has come.
+        wait_plays(&origin, &case.0, 2);
         let mut publisher = publish(&origin, &case.0);
         compare(&mut publisher, &mut [("at the origin", &mut there), ("at the edge", &mut here)], &case);
     }
@@ -128,10 +129,12 @@ fn data_travels_byte_for_byte_over_an_origin_that_pulls_and_pushes() {
         Server::live(&format!("pull rtmp://{}/live; push rtmp://{}/live;", first.rtmp(), last.rtmp()));
     let mut waker = play(&middle, "cam");
     let mut player = play(&last, "cam");
-    wait_runs(&middle, "live/cam <- ");
-    // What comes before it is not kept, as there is no picture.
-    wait_runs(&middle, "live/cam -> ");
+    wait_plays(&first, "cam", 1);
     let mut publisher = publish(&first, "cam");
+    send(&mut publisher, &[audio(0, &[&[0x2f, 1]])]);
+    // What comes before the push runs is not kept, as there is no picture.
+    wait_runs(&middle, "live/cam <- ");
+    wait_runs(&middle, "live/cam -> ");
     send(&mut publisher, &[audio(0, &[&[0x2f, 1]])]);
     receive(&mut player, 1);
     let data = [
@@ -153,6 +156,11 @@ fn data_travels_byte_for_byte_over_an_origin_that_pulls_and_pushes() {
             assert!(message.payload() == payload, "{kind:?}: {:.60}", message.payload().escape_ascii());
         }
     }
+}
+
+/// Waits until so many play a stream, as the log tells.
+fn wait_plays(server: &Server, name: &str, count: usize) {
+    wait("its players", || server.lines(&format!("play live/{name}, not live yet")).len() == count);
 }
 
 /// Waits until a relay runs, as the log tells.
