@@ -173,9 +173,14 @@ impl Ctx {
         let asks = |session: &&Session| {
             session.suspended.as_ref().is_some_and(|waiting| {
                 let request = &waiting.request;
+                // Of a viewer of a variant, that is the stream.
+                let name = match &request.kind {
+                    RequestKind::View(view) => &view.file.name,
+                    _ => &request.name,
+                };
                 matches!(request.kind, RequestKind::Play { .. } | RequestKind::View(_))
                     && request.app == relay.app
-                    && request.name == relay.name.as_str()
+                    && name == relay.name.as_str()
             })
         };
         let waiting = (self.suspended > 0).then(|| self.sessions.iter()).into_iter().flatten();

@@ -15,6 +15,13 @@ impl Origins {
         if words.is_empty() {
             return Err(String::new());
         }
+        let is_key = |word: &String| {
+            let key = word.split_once('=').map_or("", |(key, _)| key);
+            !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphabetic())
+        };
+        if words.iter().any(is_key) {
+            return Err("an edge has no keys, but URLs only; \"pull\" and \"push\" have them".to_owned());
+        }
         let lines = |way| words.iter().map(|word| Self::line(way, word)).collect::<Result<Vec<_>, _>>();
         Ok(Self { pulls: lines(Way::Pull)?, pushes: lines(Way::Push)? })
     }
@@ -47,6 +54,8 @@ mod tests {
         assert_eq!((places, origins.pushes.len()), (vec!["rtmp://a".to_owned(), "rtmps://b".to_owned()], 2));
         assert!(read("rtmp://a/live/cam").is_err_and(|why| why.contains("names of here")));
         assert!(read("http://a/live").is_err());
+        assert!(read("rtmps://a/live fingerprint=ab").is_err_and(|why| why.contains("no keys")));
+        assert!(read("rtmp//a/live").is_err_and(|why| why.contains("behind its scheme")));
         assert_eq!(Origins::parse(&[]).err(), Some(String::new()));
     }
 }

@@ -91,6 +91,20 @@ fn viewers_of_one_address_take_no_more_than_their_share_of_those_who_wait() {
 }
 
 #[test]
+fn a_variant_is_pulled_for_as_long_as_its_viewer_waits() {
+    let mut world = world_with("; pull_linger 1s; hls_variant _hi");
+    let viewer = view(&mut world, "cam_hi");
+    let pulled =
+        |world: &World| world.engine.cx.relays().map(|relay| relay.name.to_string()).collect::<Vec<_>>();
+    assert_eq!(pulled(&world), ["cam_hi"]);
+    world.pass(5);
+    assert_eq!(pulled(&world), ["cam_hi"], "it waits");
+    world.engine.lost(viewer, world.now);
+    world.pass(5);
+    assert_eq!(pulled(&world), [""; 0]);
+}
+
+#[test]
 fn a_request_that_ends_while_it_waits_leaves_nothing() {
     let mut world = world();
     let viewer = view(&mut world, "cam");

@@ -78,6 +78,9 @@ impl RtmpUrl {
         let (scheme, rest) = match text.split_once("://") {
             Some((scheme, rest)) if start == format!("{scheme}:") => (scheme, rest),
             _ if start.ends_with(':') => return Err("has a \":\" without a port"),
+            _ if matches!(start, "rtmp" | "rtmps") && text.contains("//") => {
+                return Err("has no \":\" behind its scheme");
+            }
             _ => ("rtmp", text),
         };
         let is_secure = is_scheme(scheme, "rtmps");
