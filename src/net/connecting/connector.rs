@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use super::finding::Asker;
 use super::resolver::Resolver;
 use crate::engine::{ClientTls, Destination, SessionId};
 use crate::net::backlog::Shortage;
@@ -23,7 +24,8 @@ const LOOKUP_TIME: Duration = Duration::from_secs(2);
 #[derive(Debug, Default)]
 pub struct Connector {
     attempts: HashMap<SessionId, Attempt>,
-    pub resolver: Resolver,
+    call_names: Resolver,
+    relay_names: Resolver,
     pub clients: TlsClients,
 }
 
@@ -40,8 +42,9 @@ pub struct Attempt {
     address: Option<SocketAddr>,
     /// The time for each of several; none for a single one.
     address_time: Option<Duration>,
-    /// When it was begun to try this one.
+    /// When it was begun to try this one, and whether it is connected, so that TLS is what is waited for.
     began: Option<Instant>,
+    is_connected: bool,
     /// Why those before have failed.
     failures: Vec<String>,
     /// When the time for all of it is over. Without it, the engine ends the session.
@@ -75,9 +78,19 @@ impl Connector {
         self.attempts.remove(&id)
     }
 
+    /// The names that are known for calls or relays.
+    pub fn names(&mut self, asker: Asker) -> &mut Resolver {
+        match asker {
+            Asker::Call => &mut self.call_names,
+            Asker::Relay => &mut self.relay_names,
+        }
+    }
+
     /// The sessions that wait for the addresses of a name.
-    pub fn waiting_for_name(&self, host: &str) -> Vec<SessionId> {
-        self.which(|attempt| attempt.stage == Stage::LookingUp && attempt.destination.host == host)
+    pub fn waiting_for_name(&self, asker: Asker, host: &str) -> Vec<SessionId> {
+        self.which(|attempt| {
+            attempt.stage == Stage::LookingUp && attempt.asker() == asker && attempt.destination.host == host
+        })
     }
 
     /// The sessions that wait for the files of these settings.
@@ -111,10 +124,16 @@ impl Attempt {
             address: None,
             address_time: None,
             began: None,
+            is_connected: false,
             failures: Vec::new(),
             limit,
             until: limit,
         }
+    }
+
+    /// Who connects. The time for a call is limited by the engine.
+    pub fn asker(&self) -> Asker {
+        if self.limit.is_some() { Asker::Relay } else { Asker::Call }
     }
 
     /// Waits for a lookup of its name: for a limited time if there are other addresses.
@@ -147,7 +166,13 @@ impl Attempt {
     /// There was no connection to this address in time.
     pub fn too_slow(&self, now: Instant) -> Failure {
         let time = now.saturating_duration_since(self.began.unwrap_or(now));
-        Failure::Socket(format!("no answer within {:.0} s", time.as_secs_f32()))
+        let what = if self.is_connected { "no TLS handshake" } else { "no answer" };
+        Failure::Socket(format!("{what} within {:.0} s", time.as_secs_f32()))
+    }
+
+    /// The address is connected, and TLS is waited for.
+    pub fn note_connected(&mut self) {
+        self.is_connected = true;
     }
 
     fn wait_until(&mut self, at: Option<Instant>) {
@@ -177,7 +202,7 @@ impl Attempt {
         let share = self.limit.map(|limit| limit.saturating_duration_since(now) / left);
         let time =
             self.address_time.map(|most| share.map_or(most, |share| share.clamp(LEAST_ADDRESS_TIME, most)));
-        (self.address, self.began) = (self.addresses.pop_front(), Some(now));
+        (self.address, self.began, self.is_connected) = (self.addresses.pop_front(), Some(now), false);
         self.wait_until(time.map(|time| now + time));
         self.address
     }
@@ -293,6 +318,12 @@ mod tests {
         let why = "192.0.2.1:81: no answer within 5 s, 192.0.2.2:81: no answer within 5 s".to_owned();
         assert_eq!(tried(2, 10), (vec![5, 10], why));
         assert_eq!(tried(3, 10).0, [2, 4, 6]);
+        let (now, mut silent) = (Instant::now(), attempt(None));
+        silent.take_addresses(&[address(1)]);
+        silent.next_address(now);
+        silent.note_connected();
+        silent.fail_address(&silent.too_slow(now + seconds(10)));
+        assert_eq!(silent.failures(), "192.0.2.1:81: no TLS handshake within 10 s");
         assert_eq!(tried(8, 10).0.len(), 8);
         let (ends, why) = tried(12, 10);
         assert_eq!(ends, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);

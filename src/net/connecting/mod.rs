@@ -19,7 +19,7 @@ use mio::net::TcpStream;
 use nix::libc::EINPROGRESS;
 
 use self::binding::open_tcp;
-use self::connector::{Failure, Stage};
+use self::connector::{Attempt, Failure, Stage};
 use self::finding::Finding;
 use self::resolver::{Answer, look_up};
 use super::server::Server;
@@ -42,9 +42,9 @@ impl Server {
     /// Takes what a thread has found.
     pub(super) fn take_finding(&mut self, finding: Finding, now: Now) {
         match finding {
-            Finding::Addresses(host, result) => {
-                self.connector.resolver.finish(&host, result, now.instant);
-                for id in self.connector.waiting_for_name(&host) {
+            Finding::Addresses(asker, host, result) => {
+                self.connector.names(asker).finish(&host, result, now.instant);
+                for id in self.connector.waiting_for_name(asker, &host) {
                     self.find_addresses(id, now);
                 }
             }
@@ -76,8 +76,8 @@ impl Server {
                 Stage::LookingUp => {
                     // Without any, it continues to wait.
                     attempt.await_limit();
-                    let host = attempt.destination.host.clone();
-                    if let Some(addresses) = self.connector.resolver.last_meanwhile(&host) {
+                    let (asker, host) = (attempt.asker(), attempt.destination.host.clone());
+                    if let Some(addresses) = self.connector.names(asker).last_meanwhile(&host) {
                         self.try_addresses(id, &addresses, now);
                     }
                 }
@@ -95,11 +95,15 @@ impl Server {
         let Some(socket) = self.socket(id) else { return };
         if socket.phase == Phase::Connecting {
             match established(&socket.stream) {
-                Ok(Some(_)) => socket.phase = Phase::Handshaking,
+                Ok(Some(_)) => {
+                    socket.phase = Phase::Handshaking;
+                    self.connector.attempt(id).into_iter().for_each(Attempt::note_connected);
+                }
                 Ok(None) => return,
                 Err(error) => return self.fail_address(id, &Failure::of_socket(&error), now),
             }
         }
+        let Some(socket) = self.socket(id) else { return };
         let is_done = match &mut socket.stream {
             Stream::Tls(stream) => stream.shake_hands(),
             Stream::Tcp(_) | Stream::Unix(_) | Stream::Hello(_) => Ok(true),
@@ -133,20 +137,20 @@ impl Server {
     }
 
     fn find_addresses(&mut self, id: SessionId, now: Now) {
-        let Some(host) = self.connector.attempt(id).map(|attempt| attempt.destination.host.clone()) else {
-            return;
-        };
-        match self.connector.resolver.resolve(&host, now.instant) {
+        let Some(attempt) = self.connector.attempt(id) else { return };
+        let (asker, host) = (attempt.asker(), attempt.destination.host.clone());
+        match self.connector.names(asker).resolve(&host, now.instant) {
             Answer::Known(addresses) => self.try_addresses(id, &addresses, now),
             Answer::Unknown(why) => self.fail_to_connect(id, &why, now),
             answer @ (Answer::Wait | Answer::LookUp) => {
-                let has_last = self.connector.resolver.last(&host).is_some();
+                let has_last = self.connector.names(asker).last(&host).is_some();
                 if let Some(attempt) = self.connector.attempt(id) {
                     attempt.await_addresses(has_last, now.instant);
                 }
                 if answer == Answer::LookUp {
                     let name = host.clone();
-                    self.workers.find(move || look_up(&name), move |result| Finding::Addresses(host, result));
+                    let finding = move |result| Finding::Addresses(asker, host, result);
+                    self.workers.look_up(asker, move || look_up(&name), finding);
                 }
             }
         }

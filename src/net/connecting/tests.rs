@@ -5,12 +5,14 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use crate::conf::{self, Directive, Scope, Tree};
 use crate::engine::*;
 use crate::http::client::Response;
+use crate::net::connecting::finding::{Asker, Finding};
 use crate::net::connecting::resolver::Answer;
 use crate::net::server::{Server, Wish, now};
 use crate::net::tls::servers::LoadedTls;
@@ -101,6 +103,25 @@ fn backend() -> u16 {
     port
 }
 
+#[test]
+fn lookups_of_relays_hold_up_no_call() {
+    let port = backend();
+    let (server, receiver) = server(vec![(plain("localhost", port), Duration::from_secs(5))]);
+    let (hold, held) = channel::<()>();
+    let held = Arc::new(Mutex::new(held));
+    for _ in 0..20 {
+        let held = Arc::clone(&held);
+        let wait = move || {
+            let _ = held.lock().map(|held| held.recv());
+            Ok(Vec::new())
+        };
+        let finding = |result| Finding::Addresses(Asker::Relay, "slow.example".to_owned(), result);
+        server.workers.look_up(Asker::Relay, wait, finding);
+    }
+    assert_eq!(results(server, receiver, 1), ["200 hello"]);
+    drop(hold);
+}
+
 /// A port of the loopback at which nobody listens.
 fn closed_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
@@ -125,7 +146,7 @@ fn an_address_that_refuses_is_named() {
 fn result_at_two_addresses(port: u16) -> String {
     let (mut server, receiver) = server(vec![(plain("two.example", port), Duration::from_secs(10))]);
     let found = [[127, 0, 0, 9], [127, 0, 0, 1]].map(|address| SocketAddr::from((address, 0)));
-    let resolver = &mut server.connector.resolver;
+    let resolver = server.connector.names(Asker::Call);
     assert_eq!(resolver.resolve("two.example", now().instant), Answer::LookUp);
     resolver.finish("two.example", Ok(found.to_vec()), now().instant);
     results(server, receiver, 1).remove(0)
@@ -144,14 +165,14 @@ fn a_call_whose_time_is_over_while_its_name_is_looked_up_ends_and_the_late_resul
     let call = (plain("late.example", 80), Duration::from_millis(50));
     let (mut server, receiver) = server(vec![call]);
     let begun = now();
-    assert_eq!(server.connector.resolver.resolve("late.example", begun.instant), Answer::LookUp);
+    assert_eq!(server.connector.names(Asker::Call).resolve("late.example", begun.instant), Answer::LookUp);
     server.start();
     let all = server.run_in_background(move || receiver.recv_timeout(Duration::from_secs(20)).unwrap());
     while server.run().unwrap() != Wish::Collect {}
     assert_eq!(all.take().unwrap().1, Err(CallError::TimedOut));
-    assert_eq!(server.connector.waiting_for_name("late.example"), []);
+    assert_eq!(server.connector.waiting_for_name(Asker::Call, "late.example"), []);
     let found = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
-    server.connector.resolver.finish("late.example", Ok(found.clone()), now().instant);
-    let answer = server.connector.resolver.resolve("late.example", now().instant);
+    server.connector.names(Asker::Call).finish("late.example", Ok(found.clone()), now().instant);
+    let answer = server.connector.names(Asker::Call).resolve("late.example", now().instant);
     assert_eq!(answer, Answer::Known(found.into()));
 }

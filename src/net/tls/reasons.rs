@@ -107,7 +107,8 @@ fn describe_certificate(error: &CertificateError) -> String {
         error if is_of_version_1(error) => "its certificate is of version 1, which has no names".to_owned(),
         CertificateError::Other(other) => match other.to_string().as_str() {
             "CaUsedAsEndEntity" => {
-                "its certificate is that of an authority (CA:TRUE), and not itself trusted (ssl_trusted_certificate)"
+                "its certificate is signed by nobody who is trusted: it is one of an authority, mostly of its own \
+                 (ssl_trusted_certificate, or fingerprint= of a relay)"
                     .to_owned()
             }
             other => format!("its certificate is refused ({other})"),

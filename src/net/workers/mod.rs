@@ -6,13 +6,14 @@
 mod pool;
 
 use std::io;
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mio::{Registry, Token, Waker};
 
 use crate::engine::{FinishedJob, Job, Lane, SessionId};
-use crate::net::connecting::finding::Finding;
+use crate::net::connecting::finding::{Asker, Finding};
 use pool::{Place, Pool, STACK_FOR_CONFIGURATION, STACK_FOR_JOBS, STACK_FOR_LOOKUPS, Work};
 
 /// The most threads that read: so many disks, or files on a slow one, can be waited for at once.
@@ -28,6 +29,8 @@ pub struct Workers {
     hasher: Pool,
     /// What new connections need. Most servers make few, so these threads end.
     resolvers: Pool,
+    /// The same for relays, whose lookups must not hold up calls.
+    relay_resolvers: Pool,
     /// Looks at certificates, one after the other: a disk that does not answer holds up nothing else.
     keeper: Pool,
     /// What main wants done, such as a configuration read, which must not wait for a disk that all readers wait for.
@@ -66,6 +69,7 @@ impl Workers {
             readers: Pool::new("reader", 1, READERS, STACK_FOR_JOBS),
             hasher: Pool::new("hasher", 1, 1, STACK_FOR_JOBS),
             resolvers: Pool::new("resolver", 0, RESOLVERS, STACK_FOR_LOOKUPS),
+            relay_resolvers: Pool::new("resolver", 0, RESOLVERS, STACK_FOR_LOOKUPS),
             keeper: Pool::new("keeper", 0, 1, STACK_FOR_LOOKUPS),
             background: Pool::new("background", 1, 1, STACK_FOR_CONFIGURATION),
             results,
@@ -116,6 +120,20 @@ impl Workers {
         finding: impl FnOnce(Result<T, String>) -> Finding + Send + 'static,
     ) {
         self.resolvers.add(vec![self.search("lookup", work, finding)]);
+    }
+
+    /// Has a name looked up, for a call or a relay.
+    pub fn look_up(
+        &self,
+        asker: Asker,
+        work: impl FnOnce() -> Result<Vec<SocketAddr>, String> + Send + 'static,
+        finding: impl FnOnce(Result<Vec<SocketAddr>, String>) -> Finding + Send + 'static,
+    ) {
+        let resolvers = match asker {
+            Asker::Call => &self.resolvers,
+            Asker::Relay => &self.relay_resolvers,
+        };
+        resolvers.add(vec![self.search("lookup", work, finding)]);
     }
 
     /// The same for certificates, which have a thread of their own.
@@ -248,13 +266,16 @@ mod tests {
         for _ in 0..2 * RESOLVERS {
             let hold = Arc::clone(&hold);
             let wait = move || Err::<Vec<_>, _>(format!("{:?}", hold.lock().unwrap().recv()));
-            workers.look_at_certificates(wait, |found| Finding::Addresses("look".to_owned(), found));
+            workers.look_at_certificates(wait, |found| {
+                Finding::Addresses(Asker::Call, "look".to_owned(), found)
+            });
         }
-        workers.find(|| Ok(Vec::new()), |found| Finding::Addresses("name".to_owned(), found));
+        workers.find(|| Ok(Vec::new()), |found| Finding::Addresses(Asker::Call, "name".to_owned(), found));
         let begun = Instant::now();
         loop {
             let found = workers.take().findings;
-            if found.iter().any(|found| matches!(found, Finding::Addresses(name, Ok(_)) if name == "name")) {
+            if found.iter().any(|found| matches!(found, Finding::Addresses(_, name, Ok(_)) if name == "name"))
+            {
                 break;
             }
             assert!(found.is_empty() && begun.elapsed() < Duration::from_secs(10));
