@@ -317,3 +317,12 @@ fn a_redirect_to_a_url_relays_the_stream_and_its_clients_stay() {
     assert_eq!(control(&format!("subscriber?app=live&name=far&newname={url}")), (200, "1".to_owned()));
     has_no_key(&server);
 }
+
+#[test]
+fn ctl_says_that_it_has_got_no_url() {
+    let server = server("");
+    for (words, input, why) in [("push live/cam -", "\n", "no URL on standard input")] {
+        let output = ctl(&server, words, input);
+        assert!(!output.status.success() && stderr(&output).contains(why), "{words}: {}", stderr(&output));
+    }
+}

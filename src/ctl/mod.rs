@@ -40,8 +40,11 @@ fn read_url(command: &mut Command) -> Result<(), String> {
         url.0.clear();
         io::stdin().read_line(&mut url.0).map_err(|error| format!("standard input: {error}"))?;
         url.0 = url.0.trim().to_owned();
+        if url.0.is_empty() {
+            return Err("no URL on standard input".to_owned());
+        }
     }
-    Ok(())
+    if url.0.is_empty() { Err("the URL is empty".to_owned()) } else { Ok(()) }
 }
 
 /// Prints a text. Nobody need read it to its end: `millstream ctl clients | head`.

@@ -28,6 +28,7 @@ use crate::engine::quantities::duration;
 use crate::engine::relay::state::{
     Progress, Relay, RelayEvent, RelayId, RelayKind, RelaySource, RelaySpec, RelayState, RelaySums,
 };
+use crate::engine::relay::target::Target as RelayTarget;
 use crate::engine::statistics::rate::Rate;
 use crate::engine::stream::name::StreamName;
 
@@ -143,6 +144,7 @@ impl Ctx {
         }
         self.relays.last += 1;
         let (id, now) = (RelayId(self.relays.last), self.now.instant);
+        let mark = self.mark_of(id, kind, (app, name), spec.targets.first()?);
         let relay = Relay {
             id,
             kind,
@@ -163,6 +165,7 @@ impl Ctx {
             rate: Rate::default(),
             dropped: 0,
             inherited: RelaySums::default(),
+            mark,
             progress: Progress::new(publisher, now),
         };
         let shown = relay.target().map_or("", |target| &target.shown);
@@ -171,6 +174,26 @@ impl Ctx {
         // In a later step: a player that a pull is for is there by then.
         self.work.tries.push_back(id);
         Some(id)
+    }
+
+    /// What log lines show behind the other server, if another relay of the stream has the same: its number, as operators
+    /// know it.
+    fn mark_of(
+        &self,
+        id: RelayId,
+        kind: RelayKind,
+        (app, name): (AppId, &StreamName),
+        target: &RelayTarget,
+    ) -> Box<str> {
+        let own = &target.destination;
+        let is_there =
+            |other: &RelayTarget| (&other.destination.host, other.destination.port) == (&own.host, own.port);
+        let is_like = |relay: &Relay| {
+            (relay.kind, relay.app) == (kind, app)
+                && relay.name == *name
+                && relay.spec.targets.first().is_some_and(is_there)
+        };
+        if self.relays().any(is_like) { format!(" (relay {})", id.0).into() } else { "".into() }
     }
 
     /// Why there may be no such relay more.

@@ -142,6 +142,8 @@ pub struct Relay {
     pub dropped: u64,
     /// What relays have counted that are over, and that nobody can tell from this one: the keys of their targets differ.
     pub(in crate::engine) inherited: RelaySums,
+    /// What log lines show behind the other server, so that it is told from others: " (relay 3)".
+    pub(in crate::engine) mark: Box<str>,
     pub(in crate::engine) progress: Progress,
 }
 
@@ -257,7 +259,7 @@ impl Relay {
                 let is_usual = *port == if tls.is_some() { 443 } else { 1935 };
                 let port = if is_usual { String::new() } else { format!(":{port}") };
                 let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
-                format!("{} {arrow} {host}{port}", self.label)
+                format!("{} {arrow} {host}{port}{}", self.label, self.mark)
             }
             None => self.label.to_string(),
         }

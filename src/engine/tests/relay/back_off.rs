@@ -142,3 +142,16 @@ fn one_that_accepts_and_hangs_up_counts_as_failing() {
         pair.pass(200);
     }
 }
+
+#[test]
+fn a_connection_that_is_lost_before_it_runs_says_where() {
+    let mut pair = Pair::new();
+    let _publisher = publisher(&mut pair);
+    pair.is_up = None;
+    let id = pair.push("cam", to(&[target("other")]));
+    let session = pair.relay(id).session.unwrap();
+    pair.here.engine.connected(session, ENDS.1, pair.here.now);
+    pair.here.engine.lost(session, pair.here.now);
+    pair.pass(100);
+    assert_eq!(pair.news(), ["failed: the connection was lost in the handshake of RTMP"]);
+}

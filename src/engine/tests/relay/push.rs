@@ -126,3 +126,13 @@ fn a_silent_publisher_costs_no_push() {
     pair.here.pass(120);
     assert_eq!(pair.relay(id).state, RelayState::Running);
 }
+
+#[test]
+fn of_two_pushes_to_one_server_the_log_tells_the_second_one_s_number() {
+    let mut pair = Pair::new();
+    let _publisher = publisher(&mut pair);
+    let first = pair.push("cam", to(&[target("one")]));
+    let second = pair.push("cam", to(&[target("two")]));
+    assert_eq!(pair.relay(first).ends(), "live/cam -> there");
+    assert_eq!(pair.relay(second).ends(), format!("live/cam -> there (relay {})", second.0));
+}
