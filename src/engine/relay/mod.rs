@@ -17,6 +17,7 @@ pub(in crate::engine) mod state;
 pub(in crate::engine) mod target;
 pub(in crate::engine) mod times;
 pub(in crate::engine) mod trial;
+pub(in crate::engine) mod trials;
 pub(in crate::engine) mod tries;
 
 use std::rc::Rc;
