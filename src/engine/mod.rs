@@ -98,10 +98,10 @@ pub use panics::Panics;
 pub use peer::Peer;
 pub use relay::path::CIRCLE;
 pub use relay::state::{
-    Relay, RelayEvent, RelayId, RelayKind, RelayOrder, RelaySource, RelaySpec, RelayState, RelaySums,
+    Relay, RelayEvent, RelayId, RelayKind, RelayOrder, RelaySource, RelaySpec, RelayState, RelaySums, Trial,
+    TrialResult, TrialsFull,
 };
 pub use relay::target::{Login, Target as RelayTarget};
-pub use relay::trial::{Trial, TrialResult, TrialsFull};
 pub use request::{Gate, Refusal, RefusalKind, Reply, Request, RequestKind, Ticket, Verdict};
 pub use rtmp::address::stream_name;
 pub use session::Session;

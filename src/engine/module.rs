@@ -34,8 +34,7 @@ use crate::engine::ids::StreamId;
 use crate::engine::jobs::JobResult;
 use crate::engine::notice::Notice;
 use crate::engine::operations::operation::RecordResult;
-use crate::engine::relay::state::{RelayEvent, RelayId, RelayOrder};
-use crate::engine::relay::trial::TrialResult;
+use crate::engine::relay::state::{RelayEvent, RelayId, RelayOrder, TrialResult};
 use crate::engine::request::{Refusal, Request};
 use crate::engine::viewing::view::ViewerId;
 

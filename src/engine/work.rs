@@ -15,8 +15,7 @@ use crate::engine::ids::SessionId;
 use crate::engine::jobs::FinishedJob;
 use crate::engine::notice::Notice;
 use crate::engine::operations::order::Order;
-use crate::engine::relay::state::{RelayEvent, RelayId};
-use crate::engine::relay::trial::TrialNews;
+use crate::engine::relay::state::{RelayEvent, RelayId, TrialNews};
 use crate::engine::request::{Reply, Ticket};
 use crate::http::client::Response;
 

@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use crate::engine::calls::destination::Destination;
 use crate::engine::config::server::ServerSettings;
 use crate::engine::ids::AppId;
-use crate::engine::relay::state::RelayId;
-use crate::engine::relay::trial::RunningTrial;
+use crate::engine::relay::state::{RelayId, RunningTrial};
 use crate::engine::session::client::Client;
 use crate::media::Frame;
 use crate::rtmp::client::{ClientSession, Purpose};
@@ -69,7 +68,7 @@ pub enum Stage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
     /// It refuses.
-    Refused,
+    There,
     /// It is refused here.
     Here,
     /// What was published or played has ended there.

@@ -10,8 +10,7 @@ use crate::engine::calls::destination::Destination;
 use crate::engine::ids::SessionId;
 use crate::engine::peer::Peer;
 use crate::engine::relay::connection::{Owner, Refused, RtmpClientState, Stage};
-use crate::engine::relay::state::{RelayKind, RelaySource};
-use crate::engine::relay::trial::TrialResult;
+use crate::engine::relay::state::{RelayKind, RelaySource, TrialResult};
 use crate::engine::relay::tries::TRY_TIME;
 use crate::engine::rtmp::Effort;
 use crate::engine::session::{Life, Session};
@@ -101,7 +100,7 @@ impl Engine {
                 return Effort::Long;
             }
             Event::Refused { code, description } => {
-                self.end_by_other(id, Refused::Refused, &told(&code, &description));
+                self.end_by_other(id, Refused::There, &told(&code, &description));
             }
             Event::Ended { code, description } => {
                 self.end_by_other(id, Refused::Ended, &told(&code, &description));
@@ -146,7 +145,7 @@ impl Engine {
         match step {
             Ok(auth) if is_trial => self.cx.authenticate_trial(id, auth),
             Ok(auth) => self.cx.authenticate_relay(id, auth),
-            Err(why) => self.end_by_other(id, Refused::Refused, why),
+            Err(why) => self.end_by_other(id, Refused::There, why),
         }
     }
 

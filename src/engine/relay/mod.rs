@@ -17,7 +17,6 @@ pub(in crate::engine) mod state;
 pub(in crate::engine) mod target;
 pub(in crate::engine) mod times;
 pub(in crate::engine) mod trial;
-pub(in crate::engine) mod trials;
 pub(in crate::engine) mod tries;
 
 use std::rc::Rc;
@@ -76,9 +75,9 @@ impl Ctx {
     }
 
     /// Gives a relay other times and conditions, as the configuration has changed; it keeps its targets, and goes on.
-    pub fn renew_relay(&mut self, id: RelayId, spec: RelaySpec) {
+    pub fn renew_relay(&mut self, id: RelayId, spec: &RelaySpec) {
         if let Some(relay) = self.relays.all.get_mut(&id) {
-            relay.spec = RelaySpec { targets: Rc::clone(&relay.spec.targets), ..spec };
+            relay.spec = RelaySpec { targets: Rc::clone(&relay.spec.targets), ..spec.clone() };
         }
     }
 

@@ -161,7 +161,7 @@ impl Ctx {
         if relay.state == RelayState::Standby {
             return self.schedule_relay_check();
         }
-        let (level, is_refusal) = (relay.level_of_failure(why, now), refusal == Some(Refused::Refused));
+        let (level, is_refusal) = (relay.level_of_failure(why, now), refusal == Some(Refused::There));
         let (wait, has_next) = relay.wait_after_failure(now, jitter);
         let next = now + wait;
         (relay.state, relay.since) = (RelayState::Waiting(next), now);

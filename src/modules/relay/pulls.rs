@@ -205,7 +205,7 @@ impl Relayer {
             if let (Some(settings), Some(Ok(wanted))) = (settings, &wanted)
                 && wanted.is_that_of(&spec)
             {
-                cx.renew_relay(id, settings.spec(Way::Pull, wanted.clone()));
+                cx.renew_relay(id, &settings.spec(Way::Pull, wanted.clone()));
                 continue;
             }
             // If somebody plays it, or it is static, it goes on with the new target.

@@ -28,7 +28,7 @@ impl Relayer {
             let same = running.iter().find(|(_, targets)| wanted.targets == *targets);
             let spec = settings.spec(Way::Push, wanted);
             match same {
-                Some((relay, _)) => cx.renew_relay(*relay, spec),
+                Some((relay, _)) => cx.renew_relay(*relay, &spec),
                 None => _ = cx.start_push(id, spec),
             }
         }
