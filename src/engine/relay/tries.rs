@@ -6,7 +6,6 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::engine::CONNECTION_LOST;
 use crate::engine::calls::destination::Destination;
 use crate::engine::config::server::ServerSettings;
 use crate::engine::ctx::Ctx;
@@ -128,17 +127,9 @@ impl Ctx {
     /// A session ends that is a connection of a relay: the relay tries again.
     pub(in crate::engine) fn end_try(&mut self, id: SessionId, reason: &str) {
         let Some(state) = self.sessions.get_mut(id).and_then(Session::rtmp_client_mut) else { return };
-        let stage = std::mem::replace(&mut state.stage, Stage::Ended);
-        let reason = match stage {
-            Stage::Ended => return,
-            Stage::Handshaking if reason == CONNECTION_LOST => {
-                "the connection was lost in the handshake of RTMP"
-            }
-            Stage::Asking if reason == CONNECTION_LOST => {
-                "the connection was lost before the other server has answered"
-            }
-            _ => reason,
-        };
+        if std::mem::replace(&mut state.stage, Stage::Ended) == Stage::Ended {
+            return;
+        }
         let (relay, refusal) = match state.owner {
             Owner::Relay(relay) => (relay, state.refusal),
             Owner::Trial(_) => return self.report_trial(id, reason),

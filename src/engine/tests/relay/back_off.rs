@@ -153,5 +153,5 @@ fn a_connection_that_is_lost_before_it_runs_says_where() {
     pair.here.engine.connected(session, ENDS.1, pair.here.now);
     pair.here.engine.lost(session, pair.here.now);
     pair.pass(100);
-    assert_eq!(pair.news(), ["failed: the connection was lost in the handshake of RTMP"]);
+    assert_eq!(pair.news(), ["failed: the connection was lost at the handshake"]);
 }
