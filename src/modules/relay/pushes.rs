@@ -121,7 +121,8 @@ impl Relayer {
 /// Ends a relay to where the directory says that a stream lives, which has turned out to be this very server.
 fn end_circle(cx: &mut Ctx, id: RelayId) {
     let Some(relay) = cx.relay(id) else { return };
-    let waits = cx.apps.get(relay.app).is_some_and(|app| app.has_idle_streams());
+    let app = cx.apps.get(relay.app);
+    let waits = matches!(app, Some(app) if app.has_idle_streams());
     let stream = cx.streams.find(relay.app, &relay.name).filter(|_| relay.kind == RelayKind::Pull && !waits);
     let players = stream.map(|stream| stream.players.to_vec()).unwrap_or_default();
     cx.end_relay(id, "the directory names this very server, or one that takes the stream from here");
