@@ -114,8 +114,9 @@ fn what_is_pulled_is_pushed_but_not_to_where_it_comes_from() {
     let _server = Server::start(&live(&format!(
         "pull rtmp://{url}/live/1 name=cam static; push rtmp://{url}/live/1?x=y; push rtmp://{url}/there/2;"
     )));
-    arrives(&there, "there", "2", &mut origin);
+    origin.send_all(&video_only(0, 400));
     there.wait_log("publish there/2");
+    arrives(&there, "there", "2", &mut origin);
     assert_eq!(there.count_lines("publish live/1"), 1);
 }
 
