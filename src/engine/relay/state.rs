@@ -56,6 +56,19 @@ pub enum RelaySource {
     Lookup,
 }
 
+impl RelaySource {
+    /// The name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Configured => "configuration",
+            Self::Callback => "callback",
+            Self::Operator => "operator",
+            Self::Edge => "edge",
+            Self::Lookup => "lookup",
+        }
+    }
+}
+
 /// What is to be relayed, and how.
 #[derive(Debug, Clone)]
 pub struct RelaySpec {

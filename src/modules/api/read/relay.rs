@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::parts::{bits, ms, ms_since};
-use crate::engine::{Ctx, Relay, RelaySource, RelayState, SessionId};
+use crate::engine::{Ctx, Relay, RelayState, SessionId};
 
 /// A push or a pull.
 #[derive(Debug, Serialize)]
@@ -48,13 +48,7 @@ impl<'a> RelayFacts<'a> {
             kind: relay.kind.name(),
             app: cx.apps.get(relay.app).map_or("", |app| &app.name),
             stream: relay.name.as_str(),
-            source: match relay.spec.source {
-                RelaySource::Configured => "configuration",
-                RelaySource::Callback => "callback",
-                RelaySource::Operator => "operator",
-                RelaySource::Edge => "edge",
-                RelaySource::Lookup => "lookup",
-            },
+            source: relay.spec.source.name(),
             target: relay.target().map_or("", |target| &target.shown),
             targets: relay.spec.targets.iter().map(|target| target.shown.as_str()).collect(),
             state: relay.state.name(),
