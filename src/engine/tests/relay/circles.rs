@@ -87,7 +87,7 @@ fn each_application_of_a_server_is_another_place_on_the_way() {
     let config = PATIENT.replace("application live", "application other { live on; } application live");
     let mut pair = Pair::new();
     pair.here = World::seeded(table(), &config, 1);
-    let apps: Vec<_> = pair.here.engine.cx.apps_in_order().into();
+    let apps: Vec<_> = pair.here.engine.cx.apps_in_order();
     let ids: Vec<_> = apps.iter().map(|app| pair.here.engine.cx.relays.id_of(*app)).collect();
     let refused = |pair: &mut Pair, app: &str, path: &str| {
         let mut client = Client::open(&mut pair.here);
