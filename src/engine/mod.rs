@@ -575,24 +575,9 @@ impl Engine {
         self.cx.work.actions.pop_front()
     }
 
-    /// Takes the jobs that have been added, for the threads.
-    pub fn take_jobs(&mut self) -> Vec<Job> {
-        self.cx.jobs.take_added()
-    }
-
-    /// Takes the result of a job; a step delivers it.
-    pub fn finish_job(&mut self, finished: FinishedJob) {
-        self.cx.work.results.push_back(finished);
-    }
-
     /// Whether there is neither a session nor anything that the last one has left to do, files included.
     pub fn has_ended(&self) -> bool {
         self.cx.sessions.is_empty() && !self.cx.work.is_ending() && !self.has_writes()
-    }
-
-    /// Whether something waits to be written to files.
-    pub fn has_writes(&self) -> bool {
-        self.cx.jobs.writes() > 0
     }
 
     /// The number of sessions.

@@ -1,9 +1,24 @@
-//! The results of jobs on their way to the owners: modules, sinks, requests.
+//! Jobs on their way to the threads, and their results on the way to the owners: modules, sinks, requests.
 
 use crate::engine::Engine;
-use crate::engine::jobs::{FinishedJob, JobOwner};
+use crate::engine::jobs::{FinishedJob, Job, JobOwner};
 
 impl Engine {
+    /// Takes the jobs that have been added, for the threads.
+    pub fn take_jobs(&mut self) -> Vec<Job> {
+        self.cx.jobs.take_added()
+    }
+
+    /// Takes the result of a job; a step delivers it.
+    pub fn finish_job(&mut self, finished: FinishedJob) {
+        self.cx.work.results.push_back(finished);
+    }
+
+    /// Whether something waits to be written to files.
+    pub fn has_writes(&self) -> bool {
+        self.cx.jobs.writes() > 0
+    }
+
     /// Gives the result of a job to its owner, if that is still there.
     pub(in crate::engine) fn deliver_result(&mut self, mut finished: FinishedJob) {
         if matches!(finished.owner, JobOwner::Unpublish(_)) {

@@ -105,7 +105,7 @@ pub enum Event {
     Frame(Frame),
     /// Something is left out, for the log.
     LeftOut(String),
-    /// [`MAX_WITHOUT_EVENT`] messages were none of these; more may follow.
+    /// Many messages were none of these; more may follow.
     Nothing,
 }
 

@@ -63,7 +63,7 @@ pub enum Event {
     },
     /// Something is left out, for the log.
     LeftOut(String),
-    /// [`MAX_WITHOUT_EVENT`] messages were none of these; more may follow.
+    /// Many messages were none of these; more may follow.
     Nothing,
 }
 
