@@ -242,7 +242,10 @@ impl Raw {
             match self.pipe.read_once(&mut buffer) {
                 Ok(0) => return,
                 Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::ConnectionReset => return,
+                // A pipe of TLS may have something to write when it is read.
+                Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
+                    return;
+                }
                 Err(error) => panic!("the server does not hang up: {error}"),
             }
         }
