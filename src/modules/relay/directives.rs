@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use crate::conf::value::{self, Custom};
 use crate::conf::{Acts, Context, Directive, Repeat, Takes};
+use crate::engine::RelayKind;
 
 use super::edge::Origins;
 use super::hosts::Hosts;
-use super::line::{Line, Way};
+use super::line::Line;
 use super::lookup::directory::Directory;
 
 const fn row(name: &'static str, takes: Takes, default: &'static str, doc: &'static str) -> Directive {
@@ -39,7 +40,7 @@ pub const DIRECTIVES: &[Directive] = &[
         "push",
         Takes::Custom {
             syntax: "URL [key=value ...]",
-            parse: |args| Custom::of(Line::parse(Way::Push, args)),
+            parse: |args| Custom::of(Line::parse(RelayKind::Push, args)),
         },
         "A server to which each stream of the application is published, too: rtmp:// or rtmps://HOST[:PORT][/APP[/NAME]]. \
          Without APP or NAME those of here are used. Each push is a connection of its own, and tried again when it fails. \
@@ -50,7 +51,7 @@ pub const DIRECTIVES: &[Directive] = &[
         "pull",
         Takes::Custom {
             syntax: "URL [key=value ...]",
-            parse: |args| Custom::of(Line::parse(Way::Pull, args)),
+            parse: |args| Custom::of(Line::parse(RelayKind::Pull, args)),
         },
         "A server from which streams are taken that somebody wants to play here and nobody publishes. Of several, the \
          next one is tried when one fails; those with name= shut out the others. Keys are those of push, and: live, start, stop (milliseconds), static (runs \

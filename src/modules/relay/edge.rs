@@ -1,6 +1,8 @@
 //! An application that is a cache of another server: `edge URL ...`.
 
-use super::line::{Line, Way};
+use crate::engine::RelayKind;
+
+use super::line::Line;
 
 /// The origins, in the order in which they are tried: the same lines for pulls and for pushes.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -22,12 +24,12 @@ impl Origins {
         if words.iter().any(is_key) {
             return Err("an edge has no keys, but URLs only; \"pull\" and \"push\" have them".to_owned());
         }
-        let lines = |way| words.iter().map(|word| Self::line(way, word)).collect::<Result<Vec<_>, _>>();
-        Ok(Self { pulls: lines(Way::Pull)?, pushes: lines(Way::Push)? })
+        let lines = |kind| words.iter().map(|word| Self::line(kind, word)).collect::<Result<Vec<_>, _>>();
+        Ok(Self { pulls: lines(RelayKind::Pull)?, pushes: lines(RelayKind::Push)? })
     }
 
-    fn line(way: Way, word: &str) -> Result<Line, String> {
-        let line = Line::parse(way, std::slice::from_ref(&word.to_owned()))?;
+    fn line(kind: RelayKind, word: &str) -> Result<Line, String> {
+        let line = Line::parse(kind, std::slice::from_ref(&word.to_owned()))?;
         if line.url.stream.is_empty() {
             return Ok(line);
         }

@@ -2,8 +2,8 @@
 //!
 //! `line/` reads the other end that a line of the configuration names, and makes the target of a stream: that only
 //! computes. `settings.rs` has what each application wants; `pushes.rs` and `pulls.rs` say which relays there are, after
-//! `lookup/` has asked a directory; `views.rs` has viewers of HLS wait, and `trials.rs` all
-//! clients about whom the origin of an edge decides.
+//! `lookup/` has asked a directory; `views.rs` has viewers of HLS wait, and `trials.rs` all clients about whom the origin
+//! of an edge decides.
 
 mod directives;
 mod edge;
@@ -22,7 +22,7 @@ mod views;
 
 use std::any::Any;
 
-use crate::conf::{self, Directive, Faults};
+use crate::conf::{self, Directive};
 use crate::engine::{
     AppId, CallError, Config, Ctx, Endpoint, Gate, Module, Probe, RelayEvent, RelayId, RelayOrder, Reply,
     Request, SessionId, StreamId, TrialResult, Verdict,
@@ -53,9 +53,9 @@ impl Module for Relay {
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
         let own = settings::own_addresses(config);
-        self.relayer.apps =
-            config.applications.iter().map(|app| (app.id, Settings::read(app, &own))).collect();
-        Faults::default().into_result(())
+        let apps = config.applications.iter();
+        self.relayer.apps = apps.map(|app| (app.id, Settings::read(app, &own))).collect();
+        Ok(())
     }
 
     fn probe(&self, config: &Config<'_>, probe: &mut Probe) {

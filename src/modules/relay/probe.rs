@@ -6,11 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::conf::{Node, Place};
-use crate::engine::{Application, Config, Probe, is_readable_by_all};
+use crate::engine::{Application, Config, Probe, RelayKind, is_readable_by_all};
 
 use super::edge::Origins;
+use super::line::Line;
 use super::line::services::Service;
-use super::line::{Line, Way};
 use super::lookup::directory::Directory;
 use super::settings::{leads_here, own_addresses};
 
@@ -71,7 +71,7 @@ fn check_service(node: &Node, line: &Line, warn: &mut impl FnMut(&Node, String))
     if service.name == "Facebook" && !line.url.is_secure {
         warn(node, "Facebook takes RTMP over TLS only: write rtmps://".to_owned());
     }
-    if line.way == Way::Push && line.takes_own_name() {
+    if line.kind == RelayKind::Push && line.takes_own_name() {
         let message = format!(
             "the push to {} has no stream key: the stream would be published under its name here; write {}/{}/KEY",
             service.name,
@@ -84,7 +84,8 @@ fn check_service(node: &Node, line: &Line, warn: &mut impl FnMut(&Node, String))
 
 /// Warns of keys and passwords that others can read.
 fn check_secrets(node: &Node, line: &Line, warn: &mut impl FnMut(&Node, String)) {
-    let has_key = line.way == Way::Push && Service::of_host(&line.url.host).is_some() && line.has_key();
+    let has_key =
+        line.kind == RelayKind::Push && Service::of_host(&line.url.host).is_some() && line.has_key();
     let has_password = line.url.login.as_ref().is_some_and(|login| !login.password.is_empty());
     let what = match (has_key, has_password) {
         (_, true) => "password",

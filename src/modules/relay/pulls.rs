@@ -8,7 +8,6 @@ use crate::engine::{
 };
 
 use super::edge::EdgeAuth;
-use super::line::Way;
 use super::line::url::RtmpUrl;
 use super::lookup::{Found, Home, NoHome, stream_of};
 use super::relayer::Relayer;
@@ -138,7 +137,8 @@ impl Relayer {
         }
         let Some(settings) = self.apps.get(*app) else { return };
         let urls: Vec<&str> = request.relays.iter().map(|url| &**url).collect();
-        let given = |urls: &[&str], source| Some(settings.given(Way::Pull, urls, name.as_str(), source));
+        let given =
+            |urls: &[&str], source| Some(settings.given(RelayKind::Pull, urls, name.as_str(), source));
         let wanted = match (urls.is_empty(), home) {
             (false, _) => given(&urls, RelaySource::Callback),
             (true, Some(home)) => given(&[home], RelaySource::Lookup),
@@ -160,7 +160,7 @@ impl Relayer {
             None => return,
         };
         let targets = Rc::clone(&wanted.targets);
-        let Some(id) = cx.start_pull(app, name, settings.spec(Way::Pull, wanted)) else { return };
+        let Some(id) = cx.start_pull(app, name, settings.spec(RelayKind::Pull, wanted)) else { return };
         // It may be the pull that somebody else has begun.
         if cx.relay(id).is_some_and(|relay| relay.spec.targets == targets) {
             self.pulled_with.insert(id, args.into());
@@ -205,7 +205,7 @@ impl Relayer {
             if let (Some(settings), Some(Ok(wanted))) = (settings, &wanted)
                 && wanted.is_that_of(&spec)
             {
-                cx.renew_relay(id, &settings.spec(Way::Pull, wanted.clone()));
+                cx.renew_relay(id, &settings.spec(RelayKind::Pull, wanted.clone()));
                 continue;
             }
             // If somebody plays it, or it is static, it goes on with the new target.

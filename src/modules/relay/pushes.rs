@@ -5,7 +5,6 @@ use crate::engine::{
 };
 
 use super::edge::EdgeAuth;
-use super::line::Way;
 use super::publishes::Published;
 use super::relayer::Relayer;
 use super::settings::{Settings, Wanted};
@@ -26,7 +25,7 @@ impl Relayer {
         let Some(settings) = app.and_then(|app| self.apps.get(app)) else { return };
         for wanted in wanted {
             let same = running.iter().find(|(_, targets)| wanted.targets == *targets);
-            let spec = settings.spec(Way::Push, wanted);
+            let spec = settings.spec(RelayKind::Push, wanted);
             match same {
                 Some((relay, _)) => cx.renew_relay(*relay, &spec),
                 None => _ = cx.start_push(id, spec),
@@ -90,16 +89,17 @@ impl Relayer {
             RelayOrder::Push { stream, url } => {
                 let found = cx.streams.get(*stream).ok_or("the stream has ended")?;
                 let settings = self.apps.get(found.app).ok_or("the application has gone")?;
-                let wanted = settings.ordered(Way::Push, url, found.name.as_str())?;
+                let wanted = settings.ordered(RelayKind::Push, url, found.name.as_str())?;
                 let same = cx.pushes_of(*stream).find(|relay| relay.spec.targets == wanted.targets);
                 if let Some(same) = same {
                     return Err(format!("the stream is pushed there already (relay {})", same.id.0));
                 }
-                cx.start_push(*stream, settings.spec(Way::Push, wanted)).ok_or_else(|| TOO_MANY.to_owned())
+                cx.start_push(*stream, settings.spec(RelayKind::Push, wanted))
+                    .ok_or_else(|| TOO_MANY.to_owned())
             }
             RelayOrder::Pull { app, name, url, is_static } => {
                 let settings = self.apps.get(*app).ok_or("the application has gone")?;
-                let wanted = settings.ordered(Way::Pull, url, name.as_str())?;
+                let wanted = settings.ordered(RelayKind::Pull, url, name.as_str())?;
                 let wanted = Wanted { is_static: *is_static, ..wanted };
                 if let Some(other) = cx.pull_of(*app, name) {
                     return Err(format!(
@@ -107,7 +107,8 @@ impl Relayer {
                         other.id.0
                     ));
                 }
-                cx.start_pull(*app, name, settings.spec(Way::Pull, wanted)).ok_or_else(|| TOO_MANY.to_owned())
+                cx.start_pull(*app, name, settings.spec(RelayKind::Pull, wanted))
+                    .ok_or_else(|| TOO_MANY.to_owned())
             }
             RelayOrder::End(id) => {
                 cx.relay(*id).ok_or("there is no such relay")?;
@@ -140,7 +141,7 @@ fn all_pushes(
     published: &Published,
     to_edge: bool,
 ) -> Vec<Result<Wanted, String>> {
-    let given = |url: &str, source| settings.given(Way::Push, &[url], name, source);
+    let given = |url: &str, source| settings.given(RelayKind::Push, &[url], name, source);
     let mut all = settings.pushes(name, &published.args);
     all.extend(published.urls.iter().map(|url| given(url, RelaySource::Callback)));
     all.extend(published.home.as_deref().map(|url| given(url, RelaySource::Lookup)));

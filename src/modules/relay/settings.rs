@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::conf::{Node, Scope};
 use crate::engine::{
-    Application, ClientTls, Config, Destination, Protocol, RelaySource, RelaySpec, RelayTarget,
+    Application, ClientTls, Config, Destination, Protocol, RelayKind, RelaySource, RelaySpec, RelayTarget,
 };
 use crate::http::Url;
 
@@ -15,7 +15,7 @@ use super::edge::{EdgeAuth, Origins};
 use super::hosts::Hosts;
 use super::line::template::Values;
 use super::line::url::RtmpUrl;
-use super::line::{Line, Surroundings, Way};
+use super::line::{Line, Surroundings};
 use super::lookup::directory::{Directory, OnError};
 
 /// The name of the module.
@@ -125,17 +125,23 @@ impl Settings {
     }
 
     /// The relay to URLs that a program has given: each is a target that is tried in its turn.
-    pub fn given(&self, way: Way, urls: &[&str], name: &str, source: RelaySource) -> Result<Wanted, String> {
+    pub fn given(
+        &self,
+        kind: RelayKind,
+        urls: &[&str],
+        name: &str,
+        source: RelaySource,
+    ) -> Result<Wanted, String> {
         let values = self.values(name, "");
-        let target = |url: &&str| Line::literal(way, url)?.target(values, &self.around, "");
+        let target = |url: &&str| Line::literal(kind, url)?.target(values, &self.around, "");
         let targets = urls.iter().map(target).collect::<Result<_, _>>()?;
         Ok(Wanted { targets, source, is_static: false })
     }
 
     /// The relay that an operator asks for, with a line as the configuration has them.
-    pub fn ordered(&self, way: Way, line: &str, name: &str) -> Result<Wanted, String> {
+    pub fn ordered(&self, kind: RelayKind, line: &str, name: &str) -> Result<Wanted, String> {
         let words: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
-        let line = Line::parse(way, &words)?;
+        let line = Line::parse(kind, &words)?;
         if !line.is_for(name) {
             return Err("name= is that of another stream".to_owned());
         }
@@ -144,13 +150,13 @@ impl Settings {
     }
 
     /// What the engine is given.
-    pub fn spec(&self, way: Way, wanted: Wanted) -> RelaySpec {
+    pub fn spec(&self, kind: RelayKind, wanted: Wanted) -> RelaySpec {
         let Wanted { targets, source, is_static } = wanted;
-        let reconnect = match way {
-            Way::Push => self.push_reconnect,
-            Way::Pull => self.pull_reconnect,
+        let reconnect = match kind {
+            RelayKind::Push => self.push_reconnect,
+            RelayKind::Pull => self.pull_reconnect,
         };
-        let keeps_session = self.session_relay && way == Way::Push;
+        let keeps_session = self.session_relay && kind == RelayKind::Push;
         RelaySpec { targets, source, reconnect, linger: self.linger, is_static, keeps_session }
     }
 
@@ -244,8 +250,9 @@ mod tests {
 
     #[test]
     fn a_pull_of_a_stream_shuts_out_the_pulls_of_all_streams() {
-        let line =
-            |text: &str| Line::parse(Way::Pull, &text.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        let line = |text: &str| {
+            Line::parse(RelayKind::Pull, &text.split(' ').map(str::to_owned).collect::<Vec<_>>())
+        };
         let lines = ["camera/a name=yard static", "studio/live", "spare/a name=yard", "studio2/live"]
             .map(|text| line(text).unwrap());
         let settings = Settings { pulls: lines.into(), ..Settings::for_tests(&[]) };

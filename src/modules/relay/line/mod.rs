@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::{ClientTls, Destination, RelayTarget, StreamName};
+use crate::engine::{ClientTls, Destination, RelayKind, RelayTarget, StreamName};
 
 use services::Service;
 use template::{Template, Values};
@@ -32,17 +32,11 @@ const LIVE_OR_RECORDED: i64 = -2000;
 const LIVE: i64 = -1000;
 const ALL: i64 = -1000;
 
-/// The direction of a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
-    Push,
-    Pull,
-}
-
 /// A line.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Line {
-    pub way: Way,
+    /// Push or pull.
+    pub kind: RelayKind,
     pub url: RtmpUrl,
     app: Template,
     stream: Template,
@@ -71,9 +65,9 @@ pub struct Surroundings {
 
 impl Line {
     /// Reads a line.
-    pub fn parse(way: Way, words: &[String]) -> Result<Self, String> {
+    pub fn parse(kind: RelayKind, words: &[String]) -> Result<Self, String> {
         let (url, keys) = words.split_first().ok_or_else(String::new)?;
-        let mut line = Self::of(way, RtmpUrl::parse(url)?, Template::parse);
+        let mut line = Self::of(kind, RtmpUrl::parse(url)?, Template::parse);
         let mut times = Times::default();
         for word in keys {
             let (key, value) = word.split_once('=').unwrap_or((word, ""));
@@ -85,13 +79,13 @@ impl Line {
     }
 
     /// The line of a URL that a program has given: there are no variables.
-    pub fn literal(way: Way, url: &str) -> Result<Self, String> {
-        Ok(Self::of(way, RtmpUrl::parse(url)?, Template::literal))
+    pub fn literal(kind: RelayKind, url: &str) -> Result<Self, String> {
+        Ok(Self::of(kind, RtmpUrl::parse(url)?, Template::literal))
     }
 
-    fn of(way: Way, url: RtmpUrl, read: fn(&str) -> Template) -> Self {
+    fn of(kind: RelayKind, url: RtmpUrl, read: fn(&str) -> Template) -> Self {
         Self {
-            way,
+            kind,
             app: read(&url.app),
             stream: read(&url.stream),
             query: read(&url.query),
@@ -142,9 +136,9 @@ impl Line {
     }
 
     fn check(&self) -> Result<(), String> {
-        match self.way {
-            Way::Push if self.is_static => Err("a push is never static: it has a publisher".to_owned()),
-            Way::Pull if self.is_static && self.name.is_none() => {
+        match self.kind {
+            RelayKind::Push if self.is_static => Err("a push is never static: it has a publisher".to_owned()),
+            RelayKind::Pull if self.is_static && self.name.is_none() => {
                 Err("static needs name=NAME, the name of the stream here".to_owned())
             }
             _ if self.fingerprint.is_some() && !self.url.is_secure => {
@@ -195,10 +189,10 @@ impl Line {
         let name = or_own(&self.stream, values.name);
         let stream = with_query(with_query(name.clone(), &self.query.fill(values)), more);
         let tc_url = if self.tc_url.is_empty() { format!("{place}/{app}") } else { self.tc_url.fill(values) };
-        let flash_ver = match self.way {
+        let flash_ver = match self.kind {
             _ if !self.flash_ver.is_empty() => self.flash_ver.fill(values),
-            Way::Push => PUSH_VERSION.to_owned(),
-            Way::Pull => PULL_VERSION.to_owned(),
+            RelayKind::Push => PUSH_VERSION.to_owned(),
+            RelayKind::Pull => PULL_VERSION.to_owned(),
         };
         let target = RelayTarget {
             destination: Rc::new(self.destination(around)),
@@ -212,9 +206,9 @@ impl Line {
             login: self.url.login.clone(),
             start: self.start,
             duration: self.duration,
-            buffer: match self.way {
-                Way::Push => Duration::ZERO,
-                Way::Pull => around.buffer,
+            buffer: match self.kind {
+                RelayKind::Push => Duration::ZERO,
+                RelayKind::Pull => around.buffer,
             },
         };
         check_lengths(&target).map(|()| target)
@@ -324,23 +318,23 @@ mod tests {
 
     const VALUES: Values<'_> = Values { app: "live", name: "cam", args: "key=k%201&b=2" };
 
-    fn line(way: Way, text: &str) -> Result<Line, String> {
+    fn line(kind: RelayKind, text: &str) -> Result<Line, String> {
         let words: Vec<_> = text.split_whitespace().map(str::to_owned).collect();
-        Line::parse(way, &words)
+        Line::parse(kind, &words)
     }
 
     fn around() -> Surroundings {
         Surroundings { tls: Arc::default(), buffer: Duration::from_secs(5) }
     }
 
-    fn target(way: Way, text: &str) -> RelayTarget {
-        line(way, text)
+    fn target(kind: RelayKind, text: &str) -> RelayTarget {
+        line(kind, text)
             .and_then(|line| line.target(VALUES, &around(), ""))
             .unwrap_or_else(|why| panic!("{text}: {why}"))
     }
 
     fn push(text: &str) -> [String; 4] {
-        let RelayTarget { app, stream, tc_url, shown, .. } = target(Way::Push, text);
+        let RelayTarget { app, stream, tc_url, shown, .. } = target(RelayKind::Push, text);
         [app, stream, tc_url, shown]
     }
 
@@ -373,7 +367,9 @@ mod tests {
     #[test]
     fn arguments_that_are_added_stand_behind_those_of_the_url() {
         let stream = |text, more| {
-            line(Way::Pull, text).and_then(|line| line.target(VALUES, &around(), more)).map(|t| t.stream)
+            line(RelayKind::Pull, text)
+                .and_then(|line| line.target(VALUES, &around(), more))
+                .map(|t| t.stream)
         };
         assert_eq!(stream("h/a", "t=1").as_deref(), Ok("cam?t=1"));
         assert_eq!(stream("h/a?x=y", "t=1").as_deref(), Ok("cam?x=y&t=1"));
@@ -391,49 +387,49 @@ mod tests {
             ("start=1000 stop=5000", (1000, 4000)),
             ("stop=5000", (0, 5000)),
         ] {
-            let target = target(Way::Pull, &format!("h/a {keys}"));
+            let target = target(RelayKind::Pull, &format!("h/a {keys}"));
             assert_eq!((target.start, target.duration), bounds, "{keys}");
         }
     }
 
     #[test]
     fn what_a_line_cannot_have_is_an_error() {
-        for (way, text, fault) in [
-            (Way::Push, "h nme=x", "\"nme\" is no key"),
-            (Way::Push, "h/app live_123_s3cret", "one of the words behind the URL is no key"),
-            (Way::Push, "h static", "a push is never static"),
-            (Way::Pull, "h static", "static needs name=NAME"),
-            (Way::Pull, "h start=5 stop=5", "stop= is not behind start="),
-            (Way::Pull, "h start=-1", "start= takes milliseconds"),
-            (Way::Pull, "h live=yes", "live= takes 0 or 1"),
-            (Way::Pull, "h app=", "app= has no value"),
-            (Way::Pull, "h name=.x", "name=.x"),
-            (Way::Pull, "h bind=eth0", "bind=eth0: no IP address"),
-            (Way::Pull, "rtmps://h fingerprint=12", "64 digits"),
-            (Way::Pull, "http://h/x", "is no URL of rtmp or rtmps"),
+        for (kind, text, fault) in [
+            (RelayKind::Push, "h nme=x", "\"nme\" is no key"),
+            (RelayKind::Push, "h/app live_123_s3cret", "one of the words behind the URL is no key"),
+            (RelayKind::Push, "h static", "a push is never static"),
+            (RelayKind::Pull, "h static", "static needs name=NAME"),
+            (RelayKind::Pull, "h start=5 stop=5", "stop= is not behind start="),
+            (RelayKind::Pull, "h start=-1", "start= takes milliseconds"),
+            (RelayKind::Pull, "h live=yes", "live= takes 0 or 1"),
+            (RelayKind::Pull, "h app=", "app= has no value"),
+            (RelayKind::Pull, "h name=.x", "name=.x"),
+            (RelayKind::Pull, "h bind=eth0", "bind=eth0: no IP address"),
+            (RelayKind::Pull, "rtmps://h fingerprint=12", "64 digits"),
+            (RelayKind::Pull, "http://h/x", "is no URL of rtmp or rtmps"),
         ] {
-            let why = line(way, text).err().unwrap_or_default();
+            let why = line(kind, text).err().unwrap_or_default();
             assert!(why.contains(fault), "{text}: {why}");
         }
         let digits = "0a".repeat(32);
         assert!(
-            line(Way::Push, &format!("h fingerprint={digits}"))
+            line(RelayKind::Push, &format!("h fingerprint={digits}"))
                 .is_err_and(|why| why == "fingerprint= needs rtmps://")
         );
         for text in [digits.clone(), vec!["0A"; 32].join(":")] {
-            let line = line(Way::Push, &format!("rtmps://h fingerprint={text}")).unwrap();
+            let line = line(RelayKind::Push, &format!("rtmps://h fingerprint={text}")).unwrap();
             assert_eq!(line.fingerprint, Some([10; 32]));
         }
         assert!(
-            line(Way::Pull, "h static name=cam")
+            line(RelayKind::Pull, "h static name=cam")
                 .is_ok_and(|line| line.is_static && line.is_for("cam") && !line.is_for("x"))
         );
-        assert!(line(Way::Push, "").is_err_and(|why| why.is_empty()));
+        assert!(line(RelayKind::Push, "").is_err_and(|why| why.is_empty()));
     }
 
     #[test]
     fn a_client_without_an_argument_that_the_url_needs_is_not_relayed() {
-        let line = line(Way::Push, "h/a/$arg_token").unwrap();
+        let line = line(RelayKind::Push, "h/a/$arg_token").unwrap();
         let why = line.target(VALUES, &around(), "").err();
         assert_eq!(
             why.as_deref(),
@@ -446,7 +442,7 @@ mod tests {
 
     #[test]
     fn a_url_of_a_program_has_no_variables() {
-        let line = Line::literal(Way::Push, "rtmp://h/a/$name").unwrap();
+        let line = Line::literal(RelayKind::Push, "rtmp://h/a/$name").unwrap();
         assert_eq!(line.target(VALUES, &around(), "").unwrap().stream, "$name");
     }
 }
