@@ -100,10 +100,10 @@ impl Engine {
                 return Effort::Long;
             }
             Event::Refused { code, description } => {
-                self.end_by_other(id, Refused::There, &told(&code, &description));
+                self.end_by_other(id, Refused::There, &words_of(&code, &description));
             }
             Event::Ended { code, description } => {
-                self.end_by_other(id, Refused::Ended, &told(&code, &description));
+                self.end_by_other(id, Refused::Ended, &words_of(&code, &description));
                 return Effort::Long;
             }
             Event::Authenticate(challenge) => self.answer_challenge(id, &challenge),
@@ -195,7 +195,7 @@ impl RtmpClientState {
 }
 
 /// What the other server has said, for people: "NetStream.Publish.BadName (description)".
-fn told(code: &str, description: &str) -> String {
+fn words_of(code: &str, description: &str) -> String {
     match (code, description) {
         // The user control message (specification 7.1.7), which has no words.
         ("StreamEOF", _) => "its stream has ended there".to_owned(),

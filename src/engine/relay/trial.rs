@@ -10,7 +10,7 @@ use crate::engine::ctx::Ctx;
 use crate::engine::ids::SessionId;
 use crate::engine::relay::connection::{Owner, RtmpClientState, Stage};
 use crate::engine::relay::state::{RunningTrial, Trial, TrialNews, TrialResult, TrialsFull};
-use crate::engine::relay::tries::{MOST_AUTHENTICATIONS, ask, told};
+use crate::engine::relay::tries::{MOST_AUTHENTICATIONS, ask, connect_facts};
 use crate::engine::session::Session;
 use crate::engine::session::client::Client;
 use crate::engine::work::Action;
@@ -55,7 +55,7 @@ impl Ctx {
             destination: Rc::clone(&target.destination),
             server,
             app: *app,
-            client: Client::new(&told(target), ""),
+            client: Client::new(&connect_facts(target), ""),
             stage: Stage::Connecting,
             until: Some(until),
             pinged: None,

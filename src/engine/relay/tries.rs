@@ -61,7 +61,7 @@ impl Ctx {
             return self.end_relay(id, "its application is gone");
         };
         let ask = ask(relay.kind, target, &relay.progress.auth.0, self.path_of(relay));
-        let client = Client::new(&told(target), "");
+        let client = Client::new(&connect_facts(target), "");
         let destination = relay.progress.elsewhere.clone().unwrap_or_else(|| Rc::clone(&target.destination));
         let (app, now) = (relay.app, self.now.instant);
         let state = RtmpClientState {
@@ -312,7 +312,7 @@ pub(super) fn ask(kind: RelayKind, target: &Target, auth: &str, path: String) ->
 }
 
 /// What statistics and callbacks know of such a client.
-pub(super) fn told(target: &Target) -> Connect {
+pub(super) fn connect_facts(target: &Target) -> Connect {
     Connect {
         flash_ver: target.flash_ver.clone(),
         tc_url: match target.shown.rsplit_once('/') {
