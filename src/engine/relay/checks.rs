@@ -18,6 +18,9 @@ use crate::rtmp::command::Level;
 /// How often it is looked whether a pull is wanted.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// Relays that are checked in one step: for each of them all sessions may be searched for those who wait for it.
+const CHECKED_AT_ONCE: usize = 16;
+
 /// How long a player waits for the stream of a pull where players of other streams do not wait (`idle_streams off`).
 const PLAYER_WAIT: Duration = Duration::from_secs(10);
 
@@ -36,7 +39,11 @@ impl Engine {
             return; // another entry has replaced this one
         }
         self.cx.relays.check_at = None;
-        for id in self.cx.relays.all.keys().copied().collect::<Vec<_>>() {
+        if self.cx.relays.unchecked.is_empty() {
+            self.cx.relays.unchecked = self.cx.relays.all.keys().copied().collect();
+        }
+        for _ in 0..CHECKED_AT_ONCE {
+            let Some(id) = self.cx.relays.unchecked.pop_front() else { break };
             if self.contain(|engine| engine.check_relay(id)).is_none() {
                 self.contain(|engine| engine.cx.try_after_panic(id));
             }
@@ -110,8 +117,9 @@ impl Ctx {
             (RelayKind::Push, RelayState::Running) if relay.has_failures() => Some(relay.since + PROVEN),
             (RelayKind::Push, _) => None,
         };
-        let Some(next) = self.relays.all.values().filter_map(due).min() else { return };
-        if self.relays.check_at.is_none_or(|at| at <= now || at > next) {
+        let rest = (!self.relays.unchecked.is_empty()).then_some(now);
+        let Some(next) = rest.or_else(|| self.relays.all.values().filter_map(due).min()) else { return };
+        if self.relays.check_at.is_none_or(|at| at != next && (at <= now || at > next)) {
             self.relays.check_at = Some(next);
             self.timers.add(next, Timer::Relays);
         }
@@ -156,8 +164,8 @@ impl Ctx {
     /// Whether a pull is wanted: by whoever has configured it so, by players, viewers, or those who wait.
     pub fn is_wanted(&self, relay: &Relay) -> bool {
         relay.spec.is_static && !self.is_draining()
-            || self.clients_of(relay).next().is_some()
             || self.has_viewers(relay)
+            || self.clients_of(relay).next().is_some()
     }
 
     /// Whether the stream of a pull has viewers of HLS.

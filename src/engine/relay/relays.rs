@@ -1,6 +1,6 @@
 //! The table of all relays, and what is counted of each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use crate::engine::ids::{AppId, StreamId};
@@ -20,6 +20,8 @@ pub(in crate::engine) struct Relays {
     pub trials: usize,
     /// When they are checked next.
     pub check_at: Option<Instant>,
+    /// Those that are still to be checked this time.
+    pub unchecked: VecDeque<RelayId>,
     /// When the log was told last that there are too many.
     pub told_full: Option<Instant>,
 }
@@ -27,7 +29,15 @@ pub(in crate::engine) struct Relays {
 impl Relays {
     /// None yet. `seed` is for the ids of applications.
     pub fn new(seed: u64) -> Self {
-        Self { all: BTreeMap::new(), last: 0, seed, trials: 0, check_at: None, told_full: None }
+        Self {
+            all: BTreeMap::new(),
+            last: 0,
+            seed,
+            trials: 0,
+            check_at: None,
+            unchecked: VecDeque::new(),
+            told_full: None,
+        }
     }
 
     /// The id of an application, by which a stream is found that travels in a circle.

@@ -187,6 +187,21 @@ fn players_who_ask_for_invented_names_leave_room_for_pushes_and_static_pulls() {
 }
 
 #[test]
+fn each_of_many_pulls_is_tried_and_ends_when_nobody_wants_it() {
+    let mut pair = Pair::new();
+    pair.is_up = None;
+    let app = pair.app();
+    for number in 0..100 {
+        let name = StreamName::new(&format!("s{number}")).unwrap();
+        pair.here.engine.cx.start_pull(app, &name, edge(&[target("origin")])).unwrap();
+    }
+    pair.pass(500);
+    assert_eq!((pair.connects, pair.here.engine.cx.relays().count()), (100, 100));
+    pair.pass(40_000);
+    assert_eq!(pair.here.engine.cx.relays().count(), 0);
+}
+
+#[test]
 fn a_try_that_panics_leaves_its_relay_waiting() {
     let mut pair = Pair::new();
     let _publisher = publisher(&mut pair);
