@@ -16,6 +16,7 @@ pub mod reader;
 pub mod request;
 pub mod response;
 pub mod url;
+pub mod websocket;
 pub mod xml;
 
 pub use body::framing::RequestBody;
