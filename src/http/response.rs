@@ -13,18 +13,49 @@ pub struct ResponseHead {
     pub status: u16,
     /// Header fields in the order in which they are sent.
     pub headers: Vec<(Cow<'static, str>, String)>,
+    /// Fields that are sent unless there is one of that name among the others.
+    pub defaults: Vec<(&'static str, String)>,
+}
+
+/// What ends the body of a response (RFC 9112, section 6.3), and whether the connection is kept after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// Its length.
+    Length {
+        /// Bytes of the body, or of the body that a GET would get.
+        bytes: u64,
+        /// Whether the client may send another request.
+        persistent: bool,
+    },
+    /// The end of the connection.
+    UntilClose,
+    /// A chunk of no bytes; then the connection is closed.
+    Chunked,
+    /// Nothing: what follows are WebSocket frames (RFC 6455, section 4.2.2).
+    WebSocket,
+}
+
+impl Framing {
+    fn connection(self) -> &'static str {
+        match self {
+            Self::Length { persistent: true, .. } => "keep-alive",
+            Self::WebSocket => "Upgrade",
+            Self::Length { persistent: false, .. } | Self::UntilClose | Self::Chunked => "close",
+        }
+    }
 }
 
 /// As many as a fragment's answer has.
 const USUAL_FIELDS: usize = 8;
 
 /// The fields that belong to the connection; see [`ResponseHead::encode`].
-const OWN_FIELDS: [&str; 5] = ["Server", "Date", "Content-Length", "Connection", "Transfer-Encoding"];
+const OWN_FIELDS: [&str; 6] =
+    ["Server", "Date", "Content-Length", "Connection", "Transfer-Encoding", "Upgrade"];
 
 impl ResponseHead {
     /// A head without any field.
     pub fn new(status: u16) -> Self {
-        Self { status, headers: Vec::with_capacity(USUAL_FIELDS) }
+        Self { status, headers: Vec::with_capacity(USUAL_FIELDS), defaults: Vec::new() }
     }
 
     /// The same with a further field.
@@ -34,19 +65,22 @@ impl ResponseHead {
         self
     }
 
+    /// The same with a field that is sent unless there is another of that name in the end.
+    #[must_use]
+    pub fn with_default(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.defaults.push((name, value.into()));
+        self
+    }
+
     /// The first field of that name, in any case.
     pub fn get(&self, name: &str) -> Option<&str> {
         let field = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
         field.map(|(_, value)| value.as_str())
     }
 
-    /// The bytes of the head, with Server, Date, Content-Length and Connection (RFC 9112, section 4).
-    ///
-    /// `content_length` is that of the body, or of the body a GET would get; without one the end of the
-    /// connection ends the body, so `persistent` must then be false. `date` is an IMF-fixdate.
-    pub fn encode(&self, content_length: Option<u64>, persistent: bool, date: &str) -> Vec<u8> {
-        let without_body = !has_body(self.status);
-        debug_assert!(content_length.is_some() || without_body || !persistent, "a body without an end");
+    /// The bytes of the head, with Server, Date, Connection, and what frames the body (RFC 9112, section 4). `date` is an
+    /// IMF-fixdate.
+    pub fn encode(&self, framing: Framing, date: &str) -> Vec<u8> {
         let mut text = String::with_capacity(512);
         // Writing to a String cannot fail.
         let _ = write!(text, "HTTP/1.1 {:03} {}\r\n", self.status, reason(self.status));
@@ -58,10 +92,20 @@ impl ResponseHead {
         for (name, value) in self.headers.iter().filter(|(name, value)| may_send(name, value)) {
             line(name, value);
         }
-        if let Some(length) = content_length.filter(|_| !without_body) {
-            line("Content-Length", &length.to_string());
+        for (name, value) in self.defaults.iter().filter(|(name, value)| may_send(name, value)) {
+            if self.get(name).is_none() {
+                line(name, value);
+            }
         }
-        line("Connection", if persistent { "keep-alive" } else { "close" });
+        match framing {
+            Framing::Length { bytes, .. } if has_body(self.status) => {
+                line("Content-Length", &bytes.to_string())
+            }
+            Framing::Length { .. } | Framing::UntilClose => {}
+            Framing::Chunked => line("Transfer-Encoding", "chunked"),
+            Framing::WebSocket => line("Upgrade", "websocket"),
+        }
+        line("Connection", framing.connection());
         text.push_str("\r\n");
         text.into_bytes()
     }
@@ -106,6 +150,7 @@ pub fn has_body(status: u16) -> bool {
 /// The phrase for a status (RFC 9110, section 15).
 pub fn reason(status: u16) -> &'static str {
     match status {
+        101 => "Switching Protocols",
         200 => "OK",
         201 => "Created",
         202 => "Accepted",
@@ -177,27 +222,38 @@ mod tests {
 
     const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
-    fn text(head: &ResponseHead, length: Option<u64>, persistent: bool) -> String {
-        String::from_utf8(head.encode(length, persistent, DATE)).unwrap()
+    fn text(head: &ResponseHead, framing: Framing) -> String {
+        String::from_utf8(head.encode(framing, DATE)).unwrap()
+    }
+
+    const fn length(bytes: u64, persistent: bool) -> Framing {
+        Framing::Length { bytes, persistent }
     }
 
     #[test]
     fn a_head_is_written_with_what_frames_it() {
         let head = ResponseHead::new(200).with("Content-Type", "video/mp2t");
         assert_eq!(
-            text(&head, Some(7), true),
+            text(&head, length(7, true)),
             "HTTP/1.1 200 OK\r\nServer: Millstream\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
              Content-Type: video/mp2t\r\nContent-Length: 7\r\nConnection: keep-alive\r\n\r\n"
         );
-        assert!(text(&head, None, false).ends_with("Connection: close\r\n\r\n"));
+        for (framing, end) in [
+            (length(7, false), "Content-Length: 7\r\nConnection: close\r\n\r\n"),
+            (Framing::UntilClose, "video/mp2t\r\nConnection: close\r\n\r\n"),
+            (Framing::Chunked, "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"),
+            (Framing::WebSocket, "Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n"),
+        ] {
+            assert!(text(&head, framing).ends_with(end), "{framing:?}");
+        }
     }
 
     #[test]
     fn a_status_without_a_body_has_no_length() {
         for status in [204, 304] {
-            assert!(!text(&ResponseHead::new(status), Some(0), true).contains("Content-Length"));
+            assert!(!text(&ResponseHead::new(status), length(0, true)).contains("Content-Length"));
         }
-        assert!(text(&ResponseHead::new(404), Some(0), true).contains("Content-Length: 0\r\n"));
+        assert!(text(&ResponseHead::new(404), length(0, true)).contains("Content-Length: 0\r\n"));
     }
 
     #[test]
@@ -209,9 +265,19 @@ mod tests {
             .with("", "x")
             .with("X-Fine", "a\tb")
             .with("Content-length", "5");
-        let text = text(&head, Some(0), false);
+        let text = text(&head, length(0, false));
         let names: Vec<_> = text.lines().filter_map(|line| Some(line.split_once(": ")?.0)).collect();
         assert_eq!(names, ["Server", "Date", "X-Fine", "Content-Length", "Connection"], "{text}");
+    }
+
+    #[test]
+    fn a_default_gives_way_to_another_field_of_its_name() {
+        let head = ResponseHead::new(200).with_default("X-A", "1").with_default("X-B", "2").with("x-b", "3");
+        let text = text(&head, length(0, false));
+        assert!(
+            text.contains("X-A: 1\r\n") && text.contains("x-b: 3\r\n") && !text.contains("X-B"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -1,0 +1,98 @@
+//! The live answer of an HTTP player: its head when the play is granted, and its end.
+
+use crate::engine::Engine;
+use crate::engine::ctx::Ctx;
+use crate::engine::http::lookup::Findings;
+use crate::engine::http::playing::asking::NOT_FOUND;
+use crate::engine::http::playing::play::HttpPlay;
+use crate::engine::http::playing::{MSID, PUBLISHER_WAIT};
+use crate::engine::http::request::HttpRequest;
+use crate::engine::http::send_limits::SendLimits;
+use crate::engine::ids::{AppId, Endpoint, SessionId};
+use crate::engine::rtmp::publish::LeaveReason;
+use crate::engine::session::Session;
+use crate::engine::session::out_queue::wire::{FlvFraming, Wire};
+use crate::engine::session::player::Player;
+use crate::engine::session::roles::SessionRole;
+use crate::engine::stream::Stream;
+use crate::engine::stream::name::StreamName;
+use crate::http::RequestBody;
+use crate::http::response::Framing;
+use crate::http::websocket::Close;
+
+/// The code for a stream that has ended (RFC 6455, section 7.4.1).
+const NORMAL: u16 = 1000;
+
+impl Engine {
+    /// Grants the play of an HTTP player: the head of its answer is sent, and frames follow. False if it is refused, as
+    /// nobody publishes the stream.
+    pub(in crate::engine) fn grant_http_play(&mut self, id: SessionId, app: AppId, name: &StreamName) -> bool {
+        let idle_streams = self.cx.apps.get(app).is_some_and(|app| app.policy.idle_streams);
+        let live = self.cx.streams.find(app, name).is_some_and(Stream::is_live);
+        if !live && !idle_streams && self.cx.pull_of(app, name).is_none() {
+            let label = format!("{}/{name}", self.app_name(app));
+            let why = format!("nobody publishes {label}");
+            self.turn_away_player(id, NOT_FOUND, (&why, &format!("play {label} refused: nobody publishes it")));
+            return false;
+        }
+        let Some(pending) = self.unhold(id) else { return false };
+        let stream = self.cx.find_or_create_stream(app, name);
+        let now = self.cx.now.instant;
+        let Some(session) = self.cx.sessions.get_mut(id) else { return false };
+        let Some(player) = session.http_player_mut() else { return false };
+        let Some(play) = player.wanted.take() else { return false };
+        player.waits_until = now + PUBLISHER_WAIT;
+        let (framing, queue, protocol) = (player.framing, player.server.queue, player.framing.protocol());
+        let timeout = player.server.timeout;
+        session.roles.add(SessionRole::Player(Player::http((stream, MSID), play.form, now)));
+        self.begin_answer(pending.request, *play, framing);
+        if let Some(session) = self.cx.sessions.get_mut(id) {
+            session.out.speak(Wire::Flv(framing), queue);
+        }
+        self.cx.wake_no_later_than(id, now + PUBLISHER_WAIT.min(timeout));
+        self.cx.totals.plays += 1;
+        let wait = if live { "" } else { ", not live yet" };
+        log::info!("{id} play {}/{name} over {protocol}{wait}", self.app_name(app));
+        self.call_play_start(stream, Endpoint { session: id, msid: MSID });
+        true
+    }
+
+    /// Queues the head of a live answer, and keeps its exchange for the access log.
+    fn begin_answer(&mut self, mut request: HttpRequest, play: HttpPlay, framing: FlvFraming) {
+        let (id, mut head) = (request.session, play.head);
+        for module in &mut self.modules {
+            module.on_http_reply(&mut self.cx, &request, &mut head);
+        }
+        let framing = match framing {
+            FlvFraming::Chunked => Framing::Chunked,
+            FlvFraming::UntilClose => Framing::UntilClose,
+            FlvFraming::WebSocket => Framing::WebSocket,
+        };
+        let bytes = head.encode(framing, self.cx.date());
+        self.cx.totals.count_answer(head.status);
+        request.findings = Findings::default();
+        request.head.body = RequestBody::None;
+        if self.cx.send_bytes(id, &bytes) {
+            self.modules.iter_mut().for_each(|module| module.on_http_queued(&mut request));
+            self.cx.keep_exchange(request, head.status, (bytes.len() as u64, None), SendLimits::NONE);
+        }
+    }
+
+    /// Ends the answer of an HTTP player, and its connection.
+    pub(in crate::engine) fn end_http_player(&mut self, endpoint: Endpoint, why: &str) {
+        self.cx.end_live_answer(endpoint.session, why);
+        self.leave(endpoint, LeaveReason::Ended);
+        self.finish_if_idle(endpoint.session, why);
+    }
+}
+
+impl Ctx {
+    /// Tells an HTTP player that nothing more comes.
+    pub(in crate::engine) fn end_live_answer(&mut self, id: SessionId, why: &str) {
+        let player = self.sessions.get(id).and_then(Session::http_player).filter(|player| player.is_answered());
+        if let Some(framing) = player.map(|player| player.framing) {
+            let end = framing.end(Close { code: NORMAL, reason: why });
+            self.send_bytes(id, &end);
+        }
+    }
+}

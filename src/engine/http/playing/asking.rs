@@ -1,0 +1,161 @@
+//! The gates are asked about an HTTP player as about a client of RTMP that connects and then plays. Its request is held
+//! meanwhile.
+
+use std::rc::Rc;
+
+use crate::engine::Engine;
+use crate::engine::http::answer::{HttpReply, Route};
+use crate::engine::http::answering::pending::Pending;
+use crate::engine::http::lookup::Findings;
+use crate::engine::http::playing::play::HttpPlay;
+use crate::engine::http::playing::{HttpPlayer, MSID};
+use crate::engine::http::progress::Progress;
+use crate::engine::http::request::HttpRequest;
+use crate::engine::ids::{AppId, SessionId};
+use crate::engine::request::{Refusal, RefusalKind, Request, RequestKind};
+use crate::engine::rtmp::address::joined;
+use crate::engine::session::client::Client;
+use crate::engine::session::out_queue::wire::FlvFraming;
+use crate::engine::session::Session;
+use crate::engine::stream::name::StreamName;
+use crate::engine::viewing::identity::{MAX_FIELD, start_of};
+use crate::http::response::RETRY_AFTER;
+use crate::rtmp::command::{After, Connect};
+
+/// The status for a client that may not play, for a stream that nobody publishes, and for what cannot be now.
+const FORBIDDEN: u16 = 403;
+pub(super) const NOT_FOUND: u16 = 404;
+const UNAVAILABLE: u16 = 503;
+
+impl Engine {
+    /// Asks the gates about a request for a live stream, which is held until they have decided.
+    pub(in crate::engine) fn play_over_http(
+        &mut self,
+        mut request: HttpRequest,
+        progress: Progress,
+        play: Box<HttpPlay>,
+    ) {
+        let (id, app) = (request.session, play.app);
+        let settings = self.cx.apps.get(app).and_then(|app| self.cx.servers.get(app.server));
+        let Some(server) = settings.map(|server| Rc::clone(&server.settings)) else {
+            return self.refuse_answer((request, progress), &play, (NOT_FOUND, "no such application"));
+        };
+        let is_busy = self.cx.sessions.get(id).is_none_or(|session| !session.out.is_empty());
+        if self.cx.is_draining() || is_busy {
+            return self.refuse_answer((request, progress), &play, (UNAVAILABLE, "try again soon"));
+        }
+        let connect = self.connect_of(&request, &play);
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        let connection_peer = std::mem::replace(&mut session.peer, request.peer);
+        let Some(state) = session.http_mut() else { return };
+        state.player = Some(Box::new(HttpPlayer {
+            app: None,
+            client: Client::default(),
+            server,
+            connection_peer,
+            framing: match (play.is_websocket, request.head.version_minor) {
+                (true, _) => FlvFraming::WebSocket,
+                (false, 0) => FlvFraming::UntilClose,
+                (false, _) => FlvFraming::Chunked,
+            },
+            wanted: Some(play),
+            waits_until: self.cx.now.instant,
+            received: 0,
+            pinged: None,
+        }));
+        // They may have open files.
+        request.findings = Findings::default();
+        self.hold(Pending::new(request, progress, None));
+        let args = connect.args.clone();
+        self.submit(Request::new(id, app, (String::new(), args), RequestKind::Connect(Box::new(connect))));
+    }
+
+    /// What an HTTP player would say in `connect` (specification 7.2.1.1).
+    fn connect_of(&self, request: &HttpRequest, play: &HttpPlay) -> Connect {
+        let field = |name| {
+            request.head.headers.get(name).map_or("", |text| start_of(text, MAX_FIELD)).to_owned()
+        };
+        let app = self.app_name(play.app);
+        Connect {
+            app: app.to_owned(),
+            args: play.args.clone(),
+            tc_url: format!("http://{}/{app}", field("host")),
+            flash_ver: field("user-agent"),
+            page_url: field("referer"),
+            ..Connect::default()
+        }
+    }
+
+    /// An HTTP player may connect to an application: it asks for its stream.
+    pub(in crate::engine) fn http_connected(&mut self, id: SessionId, app: AppId, client: Client) {
+        self.cx.count_client(id, app);
+        let Some(player) = self.cx.sessions.get_mut(id).and_then(Session::http_player_mut) else { return };
+        let protocol = player.framing.protocol();
+        player.client = client;
+        let Some(play) = &player.wanted else { return };
+        let (name, args) = (play.name.clone(), play.args.clone());
+        let agent = player.client.flash_ver().to_owned();
+        if let Some(peer) = self.cx.sessions.get(id).map(|session| session.peer) {
+            log::info!("{id} connect {} from {peer} over {protocol} ({agent:?})", self.app_name(app));
+        }
+        let kind = RequestKind::Play { msid: MSID, start: None, duration: None, after: After::Replace };
+        match StreamName::new(&joined(&name)) {
+            Ok(name) => self.submit(Request::new(id, app, (name.as_str().to_owned(), args), kind)),
+            Err(error) => {
+                let refusal = Refusal::of_request(error.to_string());
+                self.refuse(&Request::new(id, app, (name, args), kind), &refusal);
+            }
+        }
+    }
+
+    /// An HTTP player is refused by a gate.
+    pub(in crate::engine) fn refuse_http_player(&mut self, request: &Request, refusal: &Refusal) {
+        let why = refusal.for_log.as_deref().unwrap_or(&refusal.why);
+        let reason = format!("{} refused: {why}", self.describe(request));
+        let status = match refusal.kind {
+            RefusalKind::Client => FORBIDDEN,
+            RefusalKind::Request if StreamName::new(&request.name).is_err() && request.endpoint().is_some() => {
+                NOT_FOUND
+            }
+            RefusalKind::Request => UNAVAILABLE,
+        };
+        self.turn_away_player(request.session, status, (&refusal.why, &reason));
+        self.call_refused(request);
+    }
+
+    /// Answers the request of an HTTP player that gets nothing. If it has been let into its application, the connection
+    /// ends with the answer, as that of a client of RTMP does.
+    pub(super) fn turn_away_player(&mut self, id: SessionId, status: u16, (why, for_log): (&str, &str)) {
+        log::info!("{id} {for_log}");
+        let Some(mut pending) = self.unhold(id) else { return };
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        let Some(player) = session.http_player_mut() else { return };
+        let is_connected = player.app.is_some();
+        let (play, peer) = (player.wanted.take(), player.connection_peer);
+        if is_connected {
+            pending.request.head.persistent = false;
+        } else {
+            session.peer = peer;
+            session.http_mut().into_iter().for_each(|state| state.player = None);
+        }
+        if let Some(play) = play {
+            self.refuse_answer((pending.request, pending.progress), &play, (status, why));
+        }
+    }
+
+    /// Answers a request for a live stream with a status and a reason.
+    fn refuse_answer(
+        &mut self,
+        (request, progress): (HttpRequest, Progress),
+        play: &HttpPlay,
+        (status, why): (u16, &str),
+    ) {
+        let mut reply = HttpReply::made(status, "text/plain; charset=utf-8", "no-store", format!("{why}\n"));
+        reply.head.defaults.clone_from(&play.head.defaults);
+        if status == UNAVAILABLE {
+            reply = reply.with("Retry-After", RETRY_AFTER);
+        }
+        self.lead(request, progress, Some(Route::Verbatim(reply)));
+    }
+}
+

@@ -1,0 +1,56 @@
+//! Players over HTTP: a request is answered with a live stream, for as long as that lasts, as HTTP-FLV or WebSocket-FLV.
+//!
+//! Such a client is to the gates, the modules and the statistics what a client of RTMP is: it connects to an application
+//! and plays a stream there. `asking` asks the gates, `answer` begins and ends the answer, `input` has what the client
+//! says meanwhile, `due` its deadlines. Which frames it is sent is decided by the live module.
+
+pub(in crate::engine) mod answer;
+pub(in crate::engine) mod asking;
+pub(in crate::engine) mod due;
+pub(in crate::engine) mod input;
+pub(in crate::engine) mod play;
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::engine::config::server::ServerSettings;
+use crate::engine::http::playing::play::HttpPlay;
+use crate::engine::ids::AppId;
+use crate::engine::peer::Peer;
+use crate::engine::session::client::Client;
+use crate::engine::session::out_queue::wire::FlvFraming;
+
+/// The message stream of an HTTP player, which has one alone.
+pub(in crate::engine) const MSID: u32 = 1;
+
+/// How long it waits for a stream that nobody publishes. Players in browsers give up, or connect again, by themselves.
+const PUBLISHER_WAIT: Duration = Duration::from_secs(15);
+
+/// What an HTTP session knows of its client as a player.
+#[derive(Debug)]
+pub(in crate::engine) struct HttpPlayer {
+    /// Its application, once it is connected to that.
+    pub app: Option<AppId>,
+    /// What it tells of itself.
+    pub client: Client,
+    /// The settings of the RTMP server that the application is in.
+    pub server: Rc<ServerSettings>,
+    /// The other end of the connection, for which that counts. The client may be behind a proxy.
+    pub connection_peer: Peer,
+    pub framing: FlvFraming,
+    /// What it has asked for, until that is granted.
+    pub wanted: Option<Box<HttpPlay>>,
+    /// When the wait for a publisher is over.
+    pub waits_until: Instant,
+    /// Bytes that it has sent beside its request.
+    pub received: usize,
+    /// When a WebSocket was pinged.
+    pub pinged: Option<Instant>,
+}
+
+impl HttpPlayer {
+    /// Whether the head of its answer has been sent.
+    pub fn is_answered(&self) -> bool {
+        self.wanted.is_none()
+    }
+}
