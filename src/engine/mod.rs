@@ -75,6 +75,7 @@ pub use http::by_location::ByLocation;
 pub use http::exchange::Exchange;
 pub use http::locations::{Location, LocationKind};
 pub use http::lookup::{Findings, Lookup};
+pub use http::playing::play::{Compat, FlvForm, FlvTimes, FlvTracks, HttpPlay};
 pub use http::playlists::{Playlists, Served};
 pub use http::request::HttpRequest;
 pub use ids::{AppId, Endpoint, ListenerId, LocationId, SessionId, StreamId};
@@ -105,7 +106,7 @@ pub use relay::target::{Login, Target as RelayTarget};
 pub use request::{Gate, Refusal, RefusalKind, Reply, Request, RequestKind, Ticket, Verdict};
 pub use rtmp::address::stream_name;
 pub use session::Session;
-pub use session::client::Client;
+pub use session::client::{Client, ClientProtocol};
 pub use session::out_queue::{Allowance, FilePart, FileSource, OutQueue, Outgoing};
 pub use session::player::{Player, PlayerQueue, TrackState};
 pub use session::proxy_header::Header;
@@ -390,6 +391,7 @@ impl Engine {
         let Some(session) = found else { return Ok(None) };
         let most = match &session.protocol {
             ProtocolState::Rtmp(_) | ProtocolState::HttpClient(_) | ProtocolState::RtmpClient(_) => None,
+            ProtocolState::Http(_) if session.out.speaks_flv() => None,
             ProtocolState::Http(state) => state.most(now.instant),
         };
         let count = match most {
@@ -409,6 +411,8 @@ impl Engine {
                 self.cx.relays.count_sent(session, count as u64, now.instant);
                 None
             }
+            // A live answer ends with its session.
+            ProtocolState::Http(_) if session.out.speaks_flv() => None,
             ProtocolState::Http(_) => session.settle_exchanges(&mut self.cx.work.done_exchanges, now.instant),
         };
         self.cx.budgets.count_replies(session);

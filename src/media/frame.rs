@@ -3,7 +3,8 @@
 //! A publisher's message becomes one `Rc<Frame>` and every output shares it: players, the FLV
 //! recorder, the HLS muxer. A frame knows what ingest learnt of it and keeps [`HEADROOM`] bytes
 //! free in front of its payload, so that RTMP can put its message header there and send a small
-//! frame without a copy. It knows nothing of RTMP otherwise.
+//! frame without a copy. It keeps what transports make of it for all their players ([`Transport`]), and knows nothing of
+//! them otherwise.
 
 use std::cell::OnceCell;
 use std::ops::Range;
@@ -17,6 +18,20 @@ use super::nal::{Framing, Nals};
 /// Bytes kept free in front of a payload: an RTMP type 0 chunk header with a one-byte basic header
 /// (1 + 11) and an extended timestamp (4).
 pub const HEADROOM: usize = 16;
+
+/// What sends a frame to players, and makes one image of it for all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// RTMP.
+    Rtmp,
+    /// FLV over HTTP.
+    Http,
+    /// FLV over WebSocket.
+    WebSocket,
+}
+
+/// The number of transports.
+const TRANSPORTS: usize = 3;
 
 /// The slices of a picture in a message of H.264 or H.265. A message of any other codec has a whole picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +56,9 @@ pub struct Frame {
     pub kind: Kind,
     /// Decoding time in milliseconds, unwrapped from RTMP's 32 bits.
     pub timestamp: u64,
+    /// The time in FLV over HTTP, in milliseconds: that since the beginning of its stream, below 2^31. Set when the frame
+    /// is given to a stream's players.
+    pub flv_timestamp: u32,
     /// The codec the tag header names; of several tracks, that of the default one.
     pub codec: Codec,
     /// The type of its content.
@@ -61,9 +79,9 @@ pub struct Frame {
     body: Range<usize>,
     /// [`HEADROOM`] bytes, then the payload. Invariant: never shorter than the headroom.
     buffer: Vec<u8>,
-    /// The frame as its transport sends it, if that is not one piece of `buffer`. Made once: a stream has
+    /// The frame as each transport sends it, if that is not one piece of `buffer`. Made once: a stream has
     /// one server, and that one chunk size.
-    image: OnceCell<Box<[u8]>>,
+    images: [OnceCell<Box<[u8]>>; TRANSPORTS],
     /// Its memory on a meter, if it is counted.
     charge: Option<Charge>,
 }
@@ -79,6 +97,7 @@ impl Frame {
         Self {
             kind,
             timestamp,
+            flv_timestamp: 0,
             codec: tag.codec,
             packet: tag.packet,
             role: tag.role,
@@ -89,7 +108,7 @@ impl Frame {
             tracks: tag.tracks,
             body: tag.body,
             buffer,
-            image: OnceCell::new(),
+            images: Default::default(),
             charge: None,
         }
     }
@@ -101,8 +120,8 @@ impl Frame {
 
     /// Bytes of memory that it takes.
     pub fn memory(&self) -> usize {
-        let image = self.image.get().map_or(0, |image| image.len());
-        size_of::<Self>() + self.buffer.capacity() + image
+        let images = self.images.iter().filter_map(OnceCell::get).map(|image| image.len());
+        size_of::<Self>() + self.buffer.capacity() + images.sum::<usize>()
     }
 
     /// Makes a frame of a payload that has no headroom yet; copies it.
@@ -116,7 +135,7 @@ impl Frame {
     /// A copy of this frame at another time, with the same headroom.
     pub fn at(&self, timestamp: u64) -> Self {
         let (body, buffer) = (self.body.clone(), self.buffer.clone());
-        Self { timestamp, body, buffer, image: OnceCell::new(), charge: None, ..*self }
+        Self { timestamp, body, buffer, images: Default::default(), charge: None, ..*self }
     }
 
     /// The same, counted where this one is.
@@ -131,9 +150,15 @@ impl Frame {
         &mut self.buffer[..HEADROOM]
     }
 
-    /// The transport's image of this frame; `build` makes it on first use.
-    pub fn image(&self, build: impl FnOnce() -> Box<[u8]>) -> &[u8] {
-        self.image.get_or_init(|| {
+    /// A transport's image of this frame; `build` makes it on first use.
+    pub fn image(&self, transport: Transport, build: impl FnOnce() -> Box<[u8]>) -> &[u8] {
+        let [rtmp, http, websocket] = &self.images;
+        let image = match transport {
+            Transport::Rtmp => rtmp,
+            Transport::Http => http,
+            Transport::WebSocket => websocket,
+        };
+        image.get_or_init(|| {
             let image = build();
             self.charge.iter().for_each(|charge| charge.add(image.len()));
             image

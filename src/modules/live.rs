@@ -182,6 +182,7 @@ impl Module for Live {
         let Some(found) = cx.streams.get(stream) else { return };
         let Some(settings) = self.settings(found.app) else { return };
         warn_of_codecs(cx, found, player);
+        let found_tracks = tracks(found);
         let Some(first) = found.gop.frames().first() else { return };
         let frames = found.gop.opening(|| {
             let lead = found.headers.metadata.iter().chain(found.gop.headers());
@@ -189,7 +190,10 @@ impl Module for Live {
             let all = lead.chain(found.gop.frames().iter().cloned());
             all.filter_map(|frame| settings.for_players(&frame, found)).collect()
         });
-        cx.for_player(player, |queue| replay(queue, &frames));
+        cx.for_player(player, |queue| {
+            open(queue, found_tracks);
+            replay(queue, &frames)
+        });
     }
 
     fn on_frame(&mut self, cx: &mut Ctx, stream: StreamId, frame: &Rc<Frame>) {
@@ -236,6 +240,18 @@ fn preamble(settings: Settings, stream: &Stream, first: &Frame) -> Vec<Rc<Frame>
     let parts = stream.headers.metadata.iter().chain(stream.headers.of(first.kind));
     let parts = parts.map(|part| stream.stamped(part.at(first.timestamp)));
     parts.filter_map(|part| settings.for_players(&part, stream)).collect()
+}
+
+/// Whether a stream has audio, and video.
+fn tracks(stream: &Stream) -> (bool, bool) {
+    (stream.facts.audio_codec != Codec::None, stream.facts.video_codec != Codec::None)
+}
+
+/// Sends an HTTP player its FLV header.
+fn open(queue: &mut PlayerQueue<'_>, (audio, video): (bool, bool)) {
+    if queue.player.awaits_flv_header() {
+        queue.send_flv_header(audio, video);
+    }
 }
 
 /// Lets a player begin with what the cache holds, unless more waits for its session already than is usual. Returns its bytes.
@@ -315,6 +331,7 @@ impl FrameFanout {
     /// Queues the frame for a player, if it can use it and has room. Breaks if the player has got all that it
     /// asked for.
     fn offer(&self, queue: &mut PlayerQueue<'_>, stream: &Stream) -> ControlFlow<()> {
+        open(queue, tracks(stream));
         let (kind, role, room) = (self.frame.kind, self.frame.role, self.room(queue));
         let player = &mut *queue.player;
         if player.has_reached_limit(self.frame.timestamp) {

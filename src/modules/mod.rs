@@ -6,6 +6,7 @@ mod api;
 mod codec;
 mod control;
 mod exec;
+mod flv_live;
 mod gop_cache;
 mod hls;
 mod http;
@@ -57,6 +58,8 @@ pub fn table() -> Vec<Box<dyn Module>> {
         // The stylesheet of statistics stands in for a file that is missing.
         Box::<stat::Stat>::default(),
         Box::<views::Views>::default(),
+        // A live stream goes before a file of its name.
+        Box::<flv_live::FlvLive>::default(),
         Box::<http::Http>::default(),
     ]
 }

@@ -7,6 +7,7 @@ use std::fmt;
 use crate::engine::ctx::Ctx;
 use crate::engine::http::body::Body;
 use crate::engine::http::lookup::Lookup;
+use crate::engine::http::playing::play::HttpPlay;
 use crate::engine::ids::LocationId;
 use crate::engine::jobs::JobResult;
 use crate::engine::operations::operation::Operation;
@@ -34,6 +35,8 @@ pub enum Route {
     View(HlsFile),
     /// Nothing can be decided before this has been done. Then the module is asked again, with the outcome in the request.
     Operate(Operation),
+    /// Send this live stream, if the gates let the client play it.
+    Play(Box<HttpPlay>),
     /// Continue at another place of this server, without telling the client.
     Redirect(Redirect),
     /// Close the connection without an answer.
@@ -80,6 +83,8 @@ pub enum Answer {
     View(HlsFile),
     /// There is none before this has been done.
     Operate(Operation),
+    /// This live stream, if the gates let the client play it.
+    Play(Box<HttpPlay>),
 }
 
 impl From<Answer> for Route {
@@ -92,6 +97,7 @@ impl From<Answer> for Route {
             Answer::Wait(lookup) => Self::Wait(lookup),
             Answer::View(file) => Self::View(file),
             Answer::Operate(operation) => Self::Operate(operation),
+            Answer::Play(play) => Self::Play(play),
         }
     }
 }

@@ -25,8 +25,8 @@ pub struct Exchange {
     pub(in crate::engine) begins: u64,
     /// Bytes of its head.
     pub(in crate::engine) head: u64,
-    /// Bytes of its body.
-    pub(in crate::engine) body: u64,
+    /// Bytes of its body; none for a live answer.
+    pub(in crate::engine) body: Option<u64>,
     /// The limits for sending it.
     pub(in crate::engine) limits: SendLimits,
     /// The account of its limited rate, if it has one.
@@ -36,7 +36,7 @@ pub struct Exchange {
 impl Exchange {
     /// Whether all of the answer was sent.
     pub fn is_complete(&self) -> bool {
-        self.sent == self.head + self.body
+        self.body.is_some_and(|body| self.sent == self.head + body)
     }
 
     /// Bytes of memory of the request, about: its path and its fields are copies of its head.
@@ -46,13 +46,18 @@ impl Exchange {
 
     /// Bytes of it that may be sent now, as it is the first that waits.
     pub(in crate::engine) fn most(&self, now: Instant) -> u64 {
-        let left = (self.head + self.body).saturating_sub(self.sent);
+        let left = self.length().saturating_sub(self.sent);
         self.throttle.as_ref().map_or(left, |throttle| throttle.most((self.sent, left), now))
+    }
+
+    /// Bytes of head and body.
+    fn length(&self) -> u64 {
+        self.body.map_or(u64::MAX, |body| self.head + body)
     }
 
     pub(in crate::engine) fn count(&mut self, bytes_out: u64, now: Instant) {
         let before = self.sent;
-        self.sent = bytes_out.saturating_sub(self.begins).min(self.head + self.body);
+        self.sent = bytes_out.saturating_sub(self.begins).min(self.length());
         self.body_sent = self.sent.saturating_sub(self.head);
         if let Some(throttle) = &mut self.throttle {
             throttle.count(before, self.sent, now);

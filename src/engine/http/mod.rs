@@ -11,6 +11,7 @@ pub(in crate::engine) mod exchange;
 pub(in crate::engine) mod hosts;
 pub(in crate::engine) mod locations;
 pub(in crate::engine) mod lookup;
+pub(in crate::engine) mod playing;
 pub(in crate::engine) mod playlists;
 pub(in crate::engine) mod progress;
 pub(in crate::engine) mod request;
@@ -36,6 +37,7 @@ use crate::engine::session::log_limits::DetectedProtocol;
 use crate::engine::session::{Life, STEP_DEADLINE, Session};
 use crate::engine::tls::refusal;
 use crate::engine::viewing::admission::Admission;
+use crate::http::response::Framing;
 use crate::http::{HttpError, Method, Request, RequestBody, conditional, response};
 
 /// The most heads and bodies that wait for one client; it is held until they have been sent.
@@ -78,6 +80,9 @@ impl Engine {
                 return;
             }
             let Some(state) = session.http_mut() else { return };
+            if state.player.is_some() {
+                return self.http_player_input(id, input);
+            }
             let received_at = if state.protocol.in_request() { state.waits_since } else { now };
             let waited = std::mem::replace(&mut state.in_request, true);
             match state.protocol.next(&mut input) {
@@ -196,10 +201,11 @@ impl Engine {
             Some(Answer::Wait(lookup)) => self.wait_for(request, progress, lookup),
             Some(Answer::View(file)) => self.view(request, progress, file),
             Some(Answer::Operate(operation)) => self.operate(request, progress, operation),
+            Some(Answer::Play(play)) => self.play_over_http(request, progress, play),
             None => {
                 self.cx.finish(request.session, "closed without an answer");
                 let limits = request.locations.send_limits(request.location, (0, 0), None);
-                self.cx.keep_exchange(request, NO_ANSWER, (0, 0), limits);
+                self.cx.keep_exchange(request, NO_ANSWER, (0, Some(0)), limits);
             }
         }
     }
@@ -244,7 +250,8 @@ impl Engine {
         if let (Some(_), Some(seconds)) = (idle, keep_alive.and_then(|keep| keep.advertised)) {
             reply.head = reply.head.with("Keep-Alive", format!("timeout={seconds}"));
         }
-        let head = reply.head.encode(Some(reply.body.len()), idle.is_some(), self.cx.date());
+        let framing = Framing::Length { bytes: reply.body.len(), persistent: idle.is_some() };
+        let head = reply.head.encode(framing, self.cx.date());
         if request.method == Method::Head || !response::has_body(reply.head.status) {
             reply.body = Body::Empty;
         }
@@ -261,7 +268,7 @@ impl Engine {
                 state.keep_alive = idle;
             }
             self.modules.iter_mut().for_each(|module| module.on_http_queued(&mut request));
-            self.cx.keep_exchange(request, reply.head.status, sizes, limits);
+            self.cx.keep_exchange(request, reply.head.status, (sizes.0, Some(sizes.1)), limits);
         }
         if let Some(idle) = idle {
             // The nearest of three deadlines: idle, no progress, too slow.
@@ -317,18 +324,19 @@ impl Ctx {
         })
     }
 
-    /// Keeps the exchange of an answer until it has been sent; `sizes` are those of its head and its body.
+    /// Keeps the exchange of an answer until it has been sent; `sizes` are those of its head and its body, which has none in
+    /// a live answer.
     fn keep_exchange(
         &mut self,
         request: HttpRequest,
         status: u16,
-        (head, body): (u64, u64),
+        (head, body): (u64, Option<u64>),
         limits: SendLimits,
     ) {
         let (id, ended) = (request.session, self.now);
         let Some(state) = self.sessions.get_mut(id).and_then(|session| session.http_mut()) else { return };
         let begins = state.queued;
-        state.queued += head + body;
+        state.queued += head + body.unwrap_or_default();
         if state.exchanges.is_empty() {
             state.front_since = ended.instant;
         }

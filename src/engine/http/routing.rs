@@ -49,6 +49,7 @@ impl Engine {
                 Route::Wait(lookup) => Some(Answer::Wait(lookup)),
                 Route::View(file) => Some(Answer::View(file)),
                 Route::Operate(operation) => Some(Answer::Operate(operation)),
+                Route::Play(play) => Some(Answer::Play(play)),
             };
         }
         log::warn!("{} {}: more than {MAX_REDIRECTS} internal redirects", request.session, request.head.path);

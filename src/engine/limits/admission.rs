@@ -13,7 +13,7 @@ use crate::engine::limits::connections::Excess;
 use crate::engine::limits::descriptors::Descriptors;
 use crate::engine::peer::Peer;
 use crate::engine::request::{Refusal, Request, RequestKind};
-use crate::engine::session::{ProtocolState, Session};
+use crate::engine::session::ProtocolState;
 use crate::http::response::NO_ROOM;
 
 impl Engine {
@@ -81,7 +81,7 @@ impl Ctx {
         let (server, app) = match &session.protocol {
             ProtocolState::Rtmp(state) => (Some(state.server.server), state.app),
             ProtocolState::Http(_) if session.is_control => return,
-            ProtocolState::Http(_) => (None, None),
+            ProtocolState::Http(state) => (None, state.player.as_ref().and_then(|player| player.app)),
             ProtocolState::HttpClient(_) => {
                 self.backend_connections = self.backend_connections.saturating_sub(1);
                 return;
@@ -127,12 +127,20 @@ impl Ctx {
 
     /// Makes a session a client of an application, and counts it.
     pub(in crate::engine) fn count_client(&mut self, id: SessionId, app: AppId) {
-        let Some(state) = self.sessions.get_mut(id).and_then(Session::rtmp_mut) else { return };
-        debug_assert!(state.app.is_none(), "a session connects once");
-        if state.app.is_none()
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let place = match &mut session.protocol {
+            ProtocolState::Rtmp(state) => &mut state.app,
+            ProtocolState::Http(state) => match &mut state.player {
+                Some(player) => &mut player.app,
+                None => return,
+            },
+            ProtocolState::HttpClient(_) | ProtocolState::RtmpClient(_) => return,
+        };
+        debug_assert!(place.is_none(), "a session connects once");
+        if place.is_none()
             && let Some(facts) = self.apps.get_mut(app)
         {
-            state.app = Some(app);
+            *place = Some(app);
             facts.clients += 1;
         }
     }

@@ -17,7 +17,7 @@ use crate::engine::ids::SessionId;
 use crate::engine::limits::budgets::MediaRelief;
 use crate::engine::session::player::Player;
 use crate::engine::session::roles::SessionRole;
-use crate::engine::session::{Life, ProtocolState, Session};
+use crate::engine::session::{Life, Session};
 use crate::engine::stream::Streams;
 
 /// When a budget is exceeded, this part of it is freed as well, as each time all sessions are checked.
@@ -171,12 +171,10 @@ impl Ctx {
     }
 
     fn drop_frames(&mut self) {
-        let behind = |session: &Session| match session.protocol {
-            ProtocolState::Rtmp(_) | ProtocolState::RtmpClient(_) if session.out.len() > BEHIND_MESSAGES => {
-                session.out.bytes().max(BEHIND_BYTES)
-            }
-            ProtocolState::Rtmp(_) | ProtocolState::RtmpClient(_) => session.out.bytes(),
-            ProtocolState::Http(_) | ProtocolState::HttpClient(_) => 0,
+        let behind = |session: &Session| match session.is_sent_frames() {
+            true if session.out.len() > BEHIND_MESSAGES => session.out.bytes().max(BEHIND_BYTES),
+            true => session.out.bytes(),
+            false => 0,
         };
         for id in self.sessions_by(BEHIND_BYTES, behind) {
             if !self.is_media_over() {
@@ -306,10 +304,7 @@ fn next_bound(limit: usize, used: usize) -> usize {
 /// Bytes that closing a session would free, unless others hold them as well: its queue, and the headers of what it
 /// publishes. Files that HTTP clients share are counted elsewhere.
 fn pinned_bytes(session: &Session, streams: &Streams) -> usize {
-    let waiting = match session.protocol {
-        ProtocolState::Rtmp(_) | ProtocolState::RtmpClient(_) => session.out.bytes(),
-        ProtocolState::Http(_) | ProtocolState::HttpClient(_) => session.waiting_bytes(),
-    };
+    let waiting = if session.is_sent_frames() { session.out.bytes() } else { session.waiting_bytes() };
     let published = session.roles.publishers().filter_map(|role: &SessionRole| streams.get(role.stream()));
     waiting + published.map(|stream| stream.headers.bytes()).sum::<usize>()
 }

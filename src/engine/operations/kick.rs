@@ -30,7 +30,8 @@ impl Ctx {
     /// a grace.
     pub fn kick(&mut self, id: SessionId, why: impl Into<Rc<str>>) {
         let session = self.sessions.get(id).filter(|session| session.life == Life::Open);
-        if session.is_some_and(|session| session.rtmp().is_some()) {
+        let is_client = |session: &Session| session.rtmp().is_some() || session.http_player().is_some();
+        if session.is_some_and(is_client) {
             self.order(Order::Kick(id, why.into()));
         }
     }
@@ -53,6 +54,7 @@ impl Ctx {
     pub(in crate::engine) fn tell_of_end(&mut self, id: SessionId, role: &SessionRole, why: &str) {
         let endpoint = Endpoint { session: id, msid: role.msid() };
         match role {
+            SessionRole::Player(_) if self.is_http_player(id) => self.end_live_answer(id, why),
             SessionRole::Publisher { .. } => self.status(endpoint, REJECTED, why),
             SessionRole::Player(_) => {
                 self.user_control(endpoint, UserControl::StreamEof);

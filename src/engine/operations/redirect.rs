@@ -35,6 +35,10 @@ impl Engine {
         let open = self.cx.sessions.get(id).filter(|session| session.life == Life::Open);
         let is_client = |session: &&Session| session.hung_up.is_none() && !session.is_relay();
         let Some(session) = open.filter(is_client) else { return };
+        if session.http_player().is_some() {
+            // Its FLV header has told the tracks of the stream that it plays.
+            return log::warn!("{id}: not redirected, as it plays over HTTP");
+        }
         let Some(role) = session.roles.on(msid).copied() else { return };
         let Some(stream) = self.cx.streams.get(role.stream()) else { return };
         if session.suspended.is_some() {

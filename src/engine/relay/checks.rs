@@ -82,6 +82,10 @@ impl Engine {
             .copied()
             .collect();
         for player in over {
+            if self.cx.is_http_player(player.session) {
+                self.end_http_player(player, &format!("its stream cannot be pulled: {why}"));
+                continue;
+            }
             let code = (Level::Error, "NetStream.Play.StreamNotFound");
             self.cx.status(player, code, "No such stream");
             self.leave(player, LeaveReason::Ended);

@@ -94,7 +94,7 @@ impl Engine {
         };
         let ended = self.cx.end_of(session).filter(|end| end.at <= self.cx.now.instant);
         let Some(SessionsEnd { reason, .. }) = ended else { return };
-        let app = session.rtmp().and_then(|state| state.app).map_or("", |app| self.app_name(app));
+        let app = self.cx.app_of(id).map_or("", |app| self.app_name(app));
         let why = reason.describe(app);
         let roles: Vec<_> = session.roles.iter().copied().collect();
         for role in &roles {
@@ -178,9 +178,8 @@ impl Ctx {
 
     /// When and why a session ends since a reload.
     fn end_of(&self, session: &Session) -> Option<SessionsEnd> {
-        let state = session.rtmp()?;
-        let Some(app) = state.app else {
-            let at = self.servers.get(state.server.server)?.ends_at?;
+        let Some(app) = self.app_of(session.id) else {
+            let at = self.servers.get(session.rtmp()?.server.server)?.ends_at?;
             return Some(SessionsEnd { reason: EndReason::ServerGone, at });
         };
         let end = self.apps.get(app)?.end?;

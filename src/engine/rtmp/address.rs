@@ -72,7 +72,7 @@ fn below<'a>(app: &str, path: &'a str) -> Option<&'a str> {
 
 /// A path as a stream name: its parts joined by `~`. Left out are empty parts, the default instance, and the prefixes
 /// "mp4:" and "flv:", which FFmpeg and Flash Player add by themselves.
-fn joined(path: &str) -> String {
+pub(in crate::engine) fn joined(path: &str) -> String {
     let without_prefix = |part| {
         let rest = ["mp4:", "flv:"].into_iter().find_map(|prefix| str::strip_prefix(part, prefix));
         rest.unwrap_or(part)

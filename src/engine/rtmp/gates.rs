@@ -234,6 +234,12 @@ impl Engine {
             }
             (&RequestKind::Play { msid, duration, after, .. }, Ok(name)) => {
                 let endpoint = Endpoint { session: id, msid };
+                if self.cx.is_http_player(id) {
+                    if !self.grant_http_play(id, app, &name) {
+                        self.call_refused(request);
+                    }
+                    return;
+                }
                 let before = if request.is_redirect { self.player_on(endpoint) } else { None };
                 if !self.grant_play(endpoint, app, (duration, after, before), &name) {
                     self.call_refused(request);
@@ -247,6 +253,9 @@ impl Engine {
     }
 
     fn grant_connect(&mut self, id: SessionId, app: AppId, connect: &Connect, args: &str) {
+        if self.cx.is_http_player(id) {
+            return self.http_connected(id, app, Client::new(connect, args));
+        }
         self.cx.count_client(id, app);
         let now = self.cx.now.instant;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
@@ -272,6 +281,9 @@ impl Engine {
         if request.is_redirect {
             self.log_refused_redirect(request, refusal.for_log.as_deref().unwrap_or(why));
             return self.call_refused(request);
+        }
+        if self.cx.is_http_player(id) {
+            return self.refuse_http_player(request, refusal);
         }
         let publish_codes: &[_] = match refusal.kind {
             RefusalKind::Client => &PUBLISH_UNAUTHORIZED,

@@ -27,7 +27,7 @@ use crate::engine::rtmp::gates::MAX_SHOWN;
 use crate::engine::rtmp::publish::LeaveReason;
 use crate::engine::session::log_limits::DetectedProtocol;
 use crate::engine::session::roles::{MAX_ROLES, SessionRole};
-use crate::engine::session::{Life, Session};
+use crate::engine::session::{Life, ProtocolState, Session};
 use crate::engine::stream::name::{NameError, SentName, StreamName};
 use crate::media::Frame;
 use crate::rtmp::command::{Connect, Play, Publish};
@@ -265,6 +265,9 @@ impl Engine {
         stream.traffic.take(&frame, self.cx.now.instant);
         stream.tally.add(&frame);
         stream.key_frames.add(&frame);
+        if stream.flv_clock.advance(&frame) {
+            self.renew_flv_times(stream_id);
+        }
         let is_dismissed = configuration.is_some_and(|configuration| !self.pass_on(stream_id, configuration));
         if is_dismissed || !self.pass_on(stream_id, frame) { Effort::Long } else { effort }
     }
@@ -331,10 +334,15 @@ impl Engine {
 }
 
 impl Ctx {
-    /// The application that an RTMP session is connected to.
+    /// The application that an RTMP session, or an HTTP player, is connected to.
     pub fn app_of(&self, id: SessionId) -> Option<AppId> {
         let session = self.sessions.get(id)?;
-        session.rtmp_client().map(|state| state.app).or_else(|| session.rtmp()?.app)
+        match &session.protocol {
+            ProtocolState::Rtmp(state) => state.app,
+            ProtocolState::RtmpClient(state) => Some(state.app),
+            ProtocolState::Http(state) => state.player.as_ref()?.app,
+            ProtocolState::HttpClient(_) => None,
+        }
     }
 
     /// The name of the stream that an RTMP client means by `sent`.

@@ -160,7 +160,7 @@ impl Engine {
     /// Tells the players that have waited for a stream that it begins.
     pub(in crate::engine) fn tell_players_of_begin(&mut self, stream: StreamId) {
         for endpoint in self.players(stream) {
-            if self.cx.relay_of(endpoint.session).is_some() {
+            if self.cx.relay_of(endpoint.session).is_some() || self.cx.is_http_player(endpoint.session) {
                 continue;
             }
             self.cx.user_control(endpoint, UserControl::StreamBegin);
@@ -189,6 +189,12 @@ impl Engine {
             let id = endpoint.session;
             if self.cx.relay_of(id).is_some() {
                 continue; // it stays for its publisher, and the other server is told nothing
+            }
+            if self.cx.is_http_player(id) {
+                if !comes {
+                    self.end_http_player(endpoint, "its stream has ended");
+                }
+                continue;
             }
             self.cx.user_control(endpoint, UserControl::StreamEof);
             let Some(policy) = self.policy_of(stream) else { continue };

@@ -3,10 +3,33 @@
 //! They lie in one piece of memory, as there are as many as clients, and each is cut at 1024 bytes. Nothing here is
 //! checked: a client may say what it likes.
 
+use std::fmt;
+
 use crate::rtmp::command::Connect;
 
 /// The most bytes that are kept of one text; the arguments are kept whole.
 const MAX_FACT: usize = 1024;
+
+/// The protocol of a client that publishes or plays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ClientProtocol {
+    /// RTMP.
+    Rtmp,
+    /// FLV over HTTP.
+    HttpFlv,
+    /// FLV over WebSocket.
+    WebSocketFlv,
+}
+
+impl fmt::Display for ClientProtocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rtmp => "RTMP",
+            Self::HttpFlv => "HTTP-FLV",
+            Self::WebSocketFlv => "WebSocket-FLV",
+        })
+    }
+}
 
 /// The texts of a `connect` (specification 7.2.1.1), in one piece of memory.
 #[derive(Debug, Default)]

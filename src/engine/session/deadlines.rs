@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use crate::engine::config::by_id::ByApp;
 use crate::engine::config::server::ServerSettings;
 use crate::engine::ctx::{AppFacts, Ctx};
-use crate::engine::ids::{SessionId, StreamId};
+use crate::engine::http::playing::MSID;
+use crate::engine::ids::{Endpoint, SessionId, StreamId};
 use crate::engine::relay::connection::RtmpClientState;
 use crate::engine::session::roles::SessionRole;
 use crate::engine::session::{HttpState, Life, ProtocolState, RtmpState, STEP_DEADLINE, Session};
@@ -18,6 +19,7 @@ use crate::engine::timers::Timer;
 use crate::engine::work::Action;
 use crate::engine::{CLIENT_LEFT, Engine};
 use crate::http::HttpError;
+use crate::http::websocket::{Opcode, control_frame};
 use crate::rtmp::control::UserControl;
 
 /// The reply to an HTTP client that does not finish its request in time.
@@ -30,7 +32,7 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 const LAST_OF_MEDIA: Duration = Duration::from_secs(600);
 
 /// The result of a check of a session.
-enum Due {
+pub(in crate::engine) enum Due {
     /// Nothing is due before this time.
     Later(Instant),
     /// Ping the client, and check again at this time.
@@ -39,6 +41,8 @@ enum Due {
     Close(&'static str),
     /// Answer 408 to an HTTP client that does not finish its request, and close.
     TimedOut,
+    /// End the answer of an HTTP player, as nobody publishes its stream.
+    GiveUp,
 }
 
 impl Engine {
@@ -70,6 +74,10 @@ impl Engine {
             Some(Due::Ping(at)) => cx.ping(id, at),
             Some(Due::Close(reason)) => cx.close(id, reason),
             Some(Due::TimedOut) => self.reject(id, TOO_SLOW, at.checked_sub(STEP_DEADLINE).unwrap_or(at)),
+            Some(Due::GiveUp) => {
+                let player = Endpoint { session: id, msid: MSID };
+                self.end_http_player(player, "nobody has published its stream in time");
+            }
             None => {}
         }
     }
@@ -148,7 +156,14 @@ impl Ctx {
                 let media_due = media_deadline(session, &self.streams, &self.apps);
                 Some(rtmp_due(session, state, (media_due, now)))
             }
-            ProtocolState::Http(state) => Some(http_due(session, state, now)),
+            ProtocolState::Http(state) => Some(match &state.player {
+                Some(player) if player.is_answered() => {
+                    let role = session.roles.players().next();
+                    let stream = role.and_then(|role| self.streams.get(role.stream()));
+                    player.due(session, stream.is_some_and(Stream::is_live), now)
+                }
+                _ => http_due(session, state, now),
+            }),
             ProtocolState::HttpClient(state) if now < state.until => Some(Due::Later(state.until)),
             ProtocolState::HttpClient(_) => Some(Due::Close("its time is over")),
             ProtocolState::RtmpClient(state) => {
@@ -163,13 +178,21 @@ impl Ctx {
         let now = self.now.instant;
         let Some(session) = self.sessions.get_mut(id) else { return };
         let milliseconds = (now - session.opened).as_millis() as u64 & u64::from(u32::MAX);
+        let mut ping = Vec::new();
         match &mut session.protocol {
             ProtocolState::Rtmp(state) => state.pinged = Some(now),
             ProtocolState::RtmpClient(state) => state.pinged = Some(now),
-            ProtocolState::Http(_) | ProtocolState::HttpClient(_) => {}
+            ProtocolState::Http(state) => {
+                if let Some(player) = &mut state.player {
+                    player.pinged = Some(now);
+                    ping = control_frame(Opcode::Ping, &[]);
+                }
+            }
+            ProtocolState::HttpClient(_) => {}
         }
-        let mut ping = Vec::new();
-        UserControl::PingRequest(milliseconds as u32).write(&mut ping);
+        if ping.is_empty() {
+            UserControl::PingRequest(milliseconds as u32).write(&mut ping);
+        }
         self.send_bytes(id, &ping);
         self.reset_timer(id, next);
     }

@@ -29,6 +29,7 @@ use crate::engine::calls::connection::HttpClientState;
 use crate::engine::config::listen_on::ListenOn;
 use crate::engine::config::server::ServerSettings;
 use crate::engine::http::exchange::Exchange;
+use crate::engine::http::playing::HttpPlayer;
 use crate::engine::http::send_limits::SendLimits;
 use crate::engine::ids::{AppId, ListenerId, SessionId};
 use crate::engine::peer::Peer;
@@ -36,7 +37,7 @@ use crate::engine::relay::connection::RtmpClientState;
 use crate::engine::request::Suspended;
 use crate::engine::rtmp::address::Address;
 use crate::engine::rtmp::unsolicited::Unsolicited;
-use crate::engine::session::client::Client;
+use crate::engine::session::client::{Client, ClientProtocol};
 use crate::engine::session::out_queue::OutQueue;
 use crate::engine::session::proxy_header::AwaitedHeader;
 use crate::engine::session::roles::Roles;
@@ -126,6 +127,8 @@ pub(in crate::engine) struct HttpState {
     pub front_since: Instant,
     /// Until when nothing is sent, as the first of them has a limited rate.
     pub throttled_until: Option<Instant>,
+    /// Its client as a player, once it has asked for a live stream; nothing comes after that on the connection.
+    pub player: Option<Box<HttpPlayer>>,
 }
 
 impl HttpState {
@@ -145,6 +148,7 @@ impl HttpState {
             exchanges: VecDeque::new(),
             front_since: now,
             throttled_until: None,
+            player: None,
         }
     }
 
@@ -297,18 +301,41 @@ impl Session {
         }
     }
 
-    /// The texts of an RTMP client's `connect`, once that is granted; of a relay, those of its own `connect`.
+    /// The texts of an RTMP client's `connect`, once that is granted; of a relay, those of its own `connect`; of an HTTP
+    /// player, what stands for them in its request.
     pub fn client(&self) -> Option<&Client> {
         match &self.protocol {
             ProtocolState::Rtmp(state) => state.app.map(|_| &state.client),
             ProtocolState::RtmpClient(state) => Some(&state.client),
-            ProtocolState::Http(_) | ProtocolState::HttpClient(_) => None,
+            ProtocolState::Http(state) => {
+                let player = state.player.as_ref()?;
+                player.app.map(|_| &player.client)
+            }
+            ProtocolState::HttpClient(_) => None,
         }
     }
 
-    /// Bytes received and sent, without those of the handshake, as nginx-rtmp counts.
+    /// The protocol of its client, for one that publishes or plays.
+    pub fn client_protocol(&self) -> ClientProtocol {
+        self.http_player().map_or(ClientProtocol::Rtmp, |player| player.framing.protocol())
+    }
+
+    /// Bytes received and sent, without those of RTMP's handshake, as nginx-rtmp counts.
     pub fn traffic_after_handshake(&self) -> (u64, u64) {
+        if self.http_player().is_some() {
+            return (self.bytes_in, self.bytes_out);
+        }
         (self.bytes_in.saturating_sub(handshake::LENGTH), self.bytes_out.saturating_sub(handshake::LENGTH))
+    }
+
+    /// Whether it is sent frames, or may be later.
+    #[inline]
+    pub(in crate::engine) fn is_sent_frames(&self) -> bool {
+        match &self.protocol {
+            ProtocolState::Rtmp(_) | ProtocolState::RtmpClient(_) => true,
+            ProtocolState::Http(_) => self.out.speaks_flv(),
+            ProtocolState::HttpClient(_) => false,
+        }
     }
 
     /// Whether it ends or has ended; its last bytes may still be sent.
@@ -349,7 +376,7 @@ impl Session {
     /// The peer for which the connection counts; none while a trusted proxy has not told it.
     pub(in crate::engine) fn counted_peer(&self) -> Option<Peer> {
         let is_open = self.awaited_header.as_ref().is_some_and(|header| header.is_trusted());
-        (!is_open).then_some(self.peer)
+        (!is_open).then(|| self.http_player().map_or(self.peer, |player| player.connection_peer))
     }
 
     /// The reason for which the connection was lost, if the session ends for that.
@@ -485,6 +512,14 @@ impl Session {
 
     pub(in crate::engine) fn http_mut(&mut self) -> Option<&mut HttpState> {
         if let ProtocolState::Http(state) = &mut self.protocol { Some(state) } else { None }
+    }
+
+    pub(in crate::engine) fn http_player(&self) -> Option<&HttpPlayer> {
+        if let ProtocolState::Http(state) = &self.protocol { state.player.as_deref() } else { None }
+    }
+
+    pub(in crate::engine) fn http_player_mut(&mut self) -> Option<&mut HttpPlayer> {
+        self.http_mut().and_then(|state| state.player.as_deref_mut())
     }
 
     pub(in crate::engine) fn http_client(&self) -> Option<&HttpClientState> {

@@ -8,11 +8,12 @@
 use std::rc::Rc;
 use std::time::Instant;
 
+use crate::engine::http::playing::play::{FlvForm, FlvTimes};
 use crate::engine::ids::StreamId;
 use crate::engine::relay::times::Times;
 use crate::engine::session::out_queue::{Allowance, OutQueue};
 use crate::media::amf::amf0;
-use crate::media::{Frame, Kind, Role};
+use crate::media::{Frame, Kind, Role, flv};
 use crate::rtmp::Control;
 use crate::rtmp::chunk::{Mux, stamp};
 
@@ -57,6 +58,19 @@ enum PlayLimit {
     Reached,
 }
 
+/// How a player is sent its stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Delivery {
+    /// Over RTMP.
+    Rtmp,
+    /// Over RTMP to another server.
+    Push,
+    /// As FLV over HTTP or WebSocket, once its tracks are known.
+    AwaitedFlv(FlvForm),
+    /// The same; the FLV header has been sent.
+    Flv(FlvForm),
+}
+
 /// A player in its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Player {
@@ -71,6 +85,7 @@ pub struct Player {
     joined_at: Instant,
     dropped: u64,
     times: Times,
+    delivery: Delivery,
 }
 
 impl Player {
@@ -93,18 +108,40 @@ impl Player {
             joined_at,
             dropped: 0,
             times: Times::OfStream,
+            delivery: Delivery::Rtmp,
         }
     }
 
     /// The player that is a push: its times are its own.
     pub(in crate::engine) fn push(stream: (StreamId, u32), joined_at: Instant) -> Self {
-        Self { times: Times::FROM_ZERO, ..Self::new(stream, None, joined_at) }
+        Self { times: Times::FROM_ZERO, delivery: Delivery::Push, ..Self::new(stream, None, joined_at) }
+    }
+
+    /// A player over HTTP.
+    pub(in crate::engine) fn http(stream: (StreamId, u32), form: FlvForm, joined_at: Instant) -> Self {
+        let times = if form.times == FlvTimes::Player { Times::FROM_ZERO } else { Times::OfStream };
+        Self { times, delivery: Delivery::AwaitedFlv(form), ..Self::new(stream, None, joined_at) }
     }
 
     /// Whether it is a push.
     #[inline]
     fn is_push(&self) -> bool {
-        self.times != Times::OfStream
+        self.delivery == Delivery::Push
+    }
+
+    /// The form in which an HTTP player gets FLV.
+    #[inline]
+    pub fn flv(&self) -> Option<FlvForm> {
+        match self.delivery {
+            Delivery::AwaitedFlv(form) | Delivery::Flv(form) => Some(form),
+            Delivery::Rtmp | Delivery::Push => None,
+        }
+    }
+
+    /// Whether it is an HTTP player that waits for its FLV header, and gets nothing before that.
+    #[inline]
+    pub fn awaits_flv_header(&self) -> bool {
+        matches!(self.delivery, Delivery::AwaitedFlv(_))
     }
 
     /// Takes over what the client has asked for since it played another stream, which it has left at this time.
@@ -295,10 +332,32 @@ impl PlayerQueue<'_> {
     /// Queues a frame.
     pub fn send(&mut self, frame: &Rc<Frame>) {
         self.sent += 1;
-        if self.player.is_push() {
-            return self.push(frame);
+        match self.player.delivery {
+            Delivery::Rtmp => self.out.push_frame_on(self.player.msid, frame),
+            Delivery::Push => self.push(frame),
+            Delivery::AwaitedFlv(form) | Delivery::Flv(form) => self.send_tag(frame, form.times),
         }
-        self.out.push_frame_on(self.player.msid, frame);
+    }
+
+    /// Queues the FLV header of an HTTP player that waits for it. A track that is not in it is never sent, as the player
+    /// does not expect it.
+    pub fn send_flv_header(&mut self, audio: bool, video: bool) {
+        let Delivery::AwaitedFlv(form) = self.player.delivery else { return };
+        self.player.delivery = Delivery::Flv(form);
+        for (track, is_there) in [(&mut self.player.audio, audio), (&mut self.player.video, video)] {
+            *track = track.switched(is_there);
+        }
+        self.out.push_flv(&flv::file_header(audio, video));
+    }
+
+    /// Queues a frame as a tag.
+    fn send_tag(&mut self, frame: &Rc<Frame>, times: FlvTimes) {
+        let time = match times {
+            FlvTimes::Stream => return self.out.push_frame(Rc::clone(frame)),
+            FlvTimes::Player => self.player.times.place(frame.timestamp).unwrap_or(frame.timestamp),
+            FlvTimes::Raw => frame.timestamp,
+        };
+        self.out.push_frame_at(self.player.msid, frame, time);
     }
 
     /// Queues a frame for another server: metadata as an instruction to it, and all at the times of the push.
@@ -314,7 +373,8 @@ impl PlayerQueue<'_> {
 
     /// Queues frames as one list, which other players share.
     pub fn send_group(&mut self, frames: &Rc<[Rc<Frame>]>) {
-        if self.player.is_push() {
+        let has_own_times = self.player.flv().is_some_and(|form| form.times != FlvTimes::Stream);
+        if self.player.is_push() || has_own_times {
             return frames.iter().for_each(|frame| self.send(frame));
         }
         self.sent += frames.len() as u64;

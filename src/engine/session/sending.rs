@@ -163,6 +163,9 @@ impl Ctx {
 
     /// Sends a user control event of a message stream.
     pub(in crate::engine) fn user_control(&mut self, endpoint: Endpoint, event: fn(u32) -> UserControl) {
+        if self.is_http_player(endpoint.session) {
+            return;
+        }
         let mut out = Vec::new();
         event(endpoint.msid).write(&mut out);
         self.send_bytes(endpoint.session, &out);
@@ -232,7 +235,7 @@ impl FanOut<'_> {
 /// these limits, so only replies and headers get here. Roles do not count: a player whose stream has ended still
 /// reads what waits.
 fn is_overfull(session: &Session) -> bool {
-    if !matches!(session.protocol, ProtocolState::Rtmp(_) | ProtocolState::RtmpClient(_)) {
+    if !session.is_sent_frames() {
         return false;
     }
     let is_new = || matches!(&session.protocol, ProtocolState::Rtmp(state) if state.app.is_none());

@@ -5,6 +5,7 @@
 //! file. A stream exists while it has a publisher, is in grace, or has players.
 
 pub(in crate::engine) mod awaited;
+pub(in crate::engine) mod flv_clock;
 pub(in crate::engine) mod gop;
 pub(in crate::engine) mod headers;
 pub(in crate::engine) mod hooks;
@@ -28,6 +29,7 @@ use crate::engine::ids::{AppId, Endpoint, StreamId};
 use crate::engine::jobs::JobResult;
 use crate::engine::panics::Panics;
 use crate::engine::sink::{Finish, Outlet, Sink};
+use crate::engine::stream::flv_clock::FlvClock;
 use crate::engine::stream::gop::Gop;
 use crate::engine::stream::headers::StreamHeaders;
 use crate::engine::stream::key_frames::KeyFrames;
@@ -109,6 +111,7 @@ pub struct Stream {
     /// The chunk streams on which its frames are sent.
     pub(in crate::engine) mux: Mux,
     pub(in crate::engine) timeline: Timeline,
+    pub(in crate::engine) flv_clock: FlvClock,
     pub(in crate::engine) pictures: Pictures,
     pub(in crate::engine) pace: Pace,
     /// Whether the publisher has been slowed, which is logged once.
@@ -240,9 +243,10 @@ impl Stream {
         self.sinks.drain(..).for_each(|(_, mut sink)| abandon(&mut *sink, outlet, panics));
     }
 
-    /// Writes the RTMP header of a frame for this stream's players, and shares the frame.
+    /// Writes the RTMP header of a frame for this stream's players, sets its time in FLV, and shares the frame.
     pub fn stamped(&self, mut frame: Frame) -> Rc<Frame> {
         frame.count_on(&self.meter);
+        frame.flv_timestamp = self.flv_clock.time(frame.timestamp);
         stamp(&mut frame, self.mux);
         Rc::new(frame)
     }
@@ -426,6 +430,7 @@ impl Streams {
             buffered_until: None,
             mux: Mux::Separate,
             timeline: Timeline::default(),
+            flv_clock: FlvClock::default(),
             pictures: Pictures::default(),
             pace: Pace::default(),
             was_paced: false,

@@ -26,18 +26,23 @@ pub fn file_header(audio: bool, video: bool) -> [u8; FILE_HEADER] {
     [b'F', b'L', b'V', 1, flags, 0, 0, 0, 9, 0, 0, 0, 0]
 }
 
+/// Bytes of PreviousTagSize.
+pub const PREVIOUS_TAG_SIZE: usize = 4;
+
 /// Appends a tag (E.4.1) and its PreviousTagSize. `timestamp` is in milliseconds, modulo 2^32.
 pub fn write_tag(out: &mut Vec<u8>, kind: Kind, timestamp: u32, payload: &[u8]) {
-    // A message has at most 2^24 - 1 bytes, and so has a tag.
-    let [_, size @ ..] = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_be_bytes();
-    let [extended, time @ ..] = timestamp.to_be_bytes();
-    out.push(kind.type_id());
-    out.extend(size);
-    out.extend(time);
-    out.extend([extended, 0, 0, 0]);
+    out.extend(tag_header(kind, timestamp, payload.len()));
     out.extend_from_slice(payload);
     let length = u32::try_from(TAG_HEADER + payload.len()).unwrap_or(u32::MAX);
     out.extend(length.to_be_bytes());
+}
+
+/// The header of a tag (E.4.1) of `length` bytes of payload. `timestamp` is in milliseconds, modulo 2^32.
+pub fn tag_header(kind: Kind, timestamp: u32, length: usize) -> [u8; TAG_HEADER] {
+    // A message has at most 2^24 - 1 bytes, and so has a tag.
+    let [_, l0, l1, l2] = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
+    let [extended, t0, t1, t2] = timestamp.to_be_bytes();
+    [kind.type_id(), l0, l1, l2, t0, t1, t2, extended, 0, 0, 0]
 }
 
 /// The header of a tag in a file (E.4.1).

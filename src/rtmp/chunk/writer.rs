@@ -1,7 +1,7 @@
 //! Messages out: always a full (type 0) header and then type 3 chunks, so that any message may be
 //! left out and a player may begin with any.
 
-use crate::media::frame::HEADROOM;
+use crate::media::frame::{HEADROOM, Transport};
 use crate::media::{Frame, Kind};
 use crate::rtmp::message::{MessageType, csid};
 
@@ -77,7 +77,7 @@ pub fn image(frame: &Frame, chunking: Chunking) -> &[u8] {
     if frame.payload().len() <= chunking.size as usize {
         return frame.with_header(header_length(wire_time(frame.timestamp)));
     }
-    frame.image(|| cut(frame, chunking).into_boxed_slice())
+    frame.image(Transport::Rtmp, || cut(frame, chunking).into_boxed_slice())
 }
 
 /// The header of a stamped frame for a player that listens on another message stream than [`MEDIA_STREAM`];

@@ -8,7 +8,7 @@ use crate::engine::http::playing::play::HttpPlay;
 use crate::engine::http::playing::{MSID, PUBLISHER_WAIT};
 use crate::engine::http::request::HttpRequest;
 use crate::engine::http::send_limits::SendLimits;
-use crate::engine::ids::{AppId, Endpoint, SessionId};
+use crate::engine::ids::{AppId, Endpoint, SessionId, StreamId};
 use crate::engine::rtmp::publish::LeaveReason;
 use crate::engine::session::Session;
 use crate::engine::session::out_queue::wire::{FlvFraming, Wire};
@@ -18,21 +18,27 @@ use crate::engine::stream::Stream;
 use crate::engine::stream::name::StreamName;
 use crate::http::RequestBody;
 use crate::http::response::Framing;
-use crate::http::websocket::Close;
-
-/// The code for a stream that has ended (RFC 6455, section 7.4.1).
-const NORMAL: u16 = 1000;
+use crate::http::websocket::CloseCode;
 
 impl Engine {
     /// Grants the play of an HTTP player: the head of its answer is sent, and frames follow. False if it is refused, as
     /// nobody publishes the stream.
-    pub(in crate::engine) fn grant_http_play(&mut self, id: SessionId, app: AppId, name: &StreamName) -> bool {
+    pub(in crate::engine) fn grant_http_play(
+        &mut self,
+        id: SessionId,
+        app: AppId,
+        name: &StreamName,
+    ) -> bool {
         let idle_streams = self.cx.apps.get(app).is_some_and(|app| app.policy.idle_streams);
         let live = self.cx.streams.find(app, name).is_some_and(Stream::is_live);
         if !live && !idle_streams && self.cx.pull_of(app, name).is_none() {
             let label = format!("{}/{name}", self.app_name(app));
             let why = format!("nobody publishes {label}");
-            self.turn_away_player(id, NOT_FOUND, (&why, &format!("play {label} refused: nobody publishes it")));
+            self.turn_away_player(
+                id,
+                NOT_FOUND,
+                (&why, &format!("play {label} refused: nobody publishes it")),
+            );
             return false;
         }
         let Some(pending) = self.unhold(id) else { return false };
@@ -78,6 +84,17 @@ impl Engine {
         }
     }
 
+    /// The times of a stream in FLV begin anew: HTTP players have to, too.
+    pub(in crate::engine) fn renew_flv_times(&mut self, stream: StreamId) {
+        let Some(stream) = self.cx.streams.get_mut(stream) else { return };
+        stream.gop.clear();
+        for player in stream.players.clone() {
+            if self.cx.is_http_player(player.session) {
+                self.end_http_player(player, "the times of its stream begin anew");
+            }
+        }
+    }
+
     /// Ends the answer of an HTTP player, and its connection.
     pub(in crate::engine) fn end_http_player(&mut self, endpoint: Endpoint, why: &str) {
         self.cx.end_live_answer(endpoint.session, why);
@@ -89,10 +106,17 @@ impl Engine {
 impl Ctx {
     /// Tells an HTTP player that nothing more comes.
     pub(in crate::engine) fn end_live_answer(&mut self, id: SessionId, why: &str) {
-        let player = self.sessions.get(id).and_then(Session::http_player).filter(|player| player.is_answered());
+        let player =
+            self.sessions.get(id).and_then(Session::http_player).filter(|player| player.is_answered());
         if let Some(framing) = player.map(|player| player.framing) {
-            let end = framing.end(Close { code: NORMAL, reason: why });
+            let end = framing.end(CloseCode::Normal, why);
             self.send_bytes(id, &end);
         }
+    }
+
+    /// Whether a session is that of an HTTP player, or of a request to be one.
+    #[inline]
+    pub(in crate::engine) fn is_http_player(&self, id: SessionId) -> bool {
+        self.sessions.get(id).is_some_and(|session| session.http_player().is_some())
     }
 }

@@ -14,12 +14,13 @@ use crate::engine::http::request::HttpRequest;
 use crate::engine::ids::{AppId, SessionId};
 use crate::engine::request::{Refusal, RefusalKind, Request, RequestKind};
 use crate::engine::rtmp::address::joined;
+use crate::engine::session::Session;
 use crate::engine::session::client::Client;
 use crate::engine::session::out_queue::wire::FlvFraming;
-use crate::engine::session::Session;
 use crate::engine::stream::name::StreamName;
 use crate::engine::viewing::identity::{MAX_FIELD, start_of};
 use crate::http::response::RETRY_AFTER;
+use crate::http::websocket;
 use crate::rtmp::command::{After, Connect};
 
 /// The status for a client that may not play, for a stream that nobody publishes, and for what cannot be now.
@@ -49,6 +50,7 @@ impl Engine {
         let connection_peer = std::mem::replace(&mut session.peer, request.peer);
         let Some(state) = session.http_mut() else { return };
         state.player = Some(Box::new(HttpPlayer {
+            websocket: play.is_websocket.then(websocket::Reader::new),
             app: None,
             client: Client::default(),
             server,
@@ -72,9 +74,8 @@ impl Engine {
 
     /// What an HTTP player would say in `connect` (specification 7.2.1.1).
     fn connect_of(&self, request: &HttpRequest, play: &HttpPlay) -> Connect {
-        let field = |name| {
-            request.head.headers.get(name).map_or("", |text| start_of(text, MAX_FIELD)).to_owned()
-        };
+        let field =
+            |name| request.head.headers.get(name).map_or("", |text| start_of(text, MAX_FIELD)).to_owned();
         let app = self.app_name(play.app);
         Connect {
             app: app.to_owned(),
@@ -114,7 +115,9 @@ impl Engine {
         let reason = format!("{} refused: {why}", self.describe(request));
         let status = match refusal.kind {
             RefusalKind::Client => FORBIDDEN,
-            RefusalKind::Request if StreamName::new(&request.name).is_err() && request.endpoint().is_some() => {
+            RefusalKind::Request
+                if StreamName::new(&request.name).is_err() && request.endpoint().is_some() =>
+            {
                 NOT_FOUND
             }
             RefusalKind::Request => UNAVAILABLE,
@@ -158,4 +161,3 @@ impl Engine {
         self.lead(request, progress, Some(Route::Verbatim(reply)));
     }
 }
-

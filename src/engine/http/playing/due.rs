@@ -1,33 +1,36 @@
-//! The deadlines of an HTTP player: for a publisher to come, and for the client to take what it is sent.
+//! The deadlines of an HTTP player: for a publisher to come, for the client to take what it is sent, and for a WebSocket to
+//! show that it is there.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::engine::http::playing::HttpPlayer;
-use crate::engine::session::{STEP_DEADLINE, Session};
+use crate::engine::session::Session;
+use crate::engine::session::deadlines::Due;
 
-/// What is due of an HTTP player.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::engine) enum PlayerDue {
-    /// Nothing before this time.
-    Later(Instant),
-    /// Its answer ends, as nobody has published the stream in time.
-    GiveUp,
-    /// It takes nothing.
-    Stuck,
-}
+/// How long a WebSocket may be silent until it is pinged: proxies end connections on which nothing has been said for a
+/// minute, such as that of a player whose publisher is waited for.
+const PING: Duration = Duration::from_secs(25);
 
 impl HttpPlayer {
     /// What is due at `now`; `is_live` is whether somebody publishes its stream.
-    pub fn due(&self, session: &Session, is_live: bool, now: Instant) -> PlayerDue {
+    pub fn due(&self, session: &Session, is_live: bool, now: Instant) -> Due {
         let output = (!session.out.is_empty()).then(|| session.last_output + self.server.timeout);
         if output.is_some_and(|at| now >= at) {
-            return PlayerDue::Stuck;
+            return Due::Close("takes nothing of what it is sent");
         }
         let wait = (!is_live).then_some(self.waits_until);
         if wait.is_some_and(|at| now >= at) {
-            return PlayerDue::GiveUp;
+            return Due::GiveUp;
         }
-        let next = now + self.server.timeout.max(STEP_DEADLINE);
-        PlayerDue::Later(output.into_iter().chain(wait).fold(next, Instant::min))
+        let next = output.into_iter().chain(wait).fold(now + PING, Instant::min);
+        if self.websocket.is_none() {
+            return Due::Later(next);
+        }
+        match self.pinged {
+            Some(pinged) if now >= pinged + self.server.ping_timeout => Due::Close("does not answer a ping"),
+            Some(pinged) => Due::Later(next.min(pinged + self.server.ping_timeout)),
+            None if now >= session.last_input + PING => Due::Ping(next.min(now + self.server.ping_timeout)),
+            None => Due::Later(next.min(session.last_input + PING)),
+        }
     }
 }

@@ -19,6 +19,7 @@ use crate::engine::ids::AppId;
 use crate::engine::peer::Peer;
 use crate::engine::session::client::Client;
 use crate::engine::session::out_queue::wire::FlvFraming;
+use crate::http::websocket;
 
 /// The message stream of an HTTP player, which has one alone.
 pub(in crate::engine) const MSID: u32 = 1;
@@ -42,8 +43,10 @@ pub(in crate::engine) struct HttpPlayer {
     pub wanted: Option<Box<HttpPlay>>,
     /// When the wait for a publisher is over.
     pub waits_until: Instant,
-    /// Bytes that it has sent beside its request.
+    /// Bytes that it has sent beside its request and frames of WebSocket.
     pub received: usize,
+    /// The frames that it sends, if it speaks WebSocket.
+    pub websocket: Option<websocket::Reader>,
     /// When a WebSocket was pinged.
     pub pinged: Option<Instant>,
 }

@@ -6,6 +6,7 @@
 
 pub(in crate::engine) mod fifo;
 mod placed;
+pub(in crate::engine) mod wire;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -19,9 +20,9 @@ use crate::engine::files::open_file::OpenFile;
 use crate::engine::http::body::Body;
 use crate::engine::memory::Extent;
 use crate::engine::session::out_queue::fifo::Fifo;
-use crate::media::frame::HEADROOM;
+use crate::engine::session::out_queue::wire::{Start, Wire};
 use crate::media::{Frame, Role};
-use crate::rtmp::chunk::{Chunking, MEDIA_STREAM, image};
+use crate::rtmp::chunk::MEDIA_STREAM;
 
 /// The most bytes of one gathered write; a larger one would only keep other sessions waiting.
 const MAX_GATHER: usize = 256 * 1024;
@@ -38,10 +39,11 @@ enum Item {
     Bytes(Rc<[u8]>),
     Frame(Rc<Frame>),
     Group(Box<Group>),
-    /// A frame's RTMP header for another message stream than the usual one, and its length. It is boxed because few
-    /// players need one, and must not make every item larger.
-    Header(Box<([u8; HEADROOM], usize)>),
-    /// The frame behind such a header: its chunked image without so many bytes.
+    /// The beginning of a frame's message that is this player's own: an RTMP header for another message stream than the
+    /// usual one, or a tag at a time of its own. It is boxed because few players need one, and must not make every item
+    /// larger.
+    Header(Box<Start>),
+    /// The frame behind such a beginning: its image without so many bytes.
     Tail(Rc<Frame>, usize),
     File(Box<FilePart>),
     /// Holds back what is behind it. The time is set when the item comes to the front.
@@ -179,16 +181,16 @@ pub struct OutQueue {
     reply_bytes: usize,
     /// Invariant: no more than what waits.
     allowance: Allowance,
-    /// How frames are cut into chunks for this peer.
-    chunking: Chunking,
+    /// How frames are written for this peer.
+    wire: Wire,
     limits: QueueLimits,
 }
 
 impl OutQueue {
-    /// An empty queue for a peer whose frames are cut into chunks like this.
-    pub fn new(chunking: impl Into<Chunking>, limits: QueueLimits) -> Self {
+    /// An empty queue for a peer for which frames are written like this.
+    pub(in crate::engine) fn new(wire: impl Into<Wire>, limits: QueueLimits) -> Self {
         let allowance = Allowance::default();
-        let chunking = chunking.into();
+        let wire = wire.into();
         Self {
             items: Fifo::new(),
             more: 0,
@@ -197,7 +199,7 @@ impl OutQueue {
             bytes: 0,
             reply_bytes: 0,
             allowance,
-            chunking,
+            wire,
             limits,
         }
     }
@@ -207,9 +209,21 @@ impl OutQueue {
         self.limits
     }
 
+    /// Writes frames like this from now on, and holds them to these limits. None may wait.
+    pub(in crate::engine) fn speak(&mut self, wire: Wire, limits: QueueLimits) {
+        debug_assert!(self.items.iter().all(|item| matches!(item, Item::Bytes(_))), "frames wait");
+        (self.wire, self.limits) = (wire, limits);
+    }
+
+    /// Whether it speaks FLV, as that of an HTTP player.
+    #[inline]
+    pub(in crate::engine) fn speaks_flv(&self) -> bool {
+        matches!(self.wire, Wire::Flv(_))
+    }
+
     /// Drops everything in the queue.
     pub fn clear(&mut self) {
-        *self = Self::new(self.chunking, self.limits);
+        *self = Self::new(self.wire, self.limits);
     }
 
     /// Queues bytes, which may have other owners.
@@ -236,7 +250,7 @@ impl OutQueue {
 
     /// Queues a frame.
     pub fn push_frame(&mut self, frame: Rc<Frame>) {
-        self.bytes += image(&frame, self.chunking).len();
+        self.bytes += self.wire.image(&frame).len();
         self.items.push_back(Item::Frame(frame));
     }
 
@@ -247,7 +261,7 @@ impl OutQueue {
             return frames.iter().for_each(|frame| self.push_frame_on(msid, frame));
         }
         if !frames.is_empty() {
-            self.bytes += frames.iter().map(|frame| image(frame, self.chunking).len()).sum::<usize>();
+            self.bytes += frames.iter().map(|frame| self.wire.image(frame).len()).sum::<usize>();
             self.more += frames.len() - 1;
             self.items.push_back(Item::Group(Box::new(Group { frames: Rc::clone(frames), sent: 0 })));
         }
@@ -408,7 +422,7 @@ impl OutQueue {
     #[inline]
     fn only_frame(&self) -> Option<&[u8]> {
         match self.items.only() {
-            Some(Item::Frame(frame)) => image(frame, self.chunking).get(self.sent..),
+            Some(Item::Frame(frame)) => self.wire.image(frame).get(self.sent..),
             _ => None,
         }
     }
@@ -418,10 +432,8 @@ impl OutQueue {
         let mut slots = Slots { slices, count: 0, bytes: 0, skipped: self.sent };
         for item in self.items.iter() {
             let has_room = match item {
-                Item::Frame(frame) => slots.take(image(frame, self.chunking)),
-                Item::Group(group) => {
-                    group.rest().iter().all(|frame| slots.take(image(frame, self.chunking)))
-                }
+                Item::Frame(frame) => slots.take(self.wire.image(frame)),
+                Item::Group(group) => group.rest().iter().all(|frame| slots.take(self.wire.image(frame))),
                 item => self.bytes_of(item).is_some_and(|bytes| slots.take(bytes)),
             };
             if !has_room {
@@ -576,10 +588,10 @@ impl OutQueue {
     fn bytes_of<'a>(&self, item: &'a Item) -> Option<&'a [u8]> {
         match item {
             Item::Bytes(bytes) => Some(bytes),
-            Item::Frame(frame) => Some(image(frame, self.chunking)),
-            Item::Group(group) => group.rest().first().map(|frame| image(frame, self.chunking)),
-            Item::Header(header) => header.0.get(..header.1),
-            Item::Tail(frame, skipped) => image(frame, self.chunking).get(*skipped..),
+            Item::Frame(frame) => Some(self.wire.image(frame)),
+            Item::Group(group) => group.rest().first().map(|frame| self.wire.image(frame)),
+            Item::Header(start) => Some(start.bytes()),
+            Item::Tail(frame, skipped) => self.wire.image(frame).get(*skipped..),
             Item::File(_) | Item::Wait(_) => None,
         }
     }

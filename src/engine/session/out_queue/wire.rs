@@ -1,6 +1,7 @@
 //! What a queue speaks: RTMP, or FLV over HTTP or WebSocket. Each makes one image of a frame, which all players share.
 
-use crate::http::websocket;
+use crate::engine::session::client::ClientProtocol;
+use crate::http::websocket::{self, CloseCode, Header, Opcode};
 use crate::media::Frame;
 use crate::media::flv::{self, PREVIOUS_TAG_SIZE, TAG_HEADER};
 use crate::media::frame::{HEADROOM, Transport};
@@ -54,7 +55,7 @@ impl Start {
                 start.length += part.len();
             }
         }
-        debug_assert_eq!(start.length, parts.map(<[u8]>::len).iter().sum(), "a start that is too long");
+        debug_assert_eq!(start.length, parts.concat().len(), "a start that is too long");
         start
     }
 
@@ -97,8 +98,8 @@ impl FlvFraming {
                 image.get(line..image.len() - CRLF.len()).unwrap_or_default()
             }
             Self::WebSocket => frame.image(Transport::WebSocket, || {
-                let header = websocket::binary_header(tag_length(frame));
-                tag_between(header.bytes(), frame, &[])
+                let header = Header::new(Opcode::Binary, tag_length(frame));
+                tag_between(header.as_bytes(), frame, &[])
             }),
         }
     }
@@ -109,7 +110,7 @@ impl FlvFraming {
         let start = match self {
             Self::Chunked => Start::new([chunk_line(tag_length(frame)).as_bytes(), &tag]),
             Self::UntilClose => Start::new([&[], &tag]),
-            Self::WebSocket => Start::new([websocket::binary_header(tag_length(frame)).bytes(), &tag]),
+            Self::WebSocket => Start::new([Header::new(Opcode::Binary, tag_length(frame)).as_bytes(), &tag]),
         };
         (start, start.length)
     }
@@ -119,16 +120,24 @@ impl FlvFraming {
         match self {
             Self::Chunked => [chunk_line(flv.len()).as_bytes(), flv, &CRLF].concat(),
             Self::UntilClose => flv.to_vec(),
-            Self::WebSocket => [websocket::binary_header(flv.len()).bytes(), flv].concat(),
+            Self::WebSocket => [Header::new(Opcode::Binary, flv.len()).as_bytes(), flv].concat(),
         }
     }
 
-    /// What tells the client that nothing more comes, for this reason.
-    pub fn end(self, close: websocket::Close) -> Vec<u8> {
+    /// What tells the client that nothing more comes, and to a WebSocket, why.
+    pub fn end(self, code: CloseCode, why: &str) -> Vec<u8> {
         match self {
             Self::Chunked => LAST_CHUNK.to_vec(),
             Self::UntilClose => Vec::new(),
-            Self::WebSocket => close.frame(),
+            Self::WebSocket => websocket::close_frame(code, why),
+        }
+    }
+
+    /// The protocol of a player to which FLV is sent like this.
+    pub fn protocol(self) -> ClientProtocol {
+        match self {
+            Self::Chunked | Self::UntilClose => ClientProtocol::HttpFlv,
+            Self::WebSocket => ClientProtocol::WebSocketFlv,
         }
     }
 }

@@ -1,0 +1,62 @@
+//! The times of a stream in FLV over HTTP: they begin at 0 with its first frame, as players in browsers read 31 bits.
+
+use crate::media::{Frame, Role};
+
+/// The time at which they begin anew, milliseconds: 24.8 days. The last minute is left to tracks that are ahead.
+const LIMIT: u64 = i32::MAX as u64 - 60_000;
+
+/// The clock of one stream.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct FlvClock {
+    /// The time on the stream's time line of which the clock says 0; none before its first frame.
+    origin: Option<u64>,
+}
+
+impl FlvClock {
+    /// The next frame of the stream, with its time on the time line. True if the times begin anew, so that nobody can
+    /// continue who has got frames before.
+    pub fn advance(&mut self, frame: &Frame) -> bool {
+        // The time of headers and data may be any.
+        if frame.kind.is_data() || matches!(frame.role, Role::Header | Role::Empty) {
+            return false;
+        }
+        let origin = *self.origin.get_or_insert(frame.timestamp);
+        let is_over = frame.timestamp.saturating_sub(origin) >= LIMIT;
+        if is_over {
+            self.origin = Some(frame.timestamp);
+        }
+        is_over
+    }
+
+    /// The time of a frame, milliseconds below 2^31.
+    pub fn time(&self, timestamp: u64) -> u32 {
+        let since = self.origin.map_or(0, |origin| timestamp.saturating_sub(origin));
+        u32::try_from(since.min(i32::MAX as u64)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::Kind;
+
+    fn frame(payload: &[u8], timestamp: u64) -> Frame {
+        Frame::from_payload(Kind::Audio, timestamp, payload)
+    }
+
+    #[test]
+    fn times_begin_with_the_first_frame_and_anew_before_they_need_32_bits() {
+        let mut clock = FlvClock::default();
+        let (header, sound): (&[u8], &[u8]) = (&[0xaf, 0, 0x12, 0x10], &[0xaf, 1, 9]);
+        assert!(!clock.advance(&frame(header, 5)));
+        assert_eq!(clock.time(5), 0);
+        assert!(!clock.advance(&frame(sound, 1 << 40)));
+        assert_eq!([(1 << 40) + 40, 1 << 40, 7].map(|time| clock.time(time)), [40, 0, 0]);
+        let last = (1 << 40) + i32::MAX as u64 - 60_001;
+        assert!(!clock.advance(&frame(sound, last)));
+        assert_eq!(clock.time(last + 100_000), i32::MAX as u32, "a track that is far ahead");
+        assert!(clock.advance(&frame(sound, last + 1)));
+        assert!(!clock.advance(&frame(sound, last + 21)));
+        assert_eq!([last, last + 21].map(|time| clock.time(time)), [0, 20]);
+    }
+}
