@@ -342,10 +342,13 @@ impl Ctx {
         self.servers.get(server).filter(|server| server.ends_at.is_none())?.stream_from_app
     }
 
-    /// Whether the address of an RTMP session is that of a proxy which its server trusts (`set_real_ip_from`), so that
+    /// Whether the address of an RTMP session, or an HTTP player, is that of a proxy which its server trusts (`set_real_ip_from`), so that
     /// many clients may be behind it.
     pub fn is_trusted_proxy(&self, session: SessionId) -> bool {
         let Some(session) = self.sessions.get(session) else { return false };
+        if let Some(player) = session.http_player() {
+            return player.is_proxy;
+        }
         let server = session.rtmp().and_then(|state| self.servers.get(state.server.server));
         !session.is_told && server.is_some_and(|server| server.trusted.contains(session.peer))
     }

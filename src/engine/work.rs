@@ -30,6 +30,8 @@ pub enum Action {
     /// Set keepalive and TCP_USER_TIMEOUT, so that the socket fails when the peer's host has been unreachable for
     /// this time.
     DetectDeadPeer(SessionId, Duration),
+    /// Serve this session as one that is sent media: HTTP may send files, which can wait for a moment.
+    ServeAsMedia(SessionId),
     /// Connect this session to its [`Engine::destination`](crate::engine::Engine::destination), then call
     /// [`Engine::connected`](crate::engine::Engine::connected) or
     /// [`Engine::connect_failed`](crate::engine::Engine::connect_failed).

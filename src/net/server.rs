@@ -19,7 +19,7 @@ use super::commands::tokens::is_output;
 use super::connecting::connector::Connector;
 use super::listeners::{FIRST_FREE_TOKEN, Listeners};
 use super::read_ahead::ReadAhead;
-use super::socket::Socket;
+use super::socket::{Socket, Traffic};
 use super::tls::servers::{LoadedTls, TlsServers};
 use super::workers::{Finished, Workers};
 
@@ -504,6 +504,11 @@ impl Server {
             Action::DetectDeadPeer(id, limit) => {
                 if let Some(socket) = self.socket(id) {
                     socket.detect_dead_peer(limit);
+                }
+            }
+            Action::ServeAsMedia(id) => {
+                if let Some(socket) = self.socket(id) {
+                    socket.traffic = Traffic::Media;
                 }
             }
             Action::Connect(id) => self.connect(id, now),

@@ -28,6 +28,7 @@ use crate::engine::http::answer::{Answer, HttpReply, Route};
 use crate::engine::http::body::Body;
 use crate::engine::http::exchange::Exchange;
 use crate::engine::http::lookup::Findings;
+use crate::engine::http::playing::HttpPlayer;
 use crate::engine::http::progress::Progress;
 use crate::engine::http::request::HttpRequest;
 use crate::engine::http::send_limits::{SendLimits, Throttle};
@@ -66,6 +67,9 @@ impl Engine {
             if session.life != Life::Open {
                 return;
             }
+            if session.http_player().is_some_and(HttpPlayer::is_answered) {
+                return self.http_player_input(id, input);
+            }
             let (messages, sent) = (session.out.len(), session.bytes_out);
             let Some(state) = session.http_mut() else { return };
             let waiting = state.queued.saturating_sub(sent);
@@ -80,9 +84,6 @@ impl Engine {
                 return;
             }
             let Some(state) = session.http_mut() else { return };
-            if state.player.is_some() {
-                return self.http_player_input(id, input);
-            }
             let received_at = if state.protocol.in_request() { state.waits_since } else { now };
             let waited = std::mem::replace(&mut state.in_request, true);
             match state.protocol.next(&mut input) {

@@ -105,7 +105,14 @@ impl Ctx {
     /// sent.
     fn end_unserved(&mut self) {
         for id in self.sessions.ids() {
-            if !self.is_unserved(id) {
+            let ends_at = self.is_unserved(id).then(|| self.now.instant + self.reload_grace);
+            if let Some(player) = self.sessions.get_mut(id).and_then(Session::http_player_mut) {
+                // As long as any other client of what is gone.
+                player.ends_at = player.ends_at.or(ends_at).filter(|_| ends_at.is_some());
+                ends_at.into_iter().for_each(|at| self.wake_no_later_than(id, at));
+                continue;
+            }
+            if ends_at.is_none() {
                 continue;
             }
             if self.is_busy(id) {

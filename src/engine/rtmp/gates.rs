@@ -254,7 +254,8 @@ impl Engine {
 
     fn grant_connect(&mut self, id: SessionId, app: AppId, connect: &Connect, args: &str) {
         if self.cx.is_http_player(id) {
-            return self.http_connected(id, app, Client::new(connect, args));
+            // Its arguments are those of its play.
+            return self.http_connected(id, app, Client::new(connect, ""));
         }
         self.cx.count_client(id, app);
         let now = self.cx.now.instant;

@@ -191,7 +191,9 @@ impl Engine {
                 continue; // it stays for its publisher, and the other server is told nothing
             }
             if self.cx.is_http_player(id) {
-                if !comes {
+                if comes {
+                    self.cx.await_publisher(id);
+                } else {
                     self.end_http_player(endpoint, "its stream has ended");
                 }
                 continue;

@@ -41,8 +41,8 @@ pub(in crate::engine) enum Due {
     Close(&'static str),
     /// Answer 408 to an HTTP client that does not finish its request, and close.
     TimedOut,
-    /// End the answer of an HTTP player, as nobody publishes its stream.
-    GiveUp,
+    /// End the answer of an HTTP player for this reason.
+    GiveUp(&'static str),
 }
 
 impl Engine {
@@ -74,10 +74,7 @@ impl Engine {
             Some(Due::Ping(at)) => cx.ping(id, at),
             Some(Due::Close(reason)) => cx.close(id, reason),
             Some(Due::TimedOut) => self.reject(id, TOO_SLOW, at.checked_sub(STEP_DEADLINE).unwrap_or(at)),
-            Some(Due::GiveUp) => {
-                let player = Endpoint { session: id, msid: MSID };
-                self.end_http_player(player, "nobody has published its stream in time");
-            }
+            Some(Due::GiveUp(why)) => self.end_http_player(Endpoint { session: id, msid: MSID }, why),
             None => {}
         }
     }

@@ -158,6 +158,7 @@ impl Ctx {
     pub fn finish(&mut self, id: SessionId, reason: &str) {
         self.send_statuses(id);
         self.say_goodbye(id);
+        self.end_live_answer(id, reason);
         let Some(session) = self.sessions.get_mut(id) else { return };
         if session.life == Life::Open {
             session.life = Life::Finishing(reason.into());

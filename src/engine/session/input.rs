@@ -41,12 +41,15 @@ impl Engine {
         self.cx.resume_input(id);
     }
 
-    /// The peer has closed its sending side. An HTTP client still gets the answers that are queued.
+    /// The peer has closed its sending side. An HTTP client still gets the answers that are queued, but no live one, which
+    /// has no end.
     pub fn end_of_input(&mut self, id: SessionId, now: Now) {
         self.cx.now = now;
         match self.cx.sessions.get(id) {
             Some(session)
-                if matches!(session.protocol, ProtocolState::Http(_)) && !session.out.is_empty() =>
+                if matches!(session.protocol, ProtocolState::Http(_))
+                    && !session.out.is_empty()
+                    && !session.out.speaks_flv() =>
             {
                 self.cx.finish(id, CLIENT_LEFT);
             }

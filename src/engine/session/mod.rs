@@ -361,14 +361,14 @@ impl Session {
     pub(in crate::engine) fn lingers_until(&self) -> Instant {
         match (&self.life, &self.protocol) {
             (Life::HalfClosed(deadline), _) => *deadline,
-            (_, ProtocolState::Rtmp(_) | ProtocolState::HttpClient(_) | ProtocolState::RtmpClient(_)) => {
-                let pause = self.last_output + REFUSAL_TIME;
-                self.ends_by.map_or(pause, |whole| pause.min(whole))
-            }
-            (_, ProtocolState::Http(state)) => {
+            (_, ProtocolState::Http(state)) if !self.out.speaks_flv() => {
                 let (pause, whole) =
                     state.send_deadlines(self.last_output).unwrap_or((self.last_output, self.last_output));
                 pause.min(whole)
+            }
+            _ => {
+                let pause = self.last_output + REFUSAL_TIME;
+                self.ends_by.map_or(pause, |whole| pause.min(whole))
             }
         }
     }
@@ -535,8 +535,9 @@ impl Session {
     pub(in crate::engine) fn log_level(&self, level: log::Level) -> log::Level {
         let is_news = match &self.protocol {
             ProtocolState::Rtmp(state) => state.protocol.is_past_handshake(),
+            ProtocolState::Http(state) => state.player.as_ref().is_some_and(|player| player.app.is_some()),
             // What a relay has to tell has a line of its own.
-            ProtocolState::Http(_) | ProtocolState::HttpClient(_) | ProtocolState::RtmpClient(_) => false,
+            ProtocolState::HttpClient(_) | ProtocolState::RtmpClient(_) => false,
         };
         if is_news || level == log::Level::Error { level } else { log::Level::Debug }
     }

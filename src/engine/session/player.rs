@@ -319,9 +319,15 @@ pub struct PlayerQueue<'a> {
     pub(in crate::engine) sent: u64,
     /// Frames that were left out.
     pub(in crate::engine) lost: u64,
+    /// Whether bytes were queued that are no frames, and are counted by the budget of replies.
+    pub(in crate::engine) has_replied: bool,
 }
 
-impl PlayerQueue<'_> {
+impl<'a> PlayerQueue<'a> {
+    pub(in crate::engine) fn new(player: &'a mut Player, out: &'a mut OutQueue) -> Self {
+        Self { player, out, sent: 0, lost: 0, has_replied: false }
+    }
+
     /// Notes that a frame is left out, see [`Player::lose`].
     #[inline]
     pub fn lose(&mut self, kind: Kind, role: Role) {
@@ -348,6 +354,7 @@ impl PlayerQueue<'_> {
             *track = track.switched(is_there);
         }
         self.out.push_flv(&flv::file_header(audio, video));
+        self.has_replied = true;
     }
 
     /// Queues a frame as a tag.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::{Endpoint, SessionId, StreamId};
+use crate::engine::limits::budgets::Budgets;
 use crate::engine::session::out_queue::OutQueue;
 use crate::engine::session::player::PlayerQueue;
 use crate::engine::session::{Life, ProtocolState, Session, Sessions};
@@ -45,10 +46,11 @@ impl Ctx {
     ) {
         let Some(stream) = self.streams.get_mut(stream) else { return };
         let buffer = self.apps.get(stream.app).map_or(Duration::ZERO, |app| app.policy.buffer);
-        let (sessions, work) = (&mut self.sessions, &mut self.work);
+        let (sessions, work, budgets) = (&mut self.sessions, &mut self.work, &mut self.budgets);
         let mut fan_out = FanOut {
             sessions,
             work,
+            budgets,
             now: self.now.instant,
             buffer,
             is_buffering: false,
@@ -87,9 +89,12 @@ impl Ctx {
         session.start_output_deadline(self.now.instant);
         let Some(player) = session.roles.player_mut(endpoint.msid) else { return };
         let stream = player.stream();
-        let mut queue = PlayerQueue { player, out: &mut session.out, sent: 0, lost: 0 };
+        let mut queue = PlayerQueue::new(player, &mut session.out);
         let bytes = offer(&mut queue);
         self.totals.frames_out += queue.sent;
+        if queue.has_replied {
+            self.budgets.count_replies(session);
+        }
         if let Some(stream) = self.streams.get_mut(stream) {
             stream.traffic.give(bytes, self.now.instant);
         }
@@ -185,6 +190,7 @@ impl Ctx {
 struct FanOut<'a> {
     sessions: &'a mut Sessions,
     work: &'a mut Work,
+    budgets: &'a mut Budgets,
     now: Instant,
     /// How long frames may be held back to be sent together (`buffer`).
     buffer: Duration,
@@ -208,14 +214,18 @@ impl FanOut<'_> {
         let before = session.out.len();
         let flush_at = FLUSH_AT + session.out.allowance().messages;
         let Some(state) = session.roles.player_mut(player.msid) else { return };
-        let mut queue = PlayerQueue { player: state, out: &mut session.out, sent: 0, lost: 0 };
+        let mut queue = PlayerQueue::new(state, &mut session.out);
         if offer(&mut queue).is_break() && queue.player.finish() {
             self.work.finished.push_back(player);
         }
         // Done for each player and frame; neither can overflow.
         self.dropped = self.dropped.wrapping_add(queue.lost);
         self.sent = self.sent.wrapping_add(u64::from(queue.sent > 0));
-        if queue.lost > 0 && matches!(session.protocol, ProtocolState::RtmpClient(_)) {
+        let (lost, has_replied) = (queue.lost, queue.has_replied);
+        if has_replied {
+            self.budgets.count_replies(session);
+        }
+        if lost > 0 && matches!(session.protocol, ProtocolState::RtmpClient(_)) {
             self.slow_relays.push(session.id);
         }
         if !self.buffer.is_zero() && session.out.len() < session.out.limits().cork as usize {

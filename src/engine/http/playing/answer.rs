@@ -5,17 +5,18 @@ use crate::engine::ctx::Ctx;
 use crate::engine::http::lookup::Findings;
 use crate::engine::http::playing::asking::NOT_FOUND;
 use crate::engine::http::playing::play::HttpPlay;
-use crate::engine::http::playing::{MSID, PUBLISHER_WAIT};
+use crate::engine::http::playing::{MSID, PUBLISHER_WAIT, Stage};
 use crate::engine::http::request::HttpRequest;
 use crate::engine::http::send_limits::SendLimits;
 use crate::engine::ids::{AppId, Endpoint, SessionId, StreamId};
 use crate::engine::rtmp::publish::LeaveReason;
-use crate::engine::session::Session;
 use crate::engine::session::out_queue::wire::{FlvFraming, Wire};
 use crate::engine::session::player::Player;
 use crate::engine::session::roles::SessionRole;
+use crate::engine::session::{Life, Session};
 use crate::engine::stream::Stream;
 use crate::engine::stream::name::StreamName;
+use crate::engine::work::Action;
 use crate::http::RequestBody;
 use crate::http::response::Framing;
 use crate::http::websocket::CloseCode;
@@ -46,8 +47,7 @@ impl Engine {
         let now = self.cx.now.instant;
         let Some(session) = self.cx.sessions.get_mut(id) else { return false };
         let Some(player) = session.http_player_mut() else { return false };
-        let Some(play) = player.wanted.take() else { return false };
-        player.waits_until = now + PUBLISHER_WAIT;
+        let Some(play) = player.take_asked(Stage::Playing) else { return false };
         let (framing, queue, protocol) = (player.framing, player.server.queue, player.framing.protocol());
         let timeout = player.server.timeout;
         session.roles.add(SessionRole::Player(Player::http((stream, MSID), play.form, now)));
@@ -55,7 +55,9 @@ impl Engine {
         if let Some(session) = self.cx.sessions.get_mut(id) {
             session.out.speak(Wire::Flv(framing), queue);
         }
-        self.cx.wake_no_later_than(id, now + PUBLISHER_WAIT.min(timeout));
+        self.cx.await_publisher(id);
+        self.cx.wake_no_later_than(id, now + timeout);
+        self.cx.work.actions.push_back(Action::ServeAsMedia(id));
         self.cx.totals.plays += 1;
         let wait = if live { "" } else { ", not live yet" };
         log::info!("{id} play {}/{name} over {protocol}{wait}", self.app_name(app));
@@ -97,20 +99,35 @@ impl Engine {
 
     /// Ends the answer of an HTTP player, and its connection.
     pub(in crate::engine) fn end_http_player(&mut self, endpoint: Endpoint, why: &str) {
-        self.cx.end_live_answer(endpoint.session, why);
         self.leave(endpoint, LeaveReason::Ended);
         self.finish_if_idle(endpoint.session, why);
     }
 }
 
 impl Ctx {
-    /// Tells an HTTP player that nothing more comes.
+    /// Tells an HTTP player, once, that nothing more comes, and why.
     pub(in crate::engine) fn end_live_answer(&mut self, id: SessionId, why: &str) {
-        let player =
-            self.sessions.get(id).and_then(Session::http_player).filter(|player| player.is_answered());
-        if let Some(framing) = player.map(|player| player.framing) {
-            let end = framing.end(CloseCode::Normal, why);
+        let code = if self.is_draining() { CloseCode::GoingAway } else { CloseCode::Normal };
+        self.end_live_answer_with(id, (code, why));
+    }
+
+    /// The same with the code that a WebSocket is closed with.
+    pub(super) fn end_live_answer_with(&mut self, id: SessionId, (code, why): (CloseCode, &str)) {
+        let open = self.sessions.get_mut(id).filter(|session| session.life == Life::Open);
+        let Some(player) = open.and_then(Session::http_player_mut) else { return };
+        if matches!(player.stage, Stage::Playing) {
+            player.stage = Stage::Ended;
+            let end = player.framing.end(code, why);
             self.send_bytes(id, &end);
+        }
+    }
+
+    /// An HTTP player waits for a publisher from now on.
+    pub(in crate::engine) fn await_publisher(&mut self, id: SessionId) {
+        let until = self.now.instant + PUBLISHER_WAIT;
+        if let Some(player) = self.sessions.get_mut(id).and_then(Session::http_player_mut) {
+            player.waits_until = until;
+            self.wake_no_later_than(id, until);
         }
     }
 

@@ -8,7 +8,7 @@ use crate::engine::http::answer::{HttpReply, Route};
 use crate::engine::http::answering::pending::Pending;
 use crate::engine::http::lookup::Findings;
 use crate::engine::http::playing::play::HttpPlay;
-use crate::engine::http::playing::{HttpPlayer, MSID};
+use crate::engine::http::playing::{HttpPlayer, MSID, Stage};
 use crate::engine::http::progress::Progress;
 use crate::engine::http::request::HttpRequest;
 use crate::engine::ids::{AppId, SessionId};
@@ -60,8 +60,10 @@ impl Engine {
                 (false, 0) => FlvFraming::UntilClose,
                 (false, _) => FlvFraming::Chunked,
             },
-            wanted: Some(play),
+            stage: Stage::Asking(play),
             waits_until: self.cx.now.instant,
+            ends_at: None,
+            is_proxy: request.is_of_proxy(),
             received: 0,
             pinged: None,
         }));
@@ -76,13 +78,14 @@ impl Engine {
     fn connect_of(&self, request: &HttpRequest, play: &HttpPlay) -> Connect {
         let field =
             |name| request.head.headers.get(name).map_or("", |text| start_of(text, MAX_FIELD)).to_owned();
-        let app = self.app_name(play.app);
+        let (app, scheme) = (self.app_name(play.app), if request.tls.is_some() { "https" } else { "http" });
         Connect {
             app: app.to_owned(),
             args: play.args.clone(),
-            tc_url: format!("http://{}/{app}", field("host")),
+            tc_url: format!("{scheme}://{}/{app}", field("host")),
             flash_ver: field("user-agent"),
-            page_url: field("referer"),
+            // Its query may have a key.
+            page_url: field("referer").split('?').next().unwrap_or_default().to_owned(),
             ..Connect::default()
         }
     }
@@ -93,7 +96,7 @@ impl Engine {
         let Some(player) = self.cx.sessions.get_mut(id).and_then(Session::http_player_mut) else { return };
         let protocol = player.framing.protocol();
         player.client = client;
-        let Some(play) = &player.wanted else { return };
+        let Stage::Asking(play) = &player.stage else { return };
         let (name, args) = (play.name.clone(), play.args.clone());
         let agent = player.client.flash_ver().to_owned();
         if let Some(peer) = self.cx.sessions.get(id).map(|session| session.peer) {
@@ -134,7 +137,7 @@ impl Engine {
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         let Some(player) = session.http_player_mut() else { return };
         let is_connected = player.app.is_some();
-        let (play, peer) = (player.wanted.take(), player.connection_peer);
+        let (play, peer) = (player.take_asked(Stage::Refused), player.connection_peer);
         if is_connected {
             pending.request.head.persistent = false;
         } else {

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::engine::http::UNSERVED;
 use crate::engine::http::playing::HttpPlayer;
 use crate::engine::session::Session;
 use crate::engine::session::deadlines::Due;
@@ -20,9 +21,12 @@ impl HttpPlayer {
         }
         let wait = (!is_live).then_some(self.waits_until);
         if wait.is_some_and(|at| now >= at) {
-            return Due::GiveUp;
+            return Due::GiveUp("nobody has published its stream in time");
         }
-        let next = output.into_iter().chain(wait).fold(now + PING, Instant::min);
+        if self.ends_at.is_some_and(|at| now >= at) {
+            return Due::GiveUp(UNSERVED);
+        }
+        let next = output.into_iter().chain(wait).chain(self.ends_at).fold(now + PING, Instant::min);
         if self.websocket.is_none() {
             return Due::Later(next);
         }

@@ -1,10 +1,10 @@
 //! What a client says while it is sent a live answer.
 
-use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::SessionId;
 use crate::engine::session::{Life, Session};
-use crate::http::websocket::{ClientFrame, CloseCode, Opcode, close_frame, control_frame};
+use crate::engine::{CLIENT_LEFT, Engine};
+use crate::http::websocket::{ClientFrame, CloseCode, Opcode, control_frame};
 
 /// The most bytes that a client may send while it plays over plain HTTP, where nothing is expected of it.
 const MAX_RECEIVED: usize = 4096;
@@ -31,7 +31,7 @@ impl Engine {
                     self.cx.queue(id, &pong, |out, pong| out.join_bytes(pong));
                 }
                 Ok(Some(ClientFrame::Close(_))) => {
-                    return self.cx.close_websocket(id, CloseCode::Normal, crate::engine::CLIENT_LEFT);
+                    return self.cx.close_websocket(id, CloseCode::Normal, CLIENT_LEFT);
                 }
                 Err(error) => {
                     self.cx.totals.protocol_errors += 1;
@@ -45,7 +45,7 @@ impl Engine {
 impl Ctx {
     /// Closes a WebSocket from this side, once what waits has been sent.
     fn close_websocket(&mut self, id: SessionId, code: CloseCode, why: &str) {
-        self.send_bytes(id, &close_frame(code, why));
+        self.end_live_answer_with(id, (code, why));
         self.finish(id, why);
     }
 }

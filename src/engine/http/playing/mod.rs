@@ -39,10 +39,13 @@ pub(in crate::engine) struct HttpPlayer {
     /// The other end of the connection, for which that counts. The client may be behind a proxy.
     pub connection_peer: Peer,
     pub framing: FlvFraming,
-    /// What it has asked for, until that is granted.
-    pub wanted: Option<Box<HttpPlay>>,
+    pub stage: Stage,
     /// When the wait for a publisher is over.
     pub waits_until: Instant,
+    /// When it ends, as its address is not served any more since a reload.
+    pub ends_at: Option<Instant>,
+    /// Whether its address is that of a trusted proxy, so that many clients may be behind it.
+    pub is_proxy: bool,
     /// Bytes that it has sent beside its request and frames of WebSocket.
     pub received: usize,
     /// The frames that it sends, if it speaks WebSocket.
@@ -51,9 +54,30 @@ pub(in crate::engine) struct HttpPlayer {
     pub pinged: Option<Instant>,
 }
 
+/// How far an HTTP player is.
+#[derive(Debug)]
+pub(in crate::engine) enum Stage {
+    /// The gates are asked whether it may have this.
+    Asking(Box<HttpPlay>),
+    /// It may not, and its connection ends.
+    Refused,
+    /// It is sent a live answer.
+    Playing,
+    /// It has been told that nothing more comes.
+    Ended,
+}
+
 impl HttpPlayer {
-    /// Whether the head of its answer has been sent.
+    /// Whether it is sent a live answer, or was.
     pub fn is_answered(&self) -> bool {
-        self.wanted.is_none()
+        matches!(self.stage, Stage::Playing | Stage::Ended)
+    }
+
+    /// What it has asked for, if that has not been decided; from now on it is at the next stage.
+    pub fn take_asked(&mut self, next: Stage) -> Option<Box<HttpPlay>> {
+        match std::mem::replace(&mut self.stage, next) {
+            Stage::Asking(play) => Some(play),
+            _ => None,
+        }
     }
 }

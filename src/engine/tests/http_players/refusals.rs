@@ -1,0 +1,75 @@
+//! Requests for live streams that are refused: by what status, and with which reason.
+
+use super::*;
+
+fn refused(world: &mut World, path: &str) -> (String, String) {
+    let mut client = HttpClient::get(world, path);
+    let (status, head) = client.head(world);
+    assert!(head.contains("Content-Type: text/plain; charset=utf-8\r\n"), "{head}");
+    (status, String::from_utf8(client.received).unwrap())
+}
+
+#[test]
+fn a_stream_that_nobody_publishes_is_not_found_where_players_may_not_wait() {
+    let mut world = world("idle_streams off;");
+    let (status, why) = refused(&mut world, "/live/a.flv");
+    assert_eq!((&*status, &*why), ("HTTP/1.1 404 Not Found", "nobody publishes live/a\n"));
+    let _publisher = publisher(&mut world);
+    assert_eq!(HttpClient::get(&mut world, "/live/a.flv").head(&mut world).0, "HTTP/1.1 200 OK");
+}
+
+#[test]
+fn rules_of_access_and_keys_refuse_a_player_as_one_of_rtmp() {
+    for (directives, path) in
+        [("deny play all;", "/live/a.flv"), ("play_key right;", "/live/a.flv?key=wrong")]
+    {
+        let mut world = world(directives);
+        let (status, _) = refused(&mut world, path);
+        assert_eq!(status, "HTTP/1.1 403 Forbidden", "{directives}");
+    }
+    let mut world = world("play_key right;");
+    assert_eq!(HttpClient::get(&mut world, "/live/a.flv?key=right").head(&mut world).0, "HTTP/1.1 200 OK");
+}
+
+#[test]
+fn a_full_application_and_one_that_is_not_live_refuse_players_for_now() {
+    let mut world = world("max_connections 1;");
+    let first = HttpClient::get(&mut world, "/live/a.flv");
+    let (status, why) = refused(&mut world, "/live/a.flv");
+    assert_eq!(status, "HTTP/1.1 503 Service Unavailable");
+    assert_eq!(why, "live is full (max_connections 1)\n");
+    world.engine.lost(first.id, world.now);
+    world.end_turn();
+    assert_eq!(HttpClient::get(&mut world, "/live/a.flv").head(&mut world).0, "HTTP/1.1 200 OK");
+}
+
+#[test]
+fn a_name_that_no_stream_has_is_not_found() {
+    let mut world = world("");
+    let (status, _) = refused(&mut world, "/live/.hidden.flv");
+    assert_eq!(status, "HTTP/1.1 404 Not Found");
+}
+
+#[test]
+fn a_refused_connection_counts_for_nobody_and_is_closed_if_it_was_let_in() {
+    let mut world = world("deny play all;");
+    let mut client = HttpClient::get(&mut world, "/live/a.flv");
+    client.read(&mut world);
+    assert!(!client.is_open(&world));
+    world.engine.lost(client.id, world.now);
+    world.pass(60);
+    assert_eq!(world.engine.session_count(), 0);
+    let app = world.engine.cx.app_order[0];
+    assert_eq!(world.engine.cx.apps.get(app).unwrap().clients, 0);
+}
+
+#[test]
+fn a_request_behind_an_answer_that_is_still_sent_is_refused_for_now() {
+    let mut world = world("");
+    let _publisher = publisher(&mut world);
+    let two = "GET /nothing HTTP/1.1\r\nHost: a\r\n\r\nGET /live/a.flv HTTP/1.1\r\nHost: a\r\n\r\n";
+    let mut client = HttpClient::ask(&mut world, two);
+    world.end_turn();
+    let answers = String::from_utf8(client.read(&mut world).clone()).unwrap();
+    assert!(answers.contains("HTTP/1.1 404") && answers.contains("HTTP/1.1 503"), "{answers}");
+}
