@@ -4,7 +4,9 @@
 //! RTMP audio and video messages carry FLV tag bodies, so [`inspect`] is also how ingest learns what
 //! a message is.
 
+pub mod browser;
 mod enhanced;
+pub mod metadata;
 mod tag;
 
 pub use super::codec::Codec;

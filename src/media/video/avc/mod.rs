@@ -163,7 +163,7 @@ fn nal_type(nal: &[u8]) -> Option<u8> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::media) mod tests {
     use super::sps::tests::CROPPED;
     pub(in crate::media) use super::sps::tests::{BASELINE, HIGH};
     use super::*;

@@ -217,4 +217,4 @@ pub(super) fn repeat(nal: &[u8]) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(in crate::media) mod tests;

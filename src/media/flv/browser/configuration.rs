@@ -1,0 +1,83 @@
+//! Decoder configurations as mpegts.js 1.8 reads them. It stops at one that it cannot read, and then shows nothing of
+//! any track.
+
+use std::borrow::Cow;
+
+use crate::media::codec::Codec;
+use crate::media::nal::begins_with_start_code;
+use crate::media::pictures::Configuration;
+use crate::media::{aac, av1, opus};
+
+/// Bytes of an identification header of Opus with a mapping of channels that needs no table (RFC 7845 5.1).
+const OPUS_HEAD: usize = 19;
+/// Bytes of STREAMINFO (RFC 9639 8.2), and of the header of a metadata block in front of it (8.1).
+const STREAM_INFO: usize = 34;
+const BLOCK_HEADER: usize = 4;
+/// The bytes that a FLAC stream begins with.
+const FLAC: &[u8] = b"fLaC";
+
+/// A configuration as browsers read it; none if they cannot, and for codecs that have none.
+pub(super) fn normal(codec: Codec, record: &[u8]) -> Option<Cow<'_, [u8]>> {
+    match codec {
+        Codec::Avc | Codec::Hevc => pictures(codec, record),
+        Codec::Av1 => has_sequence_header(record).then_some(record.into()),
+        Codec::Aac => is_plain_aac(record).then_some(record.into()),
+        Codec::Opus => is_opus(record).then_some(record.into()),
+        Codec::Flac => flac(record).map(Into::into),
+        _ => None,
+    }
+}
+
+/// A record of H.264 or H.265 with parameter sets that can be read. Lengths of 1 or 2 bytes and start codes become
+/// lengths of 4 bytes, as in the pictures.
+fn pictures(codec: Codec, record: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let mut configuration = Configuration::parse(codec, record).ok()??;
+    configuration.picture()?;
+    let (profile, lengths) = match &mut configuration {
+        Configuration::Avc(config) => (config.profile, &mut config.nal_length_size),
+        Configuration::Hevc(config) => (config.profile, &mut config.nal_length_size),
+    };
+    if profile == 0 {
+        return None;
+    }
+    if !begins_with_start_code(record) && matches!(lengths, 3 | 4) {
+        return configuration.record().is_some().then_some(record.into());
+    }
+    *lengths = 4;
+    configuration.record().map(Cow::Owned)
+}
+
+/// True if a record of AV1 has what the player reads of it: the sequence header.
+fn has_sequence_header(record: &[u8]) -> bool {
+    const MARKER_AND_VERSION: u8 = 0x81;
+    record.first() == Some(&MARKER_AND_VERSION) && matches!(av1::size_of_record(record), Ok(Some(_)))
+}
+
+/// True if a configuration of AAC says all in its first 13 bits (ISO 14496-3 1.6.2.1): a type of the first 30, a tabled
+/// rate, and 1 to 7 as channels. The player reads nothing else, and makes a configuration of its own of it.
+fn is_plain_aac(config: &[u8]) -> bool {
+    let [first, second, ..] = *config else { return false };
+    let object_type = first >> 3;
+    let rate_index = (first & 7) << 1 | second >> 7;
+    let channels = second >> 3 & 0x0f;
+    let is_read = (1..=30).contains(&object_type) && rate_index < 13 && (1..=7).contains(&channels);
+    is_read && aac::AudioConfig::parse(config).is_ok()
+}
+
+fn is_opus(header: &[u8]) -> bool {
+    header.len() >= OPUS_HEAD && opus::Head::parse(header).is_ok()
+}
+
+/// `fLaC` and STREAMINFO without its block's header. Publishers send that, STREAMINFO alone (FFmpeg), or a block with
+/// its header, as FLAC files have it.
+fn flac(header: &[u8]) -> Option<Vec<u8>> {
+    let info = match header.strip_prefix(FLAC) {
+        None => header,
+        Some(rest) if rest.len() == STREAM_INFO => rest,
+        Some(rest) => {
+            rest.get(BLOCK_HEADER..).filter(|_| rest.first().is_some_and(|kind| kind & 0x7f == 0))?
+        }
+    };
+    let info = info.get(..STREAM_INFO)?;
+    Some([FLAC, info].concat())
+}
