@@ -20,6 +20,9 @@ HDR = ["-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le",
        "-x265-params", "log-level=none:scenecut=0:hdr10=1:repeat-headers=1:max-cll=1000,400:"
        "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"]
 AAC, MP3 = ["-c:a", "aac", "-b:a", "128k"], ["-c:a", "libmp3lame", "-ar", 44100]
+# In the corner of a picture, squares of 8 pixels are the bits of its number, the lowest first.
+CLOCK = ",".join(["drawbox=w=128:h=8:color=black:t=fill", *(
+    f"drawbox=x={8 * bit}:w=8:h=8:color=white:t=fill:enable='mod(floor(n/{1 << bit}),2)'" for bit in range(16))])
 TWO_TRACKS = ["-f", "lavfi", "-i", "testsrc=size=160x90:rate=25", "-f", "lavfi", "-i", "sine=frequency=880"]
 
 
@@ -33,6 +36,7 @@ class Recipe(NamedTuple):
     inputs: tuple = ()
     enhanced: bool = True
     channels: int = 2
+    seconds: int = SECONDS
 
 
 RECIPES = {
@@ -51,6 +55,8 @@ RECIPES = {
     "vvc+aac": Recipe("VVC + AAC", [*VVC, *AAC], size="160x90"),
     "h264+opus": Recipe("H.264 + Opus", [*H264, "-c:a", "libopus"]),
     "h264+flac": Recipe("H.264 + FLAC", [*H264, "-c:a", "flac"], "mkv"),
+    "clock": Recipe("H.264 whose pictures tell their number, every 2 s a key frame", [*H264, "-bf", 0, "-g", 2 * GOP, "-vf", CLOCK, *AAC],
+                    program="ffmpeg", enhanced=False, seconds=13),
     "2xh264+2xaac": Recipe("two tracks of H.264, two of AAC",
                            ["-map", "0", "-map", "1", "-map", "2", "-map", "3", *H264, *AAC], inputs=TWO_TRACKS),
 }
@@ -93,7 +99,7 @@ def make(folder, names):
     """Encodes these clips, several at a time."""
     clips = {name: Clip(folder, name) for name in names}
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        list(pool.map(lambda clip: clip.make(clip.path, SECONDS), clips.values()))
+        list(pool.map(lambda clip: clip.make(clip.path, clip.recipe.seconds), clips.values()))
     return clips
 
 
@@ -121,16 +127,16 @@ def with_everything(path, source):
     for number, tag in enumerate(flv.read(source)):
         tags.append(tag)
         if tag.kind == flv.VIDEO and tag.is_frame() and tag.payload[0] & 0xF == 3:
-            tags[-1] = tag._replace(payload=_several_tracks(tag.payload) if number % 2 else _mod_ex(tag.payload))
+            tags[-1] = tag._replace(payload=_several_tracks(tag.payload) if number % 2 else mod_ex(tag.payload))
         elif tag.kind == flv.AUDIO and tag.is_frame() and number % 3 == 0:
-            tags[-1] = tag._replace(payload=_mod_ex(b"\x91mp4a" + tag.payload[2:]))
+            tags[-1] = tag._replace(payload=mod_ex(b"\x91mp4a" + tag.payload[2:]))
     end = tags[-1].time
     tags += [flv.Tag(kind, end, payload, 0) for kind, payload in (
         (flv.AUDIO, b""), (flv.AUDIO, b"\x92mp4a"), (flv.VIDEO, b"\x92hvc1"), (flv.VIDEO, b"\xd0\0"))]
     flv.write(path, tags)
 
 
-def _mod_ex(payload):
+def mod_ex(payload):
     """Nanoseconds, and an extension that nobody knows, of 300 bytes, in front of a packet."""
     first, form = payload[0] & 0xF0 | flv.MOD_EX, payload[0] & 0xF
     nanoseconds = b"\x02" + (999_999).to_bytes(3) + bytes([0 << 4 | flv.MOD_EX])

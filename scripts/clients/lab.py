@@ -76,7 +76,8 @@ http {{
         listen 127.0.0.1:{ports[https]} ssl reuseport;
         ssl_certificate {authority.certificate};
         ssl_certificate_key {authority.key};
-        location / {{ page on; }}
+        location / {{ page on; flv_live on; }}
+        location /raw {{ flv_live on; flv_compat raw; }}
         location /hls {{ alias {folder}/hls; }}
         location /locked {{ alias {folder}/locked; }}
     }}

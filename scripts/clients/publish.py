@@ -3,7 +3,7 @@
 commands in the same order with transaction ids, one chunk stream for audio, video and data, headers
 compressed to types 0 to 3, acknowledgements. Says at the end how many messages it has sent.
 
-usage: publish.py [--shift MILLISECONDS] [--speed TIMES] FILE.flv HOST PORT APPLICATION STREAM
+usage: publish.py [--shift MILLISECONDS] [--speed TIMES] [--at SECONDS] FILE.flv HOST PORT APPLICATION STREAM
 """
 
 import argparse
@@ -47,12 +47,13 @@ def listen(connection):
         pass
 
 
-def publish(path, shift, speed, host, port, app, stream):
+def publish(path, shift, speed, begin_at, host, port, app, stream):
     tags = flv.read(path)
     connection = rtmp.Connection(host, port)
     msid = begin(connection, app, f"rtmp://{host}:{port}/{app}", stream)
     connection.socket.settimeout(None)
     threading.Thread(target=listen, args=[connection], daemon=True).start()
+    time.sleep(max(0, begin_at - time.time()))
     start = time.monotonic() - tags[0].time / 1000 / speed
     for tag in tags:
         time.sleep(max(0, tag.time / 1000 / speed - (time.monotonic() - start)))
@@ -69,6 +70,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shift", type=int, default=0, help="added to every timestamp")
     parser.add_argument("--speed", type=float, default=1, help="how many times as fast as in real time")
+    parser.add_argument("--at", type=float, default=0, help="the time to begin at, in seconds since 1970")
     parser.add_argument("file", type=pathlib.Path)
     parser.add_argument("host")
     parser.add_argument("port", type=int)
@@ -76,7 +78,7 @@ def main():
     parser.add_argument("stream")
     at = parser.parse_args()
     try:
-        publish(at.file, at.shift, at.speed, at.host, at.port, at.application, at.stream)
+        publish(at.file, at.shift, at.speed, at.at, at.host, at.port, at.application, at.stream)
     except rtmp.Closed as why:
         sys.exit(f"publish: {why}")
 

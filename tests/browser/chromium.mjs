@@ -10,6 +10,7 @@ const SECONDS = 8; // to watch, if it is not said
 const FRAME_RATE = 25; // of the clip that scripts/interop publishes
 export const AMPLE = 1; // seconds ahead; with less, a player that falls behind may have waited for data
 const SLOWEST = 0.75; // of the speed that a player with that much ahead may fall to: its machine is busy
+export const BOTH = ["video", "audio"];
 export const SLOW_RATE = 2; // pictures a second; fewer come seldom
 const DECODED_AHEAD = 4; // pictures that Chromium wants before it begins
 const LAST = 9; // seconds in which it must go on, where the encoder is stopped and started meanwhile
@@ -91,22 +92,33 @@ function findChromium() {
  * the end. Returns what it saw.
  */
 export async function watch(page, seconds = SECONDS, rate = FRAME_RATE, stops = false) {
+  await begin(page, "video");
+  if (stops) console.log("it plays");
+  const seen = await page.evaluate(measure, seconds, AMPLE, "video");
+  return stops ? judgeEnd(seen) : judge(seen, rate, BOTH);
+}
+
+/** The same for one <video> of several, which need not have picture and sound. */
+export async function watchOne(page, selector, seconds, wanted) {
+  await begin(page, selector);
+  return judge(await page.evaluate(measure, seconds, AMPLE, selector), FRAME_RATE, wanted);
+}
+
+async function begin(page, selector) {
   await page.waitForFunction(
-    () => {
-      const video = document.querySelector("video");
+    (selector) => {
+      const video = document.querySelector(selector);
       // The first second may be rough: decoders start, the first fragments come in a row.
       return video?.error || (video?.readyState >= 3 && video.currentTime - (video.begin ??= video.currentTime) > 1);
     },
     { timeout: START_MS, polling: 100 },
+    selector,
   ).catch(() => { throw new Error("the video does not begin to play"); });
-  if (stops) console.log("it plays");
-  const seen = await page.evaluate(measure, seconds, AMPLE);
-  return stops ? judgeEnd(seen) : judge(seen, rate);
 }
 
 /** Runs in the page: how far everything gets in so many seconds. */
-async function measure(seconds, ample) {
-  const video = document.querySelector("video");
+async function measure(seconds, ample, selector) {
+  const video = document.querySelector(selector);
   const stalls = [];
   for (const name of ["error", "waiting", "ended", "pause"]) {
     video.addEventListener(name, () => {
@@ -164,7 +176,7 @@ async function measure(seconds, ample) {
   };
 }
 
-function judge(seen, rate) {
+function judge(seen, rate, wanted) {
   const note =
     `${seen.media.toFixed(2)} s of ${seen.size} in ${seen.wall.toFixed(2)} s, ` +
     `${seen.frames} frames, ${seen.dropped} dropped, ${seen.audio} bytes of audio, ` +
@@ -179,17 +191,22 @@ function judge(seen, rate) {
   if (seen.least < 0) faults.push("it was in a hole");
   if (seen.media < slowest) faults.push("it falls behind");
   if (seen.media > seen.wall + slack) faults.push("it skips");
+  if (wanted.includes("audio") !== seen.audio > 0) faults.push(seen.audio > 0 ? "audio was decoded" : "no audio was decoded");
+  if (wanted.includes("video")) judgePictures(seen, rate, slack, faults);
+  else if (seen.frames) faults.push("video was decoded");
+  if (faults.length) throw new Error(`${faults.join("; ")} (${note})`);
+  return note;
+}
+
+function judgePictures(seen, rate, slack, faults) {
   // Of slow pictures, some have been decoded before it looked.
   const decoded = rate > SLOW_RATE ? 0 : DECODED_AHEAD;
   if (seen.frames < (seen.media - slack) * rate - decoded) faults.push("too few frames");
   // None on a quiet machine; software decoding on a busy one drops a few.
   if (seen.dropped > Math.max(1, seen.frames / 10)) faults.push("too many frames dropped");
-  if (!(seen.audio > 0)) faults.push("no audio was decoded");
   // Slow pictures change seldom, and the page looks about as often as they do.
   const stands = rate > SLOW_RATE ? 0 : seen.looks.length - Math.floor(seen.media * rate / 2);
   if (seen.frozen > stands) faults.push(`the video stood still for ${seen.frozen} s`);
-  if (faults.length) throw new Error(`${faults.join("; ")} (${note})`);
-  return note;
 }
 
 /** It has gone on in the last seconds, whatever it waited for before. */

@@ -1,0 +1,144 @@
+"""Pages with mpegts.js and flv.js, which play FLV over WebSocket and HTTP: many streams at once in one page. The players
+ask for them before they are published, so that a track that comes late is late for them.
+"""
+
+import re
+import sys
+import time
+from typing import Any, NamedTuple
+
+from . import clips, flv
+from .browsers import SCRIPTS, environment
+from .lab import Failure, wait
+from .publishers import PUBLISH, address
+
+NAME = "flv-page"  # in place of the publisher
+WATCHED = 4  # seconds
+LATE = 2000  # milliseconds after which a late track begins
+PATIENCE = 60  # seconds
+BOTH, PICTURES, SOUND, PARSED, CLOCK = "video,audio", "video", "audio", "parsed", "clock"
+
+
+def late(kind):
+    """Tags of one kind begin late, with a key frame if there are any, behind their header."""
+    def shape(tags):
+        header = next(tag for tag in tags if tag.kind == kind and tag.is_header())
+        start = next(tag.time for tag in tags
+                     if tag.kind == kind and tag.time >= LATE and (kind == flv.AUDIO or tag.is_key()))
+        kept = [tag for tag in tags if tag.kind in flv.TRACKS and (tag.kind != kind or tag.time >= start)]
+        return sorted([*kept, header._replace(time=start)], key=lambda tag: (tag.time, not tag.is_header()))
+    return shape
+
+
+def enhanced(tags):
+    """H.264 and AAC with FourCCs, every third picture behind extensions."""
+    def change(number, tag):
+        body = tag.payload
+        if tag.kind == flv.VIDEO:
+            head = bytes([0x80 | body[0] & 0x70 | body[1]]) + b"avc1"
+            body = head + (body[2:] if body[1] == 1 else body[5:])
+            body = clips.mod_ex(body) if tag.is_frame() and number % 3 == 0 else body
+        elif tag.kind == flv.AUDIO:
+            body = bytes([0x90 | body[1]]) + b"mp4a" + body[2:]
+        return tag._replace(payload=body)
+    return [change(number, tag) for number, tag in enumerate(tags)]
+
+
+class Stream(NamedTuple):
+    """What is published: a clip, and what is made of its tags."""
+    clip: str
+    shape: Any = list
+
+
+STREAMS = {
+    **{clip: Stream(clip) for clip in (
+        "h264+aac", "h264+mp3", "h264+opus", "h264+flac", "h264", "aac", "av1+aac", "hevc+aac", "hdr+aac51", "hevc+ac3",
+        "vp9+opus", "2xh264+2xaac", CLOCK)},
+    "late-audio": Stream("h264+aac", late(flv.AUDIO)),
+    "late-video": Stream("h264+aac", late(flv.VIDEO)),
+    "enhanced": Stream("h264+aac", enhanced),
+}
+# What is to be seen of them. Chromium has no decoder of HEVC; the libraries know neither VP9 nor AC-3.
+PLAYERS = {
+    "mpegts-js": ("ws", {
+        **dict.fromkeys(("h264+aac", "h264+mp3", "h264+opus", "h264+flac", "av1+aac", "2xh264+2xaac", "enhanced"), BOTH),
+        "h264": PICTURES, "aac": SOUND, "vp9+opus": SOUND, "late-audio": PICTURES, "late-video": SOUND,
+        "hevc+aac": PARSED, "hdr+aac51": PARSED, "hevc+ac3": PARSED, CLOCK: CLOCK}),
+    # Browsers have six connections for one host.
+    "flv-js": ("http", {"h264+aac": BOTH, "h264+mp3": BOTH, "h264": PICTURES, "aac": SOUND, "late-audio": PICTURES,
+                        "late-video": SOUND}),
+}
+CASES = [(stream, player) for player, (_, wanted) in PLAYERS.items() for stream in wanted]
+
+
+def sources(cases):
+    """The clips that cases need."""
+    return {STREAMS[case.clip].clip for case in cases if case.publisher == NAME}
+
+
+def watch(lab, made, cases, results):
+    """One page for each library, at the same time."""
+    begun, streams = lab.folder / f"{NAME}.begun", sorted({case.clip for case in cases})
+    sources = {stream: write(lab, made, stream) for stream in streams}
+    pages = {word: open_page(lab, word, begun, [case.clip for case in cases if case.word == f"chromium-{word}"])
+             for word in PLAYERS if any(case.word == f"chromium-{word}" for case in cases)}
+    for page in pages.values():
+        wait(PATIENCE, "the page", lambda page=page: page.ended() or "\nready" in page.output())
+    start = time.time() + 1
+    publishers = [publish(lab, stream, path, start) for stream, path in sources.items()]
+    write_whole(begun, str(start))
+    for case in cases:
+        page = pages[case.word.removeprefix("chromium-")]
+        results.case(case.name, lambda case=case, page=page: judge(page, case.clip))
+    for publisher in publishers:
+        publisher.kill()
+
+
+def write(lab, made, stream):
+    """The file that is published."""
+    clip, shape = STREAMS[stream]
+    path = lab.folder / f"{NAME}.{stream}.flv"
+    flv.write(path, shape(flv.read(made[clip].flv(made[clip].recipe.program))))
+    return path
+
+
+def write_whole(path, text):
+    part = path.with_suffix(".part")
+    part.write_text(text)
+    part.rename(path)
+
+
+def publish(lab, stream, path, start):
+    return lab.run(f"{NAME}.{stream}.publisher", [
+        sys.executable, PUBLISH, "--at", start, path, *address(lab.url(name(stream)))])
+
+
+def open_page(lab, word, begun, streams):
+    scheme, wanted = PLAYERS[word]
+    return start_page(lab, word, scheme, begun, WATCHED, {name(stream): wanted[stream] for stream in streams})
+
+
+def start_page(lab, script, scheme, begun, seconds, streams, publisher="rtmp"):
+    """A page that plays these streams, with what is to be seen of each."""
+    if not (SCRIPTS / "node_modules").is_dir():
+        raise Failure("tests/browser/node_modules is missing: run scripts/install-peers")
+    base = lab.http("live/", scheme="https" if publisher == "rtmps" else "http")
+    base = scheme + base.removeprefix("http") if scheme == "ws" else base
+    words = [f"{stream}={wanted}" for stream, wanted in streams.items()]
+    command = ["node", SCRIPTS / f"{script}.mjs", base, begun, seconds, *words]
+    return lab.run(f"chromium.{script}.{next(iter(streams))}", command, environment(lab, publisher))
+
+
+def judge(page, stream):
+    """What a page says of a stream."""
+    line = re.compile(rf"^{re.escape(name(stream))}: (PASS|FAIL) (.*)$", re.MULTILINE)
+    wait(PATIENCE, "the page to judge", lambda: page.ended() or line.search(page.output()))
+    if not (said := line.search(page.output())):
+        raise Failure(page.last_words())
+    if said[1] == "FAIL":
+        raise Failure(said[2])
+    return said[2]
+
+
+def name(stream):
+    return f"{NAME}-{stream}"

@@ -1,0 +1,151 @@
+// Players of FLV, over HTTP or WebSocket, all in one page of another origin, as a site with its own player would have
+// them. They ask for their streams before anybody publishes them. Prints a line for each: its name, "PASS" or "FAIL",
+// and what was seen.
+
+import { existsSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import { inChromium, watchOne } from "./chromium.mjs";
+
+const BEGUN_MS = 30000; // until the streams begin
+const LOOK_MS = 50;
+const LATE_MS = 3000; // after them, a player of which the delay is measured
+const SETTLED_MS = 4000; // that it has to catch up
+const DELAY = 1.5; // seconds from the publisher to the screen, at most
+const CELLS = 16; // squares in the corner of a picture that are the bits of its number, see flv_pages.py
+const CELL = 8; // pixels
+const RATE = 25; // pictures a second
+
+/**
+ * The arguments: where streams are, as `ws://HOST:PORT/live/`; a file, which exists when the streams begin, with that
+ * time; seconds to watch; and for each stream its name and what is in it: video, audio, `parsed` for what Chromium cannot
+ * decode, `clock` for pictures that tell their time.
+ */
+function target() {
+  const [base, begun, seconds, ...streams] = process.argv.slice(2);
+  if (streams.length === 0) {
+    console.error("usage: node TEST.mjs ws://HOST:PORT/APP/ FILE SECONDS STREAM=video[,audio]|parsed|clock...");
+    process.exit(2);
+  }
+  const split = (text) => [text.slice(0, text.lastIndexOf("=")), text.slice(text.lastIndexOf("=") + 1).split(",")];
+  return { base, begun, seconds: Number(seconds), streams: streams.map(split) };
+}
+
+/** Runs a test with the library of this file, which calls itself so. */
+export async function play(file, library) {
+  const { base, begun, seconds, streams } = target();
+  const script = readFileSync(new URL(`node_modules/${file}`, import.meta.url));
+  const html = `<!doctype html><title>${file}</title><link rel="icon" href="data:,"><body><script src="/script"></script>`;
+  const server = createServer((request, response) => {
+    const [type, body] = request.url === "/script" ? ["text/javascript", script] : ["text/html", html];
+    response.writeHead(200, { "content-type": type }).end(body);
+  }).listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  await inChromium(async (page) => {
+    await page.goto(`http://127.0.0.1:${server.address().port}/`);
+    const early = streams.filter(([, wanted]) => !wanted.includes("clock"));
+    await page.evaluate(start, library, base, early.map(([name]) => name), {});
+    console.log("ready");
+    const beginning = await begins(begun);
+    const judged = streams.map(async ([name, wanted]) => {
+      const note = await judge(page, library, base, name, wanted, seconds, beginning)
+        .then((note) => `PASS ${note}`, (error) => `FAIL ${error.message}`);
+      console.log(`${name}: ${note}`);
+    });
+    await Promise.all(judged);
+    return "done";
+  });
+  server.closeAllConnections();
+  server.close();
+}
+
+/** When the streams began, in milliseconds. */
+async function begins(file) {
+  const deadline = Date.now() + BEGUN_MS;
+  while (!existsSync(file)) {
+    if (Date.now() > deadline) throw new Error("no stream begins");
+    await sleep(LOOK_MS);
+  }
+  return Number(readFileSync(file, "utf8")) * 1000;
+}
+
+async function judge(page, library, base, name, wanted, seconds, beginning) {
+  if (wanted.includes("clock")) return judgeDelay(page, library, base, name, beginning);
+  const judged = wanted.includes("parsed") ? knows(page, name) : watchOne(page, `[id="${name}"]`, seconds, wanted);
+  const note = await judged.then((note) => ({ note }), (error) => ({ note: error.message, failed: true }));
+  const faults = await page.evaluate((name) => window.players.get(name).faults, name);
+  // Chromium has no decoder for it; the library has read it.
+  const expected = (fault) => wanted.includes("parsed") && /addSourceBuffer.*not supported/i.test(fault);
+  const unexpected = faults.filter((fault) => !expected(fault));
+  if (note.failed || unexpected.length) throw new Error(`${note.note}; ${unexpected.slice(0, 3).join(", ") || "no error"}`);
+  return note.note;
+}
+
+/** What the library says of a stream that it has read the headers of. */
+async function knows(page, name) {
+  await page.waitForFunction((name) => window.players.get(name).info, { timeout: BEGUN_MS, polling: LOOK_MS }, name)
+    .catch(() => { throw new Error("its header has not arrived"); });
+  return page.evaluate((name) => window.players.get(name).info, name);
+}
+
+/** The delay of a player that comes late, and catches up as the library can. */
+async function judgeDelay(page, library, base, name, beginning) {
+  await sleep(Math.max(0, beginning + LATE_MS - Date.now()));
+  await page.evaluate(start, library, base, [name], { liveSync: true });
+  await sleep(SETTLED_MS);
+  const delays = await page.evaluate(readClock, name, beginning, CELLS, CELL, RATE);
+  const faults = await page.evaluate((name) => window.players.get(name).faults, name);
+  if (delays.length < RATE || faults.length) throw new Error(`${delays.length} pictures; ${faults.join(", ") || "no error"}`);
+  delays.sort((a, b) => a - b);
+  const [median, most] = [delays[delays.length >> 1], delays.at(-1)];
+  const note = `${median.toFixed(2)} s from the publisher to the screen, at most ${most.toFixed(2)} s`;
+  if (median > DELAY) throw new Error(note);
+  return note;
+}
+
+/** Runs in the page: starts a player for each stream. */
+function start(library, base, names, config) {
+  window.players ??= new Map();
+  const { createPlayer, Events, LoggingControl } = window[library];
+  LoggingControl.enableAll = false;
+  for (const name of names) {
+    const video = document.createElement("video");
+    [video.id, video.muted] = [name, true];
+    document.body.append(video);
+    const options = { enableStashBuffer: false, ...config };
+    const player = createPlayer({ type: "flv", isLive: true, url: `${base}${encodeURIComponent(name)}.flv` }, options);
+    const seen = { player, faults: [], info: null };
+    window.players.set(name, seen);
+    player.on(Events.ERROR, (type, detail, info) => {
+      seen.faults.push(`${[type, detail, info?.msg].join(", ")} at ${video.currentTime.toFixed(2)} s`);
+    });
+    player.on(Events.LOADING_COMPLETE, () => { seen.isOver = true; });
+    player.on(Events.MEDIA_INFO, (info) => { seen.info = `${info.mimeType}, ${info.width}x${info.height}`; });
+    player.attachMediaElement(video);
+    player.load();
+    player.play()?.catch(() => {});
+  }
+}
+
+/** Runs in the page: how old each picture of some seconds is when it is shown. */
+async function readClock(name, beginning, cells, cell, rate) {
+  const video = document.getElementById(name);
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [cells * cell, cell];
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const delays = [];
+  const end = performance.now() + 3000;
+  while (performance.now() < end) {
+    const isShown = new Promise((resolve) => video.requestVideoFrameCallback(() => resolve(true)));
+    const isLate = new Promise((resolve) => setTimeout(resolve, 1000, false));
+    if (!await Promise.race([isShown, isLate])) continue;
+    context.drawImage(video, 0, 0, cells * cell, cell, 0, 0, cells * cell, cell);
+    const pixels = context.getImageData(0, cell / 2, cells * cell, 1).data;
+    let number = 0;
+    for (let bit = 0; bit < cells; bit++) {
+      if (pixels[4 * (bit * cell + cell / 2)] > 128) number += 2 ** bit;
+    }
+    delays.push((Date.now() - beginning) / 1000 - number / rate);
+  }
+  return delays;
+}
