@@ -11,6 +11,7 @@ use nix::sys::socket::{MsgFlags, recv, setsockopt};
 use nix::{setsockopt_impl, sockopt_impl};
 use rustls::ClientConnection;
 
+use super::flv::{self, Carrier};
 use super::probe::Probe;
 use super::publisher::Publisher;
 use super::tls::Tls;
@@ -56,8 +57,21 @@ pub enum Stage {
     Handshake { answer: Vec<u8>, application: String, stream: String },
     /// A publisher waits for its answer.
     Publishing(Vec<u8>),
+    /// A player over HTTP waits for its answer, of which so much has come.
+    Asking(Vec<u8>),
     /// Media goes through.
     Live,
+}
+
+/// What a connection says first.
+#[derive(Debug, Clone, Copy)]
+pub enum Greeting<'a> {
+    /// Nothing: it is live at once.
+    None,
+    /// RTMP's handshake, for a stream of an application.
+    Rtmp(&'a str, &'a str),
+    /// A request for FLV.
+    Flv(Carrier, &'a str, &'a str),
 }
 
 /// A connection.
@@ -69,18 +83,20 @@ pub struct Client {
     pub received: u64,
     /// How many of them before measuring began.
     pub before: u64,
+    /// What has come with the answer over HTTP.
+    pub early: Vec<u8>,
     out: Vec<u8>,
     /// None for plain TCP, and for who throws away what it receives, from when it is live: encrypted as it is.
     tls: Option<Box<ClientConnection>>,
 }
 
 impl Client {
-    /// Connects; with a stream's name, begins the handshake, without one is live at once.
+    /// Connects, and says what it says first.
     pub fn connect(
         address: SocketAddr,
         tls: Option<&Tls>,
         role: Role,
-        name: Option<(&str, &str)>,
+        greeting: Greeting<'_>,
     ) -> io::Result<Self> {
         // Blocking: on loopback a connection is made at once, or refused.
         let stream = std::net::TcpStream::connect(address)?;
@@ -88,15 +104,22 @@ impl Client {
         stream.set_nonblocking(true)?;
         let stream = TcpStream::from_std(stream);
         let tls = tls.map(|tls| tls.connection(address.ip()).map(Box::new)).transpose()?;
-        let (stage, out) = (Stage::Live, Vec::new());
-        let mut client = Self { stream, role, stage, received: 0, before: 0, out, tls };
-        if let Some((application, stream)) = name {
-            client.stage = Stage::Handshake {
-                answer: Vec::new(),
-                application: application.into(),
-                stream: stream.into(),
-            };
-            client.send(&wire::hello())?;
+        let (stage, early, out) = (Stage::Live, Vec::new(), Vec::new());
+        let mut client = Self { stream, role, stage, received: 0, before: 0, early, out, tls };
+        match greeting {
+            Greeting::None => {}
+            Greeting::Rtmp(application, stream) => {
+                client.stage = Stage::Handshake {
+                    answer: Vec::new(),
+                    application: application.into(),
+                    stream: stream.into(),
+                };
+                client.send(&wire::hello())?;
+            }
+            Greeting::Flv(carrier, application, stream) => {
+                client.stage = Stage::Asking(Vec::new());
+                client.send(&flv::request(carrier, application, stream))?;
+            }
         }
         Ok(client)
     }
@@ -196,6 +219,18 @@ impl Client {
                     self.stage = Stage::Live;
                 } else if answers.len() > ANSWERS {
                     return Err(io::Error::other("the server does not let publish"));
+                }
+                Ok(())
+            }
+            Stage::Asking(head) => {
+                head.extend(bytes);
+                let Some((length, framing)) = flv::answer(head).map_err(io::Error::other)? else {
+                    return Ok(());
+                };
+                self.early = head.split_off(length);
+                self.stage = Stage::Live;
+                if let Role::Probe(probe) = &mut self.role {
+                    probe.expect_flv(framing);
                 }
                 Ok(())
             }

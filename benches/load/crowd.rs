@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
-use super::client::{Client, Role, Stage};
+use super::client::{Client, Greeting, Role, Stage};
 use super::clip::Clip;
 use super::latency::Latency;
 use super::options::{PATIENCE, Plan};
@@ -201,8 +201,15 @@ impl<'a> Crowd<'a> {
 
     fn bring(&mut self, role: Role, stream: &str) -> io::Result<usize> {
         self.wait_for_handshakes(HANDSHAKES - 1)?;
-        let name = (!self.plan.raw).then_some((self.plan.application.as_str(), stream));
-        let mut client = Client::connect(self.plan.address, self.plan.tls.as_ref(), role, name)?;
+        let application = self.plan.application.as_str();
+        let (address, greeting) = match self.plan.flv {
+            _ if self.plan.raw => (self.plan.address, Greeting::None),
+            Some((carrier, address)) if !matches!(role, Role::Publisher(_)) => {
+                (address, Greeting::Flv(carrier, application, stream))
+            }
+            _ => (self.plan.address, Greeting::Rtmp(application, stream)),
+        };
+        let mut client = Client::connect(address, self.plan.tls.as_ref(), role, greeting)?;
         let entry = self.clients.vacant_entry();
         let key = entry.key();
         let both = Interest::READABLE | Interest::WRITABLE;
@@ -306,7 +313,14 @@ impl<'a> Crowd<'a> {
                 self.schedule.push(Reverse((publisher.due(), key)));
                 client.send(&self.out)
             }
-            Role::Probe(_) => self.serve(key),
+            Role::Probe(_) => {
+                let (early, now) =
+                    (std::mem::take(&mut client.early), self.begun.elapsed().as_nanos() as u64);
+                if let Role::Probe(probe) = &mut client.role {
+                    probe.receive(&early, &self.clip, now, self.measures);
+                }
+                self.serve(key)
+            }
             _ => {
                 client.only_listen()?;
                 self.alert.registry().deregister(&mut client.stream)?;

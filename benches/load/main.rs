@@ -2,13 +2,14 @@
 //!
 //! Most players throw away what they receive within the kernel, so that thousands fit beside the server;
 //! a few compare every byte and measure how long each message took. Nothing here shares code with the
-//! server's RTMP.
+//! server's RTMP, FLV and WebSocket.
 
 #![expect(clippy::cast_possible_truncation, reason = "numbers of this program's own making")]
 
 mod client;
 mod clip;
 mod crowd;
+mod flv;
 mod latency;
 mod options;
 mod pace;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use getopts::{Matches, Options};
 use rustls::client::Resumption;
 
+use super::flv::Carrier;
 use super::publisher::Rates;
 use super::tls::Tls;
 use super::{clip, pace};
@@ -17,6 +18,8 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// What is to be done.
 pub struct Plan {
     pub address: SocketAddr,
+    /// Players take FLV over this, from this address.
+    pub flv: Option<(Carrier, SocketAddr)>,
     /// The connections are encrypted.
     pub tls: Option<Tls>,
     pub application: String,
@@ -63,6 +66,7 @@ pub fn parse(arguments: &[String]) -> Result<Plan, String> {
         return Err("--raw is for one stream of video".into());
     }
     Ok(Plan {
+        flv: flv(&matches)?,
         tls: tls(&matches)?,
         address: address.parse().map_err(|error| format!("{address}: {error}"))?,
         application: matches.opt_str("application").unwrap_or_else(|| "live".into()),
@@ -81,6 +85,17 @@ pub fn parse(arguments: &[String]) -> Result<Plan, String> {
         until_told: matches.opt_present("until-told"),
         server: matches.opt_strs("server"),
     })
+}
+
+fn flv(matches: &Matches) -> Result<Option<(Carrier, SocketAddr)>, String> {
+    let found = [("http-flv", Carrier::Http), ("websocket-flv", Carrier::WebSocket)].into_iter();
+    let Some((name, carrier, address)) =
+        found.filter_map(|(name, carrier)| Some((name, carrier, matches.opt_str(name)?))).next()
+    else {
+        return Ok(None);
+    };
+    let address = address.parse().map_err(|error| format!("--{name} {address}: {error}"))?;
+    Ok(Some((carrier, address)))
 }
 
 fn tls(matches: &Matches) -> Result<Option<Tls>, String> {
@@ -121,6 +136,8 @@ fn table() -> Options {
         .optopt("", "settle", "milliseconds from the last publisher to the first player (2500)", "N")
         .optopt("", "warm-up", "milliseconds from the last connection to the measurement (2500)", "N")
         .optopt("", "measure", "milliseconds to measure (5000)", "N")
+        .optopt("", "http-flv", "players take FLV over HTTP from here", "ADDRESS")
+        .optopt("", "websocket-flv", "players take FLV over WebSocket from here", "ADDRESS")
         .optopt("", "authority", "over TLS, with a server whose certificate this one has signed", "FILE")
         .optopt("", "suite", "of TLS, this alone (AES_256_GCM_SHA384 is preferred)", "TLS13_...")
         .optmulti("", "server", "a process whose time and memory is measured; may be repeated", "PID")

@@ -1,13 +1,20 @@
-//! A player that reads every chunk, compares every byte and measures how long it took.
+//! A player that reads every chunk or tag, compares every byte and measures how long it took.
 
 use super::clip::{Clip, Track};
+use super::flv::{Framing, Tags};
 use super::latency::Latency;
 use super::wire::{AUDIO, Chunks, Message, VIDEO};
+
+/// What messages are taken from.
+enum Input {
+    Rtmp(Chunks),
+    Flv(Tags),
+}
 
 /// What a probe knows of its stream.
 pub struct Probe {
     stream: u64,
-    chunks: Chunks,
+    input: Input,
     next: [Option<u64>; 2],
     /// Times of the messages since measuring began.
     pub latency: Latency,
@@ -22,12 +29,17 @@ impl Probe {
     pub fn new(stream: usize) -> Self {
         Self {
             stream: stream as u64,
-            chunks: Chunks::new(),
+            input: Input::Rtmp(Chunks::new()),
             next: [None; 2],
             latency: Latency::default(),
             messages: 0,
             fault: None,
         }
+    }
+
+    /// What comes is FLV, in this.
+    pub fn expect_flv(&mut self, framing: Framing) {
+        self.input = Input::Flv(Tags::new(framing));
     }
 
     /// Takes what was received at `now`, nanoseconds after the beginning of the run.
@@ -36,7 +48,11 @@ impl Probe {
             return;
         }
         let mut found = Vec::new();
-        let result = self.chunks.push(bytes, |message| found.push(message));
+        let found_one = |message| found.push(message);
+        let result = match &mut self.input {
+            Input::Rtmp(chunks) => chunks.push(bytes, found_one),
+            Input::Flv(tags) => tags.push(bytes, found_one),
+        };
         for message in found {
             let result = self.handle(&message, clip, now, measures);
             self.fault = self.fault.take().or(result.err());
