@@ -70,8 +70,8 @@ pub enum Greeting<'a> {
     None,
     /// RTMP's handshake, for a stream of an application.
     Rtmp(&'a str, &'a str),
-    /// A request for FLV.
-    Flv(Carrier, &'a str, &'a str),
+    /// A request for FLV, with the server's port for RTMP.
+    Flv(Carrier, u16, &'a str, &'a str),
 }
 
 /// A connection.
@@ -116,9 +116,9 @@ impl Client {
                 };
                 client.send(&wire::hello())?;
             }
-            Greeting::Flv(carrier, application, stream) => {
+            Greeting::Flv(carrier, port, application, stream) => {
                 client.stage = Stage::Asking(Vec::new());
-                client.send(&flv::request(carrier, application, stream))?;
+                client.send(&flv::request(carrier, port, application, stream))?;
             }
         }
         Ok(client)

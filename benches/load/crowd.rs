@@ -205,7 +205,7 @@ impl<'a> Crowd<'a> {
         let (address, greeting) = match self.plan.flv {
             _ if self.plan.raw => (self.plan.address, Greeting::None),
             Some((carrier, address)) if !matches!(role, Role::Publisher(_)) => {
-                (address, Greeting::Flv(carrier, application, stream))
+                (address, Greeting::Flv(carrier, self.plan.address.port(), application, stream))
             }
             _ => (self.plan.address, Greeting::Rtmp(application, stream)),
         };

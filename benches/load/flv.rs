@@ -43,8 +43,9 @@ pub enum Framing {
     WebSocket,
 }
 
-/// What a player says. The query is for servers that have no other way to name a stream.
-pub fn request(carrier: Carrier, application: &str, stream: &str) -> Vec<u8> {
+/// What a player says: which stream of the server with that port for RTMP. The query is for servers that have no other
+/// way to name a stream.
+pub fn request(carrier: Carrier, port: u16, application: &str, stream: &str) -> Vec<u8> {
     let upgrade = match carrier {
         Carrier::Http => String::new(),
         Carrier::WebSocket => format!(
@@ -52,7 +53,7 @@ pub fn request(carrier: Carrier, application: &str, stream: &str) -> Vec<u8> {
         ),
     };
     format!(
-        "GET /{application}/{stream}.flv?app={application}&stream={stream} HTTP/1.1\r\nHost: localhost\r\n\
+        "GET /{application}/{stream}.flv?app={application}&stream={stream}&port={port} HTTP/1.1\r\nHost: localhost\r\n\
          User-Agent: load\r\nAccept: */*\r\n{upgrade}\r\n"
     )
     .into_bytes()

@@ -3,6 +3,7 @@
 from .attacks import ATTACKS
 from .callbacks import Callbacks
 from .fanout import Burdened, FanOut, Ingest, Memory
+from .flv import FLV
 from .instructions import Instructions
 from .load import FLOOR, MILLSTREAM, NGINX, Goal
 from .output import HLS, RECORD, Binary, Files, Output
@@ -65,6 +66,7 @@ LOADS = {
         "20 players that read 20 kB/s, 50 players per second that join and leave, and 200 other players, which lose no frame",
         [], players=200, others={"slow": 20, "churn": 50}),
     "instructions": Instructions("instructions per video message at 2 Mbit/s", [], (MILLSTREAM,)),
+    **FLV,
     **TLS,
     **RELAYS,
     **ATTACKS,

@@ -109,7 +109,7 @@ class Texts(dict):
 
 
 class Servers:
-    """Starts servers by name. Peers are others: their port for RTMP and their command, by name. A context manager
+    """Starts servers by name. Peers are others: their ports for RTMP and HTTP, and their command, by name. A context manager
     that ends the nginx of each configuration, where those are shared by all loads."""
 
     def __init__(self, programs, place, files, peers, shares_nginx):
@@ -137,6 +137,10 @@ class Servers:
     def start_new(self, name, directives, connections, extras):
         with self.folder() as folder, self.run(name, folder, directives, connections, extras) as server:
             yield server
+
+    def has_http(self, name):
+        """Whether it is known where a peer listens for HTTP."""
+        return name in self.peers and len(self.peers[name][0]) > 1
 
     def certificate(self, key):
         """A certificate by the kind of its key: made once, for all loads."""
@@ -176,8 +180,8 @@ class Servers:
     def prepare(self, name, folder, texts, connections, certificate):
         """Returns its command, and the ports that it will listen on."""
         if name in self.peers:
-            port, command = self.peers[name]
-            return command, [port]
+            ports, command = self.peers[name]
+            return command, ports
         ports = free_ports((4 if name == "millstream" else 3) if certificate else 2)
         texts |= {
             field: f"listen 127.0.0.1:{port} ssl; {PROTOCOLS} {certificate.directives()}"
