@@ -236,7 +236,6 @@ fn a_directive_that_would_serve_something_else_is_an_error() {
         ("rewrite ^/a /b;", "only ^ is known, for every path"),
         ("rewrite_log on;", "a request is answered at the path it asks for"),
         ("limit_req zone=a;", "it counts no requests"),
-        ("flv_live on;", "not there yet: play over RTMP or HLS"),
         ("try_files $document_root =404;", "variable \"$document_root\" is not known here"),
     ] {
         let text = format!("http {{ server {{ listen 127.0.0.1:0; location / {{\n{directive}\n}} }} }}");

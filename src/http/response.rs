@@ -105,7 +105,14 @@ impl ResponseHead {
             Framing::Chunked => line("Transfer-Encoding", "chunked"),
             Framing::WebSocket => line("Upgrade", "websocket"),
         }
-        line("Connection", framing.connection());
+        match self.status {
+            // The answer names what the client should have asked for (RFC 9110, section 15.5.22).
+            426 => {
+                line("Upgrade", "websocket");
+                line("Connection", &format!("{}, Upgrade", framing.connection()));
+            }
+            _ => line("Connection", framing.connection()),
+        }
         text.push_str("\r\n");
         text.into_bytes()
     }

@@ -110,7 +110,6 @@ const GROUPS: &[Group] = &[
         "server_name", "merge_slashes", "hls_nested_index_filename", "hls_dir_access",
     ] },
     // Then what configurations of those have beside it.
-    Group { contexts: HTTP, treatment: Treatment::Planned("play over RTMP or HLS"), names: &["flv_live"] },
     Group { contexts: HTTP, treatment: Treatment::Planned(LEAVE_OUT), names: &[
         "recursive_error_pages", "disable_symlinks", "max_ranges", "merge_slashes",
     ] },
@@ -160,7 +159,7 @@ const GROUPS: &[Group] = &[
 ];
 
 /// Planned directives whose value "off" says what is so without them.
-const OFF_ANYWAY: &[&str] = &["dash", "dash_nested", "flv_live"];
+const OFF_ANYWAY: &[&str] = &["dash", "dash_nested"];
 
 /// Whether a planned directive asks for nothing.
 pub(super) fn is_off_anyway(name: &str, args: &[String]) -> bool {
@@ -244,7 +243,7 @@ mod tests {
 
     #[test]
     fn all_that_is_planned_is_named() {
-        for name in ["dash", "flv_live", "play"] {
+        for name in ["dash", "dash_*", "play"] {
             assert!(planned().any(|planned| planned == name), "{name}");
         }
         assert!(planned().all(|name| !["sendfile", "access_log", "proxy_*"].contains(&name)));
@@ -253,7 +252,7 @@ mod tests {
     #[test]
     fn a_planned_directive_that_is_off_asks_for_nothing() {
         let off = ["off".to_owned()];
-        assert!(is_off_anyway("dash", &off) && is_off_anyway("flv_live", &off));
+        assert!(is_off_anyway("dash", &off) && is_off_anyway("dash_nested", &off));
         assert!(!is_off_anyway("dash", &["on".to_owned()]) && !is_off_anyway("play", &off));
         let is_planned = |name: &&str| GROUPS.iter().any(|group| group.has(name));
         assert!(OFF_ANYWAY.iter().all(is_planned));

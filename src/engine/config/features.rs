@@ -29,6 +29,8 @@ pub struct Features<'t> {
     pub play_links: LinkScope,
     /// Callbacks that decide, to which the name of a stream may be a key.
     pub asks: Guards,
+    /// Rules, keys or a backend decide about players, or about all clients: nobody else is told what is live.
+    pub checks_players: bool,
     /// Streams may be pulled from other servers: the first player, of whatever kind, has to be noticed.
     pub pulls: bool,
     /// The settings of TLS towards other servers, without a certificate of our own (`ssl_verify`).

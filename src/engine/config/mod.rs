@@ -171,6 +171,12 @@ impl<'t> Config<'t> {
         self.server_order.iter().map(of).collect()
     }
 
+    /// The ports of an application's RTMP server.
+    pub fn ports_of(&self, app: &Application<'_>) -> Vec<u16> {
+        let addresses = self.servers.get(app.server).into_iter().flat_map(|server| &server.addresses);
+        addresses.filter_map(|listened_on| listened_on.address.port()).collect()
+    }
+
     /// Collects the folders of the HTTP servers, after all locations have declared theirs.
     pub(in crate::engine) fn collect_sites(&mut self) {
         self.sites = Site::all(&self.locations);

@@ -14,6 +14,8 @@ use crate::engine::memory::Extent;
 pub enum Body {
     /// No body.
     Empty,
+    /// One without an end, of which a client gets only the head that it has asked for. See [`HttpPlay`](crate::engine::HttpPlay) for the others.
+    Live,
     /// Bytes.
     Bytes(Rc<[u8]>),
     /// A part of a file in memory.
@@ -46,6 +48,7 @@ impl Body {
         let length = length.min(self.len() - first);
         match self {
             Self::Empty => Self::Empty,
+            Self::Live => Self::Live,
             Self::Bytes(bytes) => {
                 let range = first as usize..(first + length) as usize;
                 Self::Bytes(bytes.get(range).unwrap_or_default().into())
@@ -65,7 +68,7 @@ impl Body {
     /// Length in bytes.
     pub fn len(&self) -> u64 {
         match self {
-            Self::Empty => 0,
+            Self::Empty | Self::Live => 0,
             Self::Bytes(bytes) => bytes.len() as u64,
             Self::Memory { length, .. } | Self::File { length, .. } => *length,
         }

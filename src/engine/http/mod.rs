@@ -246,12 +246,17 @@ impl Engine {
         for module in &mut self.modules {
             module.on_http_reply(&mut self.cx, &request, &mut reply.head);
         }
-        let keep_alive = request.locations.keep_alive(request.location);
+        let is_live = matches!(reply.body, Body::Live);
+        let keep_alive = request.locations.keep_alive(request.location).filter(|_| !is_live);
         let idle = keep_alive.and_then(|keep| keep.idle).filter(|_| persistent);
         if let (Some(_), Some(seconds)) = (idle, keep_alive.and_then(|keep| keep.advertised)) {
             reply.head = reply.head.with("Keep-Alive", format!("timeout={seconds}"));
         }
-        let framing = Framing::Length { bytes: reply.body.len(), persistent: idle.is_some() };
+        let framing = match (is_live, request.head.version_minor) {
+            (false, _) => Framing::Length { bytes: reply.body.len(), persistent: idle.is_some() },
+            (true, 0) => Framing::UntilClose,
+            (true, _) => Framing::Chunked,
+        };
         let head = reply.head.encode(framing, self.cx.date());
         if request.method == Method::Head || !response::has_body(reply.head.status) {
             reply.body = Body::Empty;
@@ -319,6 +324,7 @@ impl Ctx {
             method: request.method.clone(),
             head: request,
             internal: false,
+            is_admitted: false,
             user: None,
             findings: Findings::default(),
             admission: Admission::default(),

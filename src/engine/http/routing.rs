@@ -67,7 +67,10 @@ impl Engine {
                         locate(request);
                         Question::Location
                     }
-                    Question::Location => Question::Answer,
+                    Question::Location => {
+                        request.is_admitted = true;
+                        Question::Answer
+                    }
                     Question::Answer => return Route::Reply(HttpReply::error(404)),
                 };
                 continue;
@@ -96,7 +99,7 @@ fn locate(request: &mut HttpRequest) {
 
 /// Redirects a request internally. To an error page it goes without its conditions and ranges.
 fn redirect(request: &mut HttpRequest, target: Target, error_page: bool) {
-    request.internal = true;
+    (request.internal, request.is_admitted) = (true, false);
     request.admission.redirect();
     if error_page {
         request.head.headers.remove(&["range", "if-range", "if-match", "if-none-match"]);

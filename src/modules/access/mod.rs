@@ -63,6 +63,7 @@ impl Module for Access {
     fn declare(&self, config: &mut Config<'_>) {
         for app in &mut config.applications {
             app.features.guards = settings::guards(&app.scope);
+            app.features.checks_players |= settings::checks_players(&app.scope);
             app.features.play_links = settings::play_links(&app.scope);
         }
     }

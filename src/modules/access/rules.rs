@@ -54,6 +54,11 @@ impl Rules {
         Self(scope.by_level(NAMES).into_iter().flatten().map(rule).collect())
     }
 
+    /// Whether everybody may do everything.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether a client may do this: the first rule that fits decides; without one it may.
     pub fn admit(&self, action: Action, peer: Peer) -> bool {
         let fits = |rule: &Rule| rule.is_for(action) && rule.network.contains(peer);

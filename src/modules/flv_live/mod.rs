@@ -1,30 +1,47 @@
-//! HTTP-FLV and WebSocket-FLV: which request is for which live stream, and in which form it is sent.
+//! HTTP-FLV and WebSocket-FLV (`flv_live`): which request is for which live stream, in which form that is sent, and which web
+//! pages may have it.
 //!
-//! The engine asks the gates, and sends the answer (`engine/http/playing`); the live module decides about frames.
+//! The engine asks the gates and sends the answer (`engine/http/playing`); the live module decides about frames. A stream
+//! that is live goes before a file of its path. If there is neither, a player waits for the stream.
+
+mod address;
+mod directives;
+mod handshake;
+mod origin;
 
 use std::any::Any;
 
-use crate::conf::{self, Acts, Context, Directive, Repeat, Takes};
+use crate::conf::{self, Directive};
 use crate::engine::{
-    Answer, AppId, ByLocation, Compat, Config, Ctx, FlvForm, FlvTimes, FlvTracks, HttpPlay, HttpRequest,
-    LocationId, Module,
+    Answer, Body, ByLocation, Compat, Config, Ctx, FlvForm, FlvTimes, HttpPlay, HttpReply, HttpRequest,
+    Location, LocationId, Module, Route,
 };
-use crate::http::{ResponseHead, websocket};
+use crate::http::{Method, ResponseHead};
 
-const DIRECTIVES: &[Directive] = &[Directive {
-    name: "flv_live",
-    contexts: &[Context::Location],
-    takes: Takes::Flag,
-    default: "off",
-    repeat: Repeat::Once,
-    acts: Acts::AtOnce,
-    doc: "Sends live streams as HTTP-FLV and WebSocket-FLV.",
-}];
+use address::{Address, Apps, StreamAddress};
+use origin::Origins;
+
+/// The methods of a live stream.
+const ALLOWED: &str = "GET, HEAD, OPTIONS";
+
+/// How long a browser may remember the answer to its preflight request, in seconds.
+const PREFLIGHT_SECONDS: &str = "86400";
+
+/// The most bytes of the fields that a page asks to send, which its browser is told that it may.
+const MAX_FIELDS_ASKED: usize = 1024;
 
 #[derive(Debug, Default)]
 pub struct FlvLive {
-    locations: ByLocation<bool>,
-    apps: Vec<(String, AppId)>,
+    /// None where it is off.
+    locations: ByLocation<Option<Settings>>,
+    apps: Apps,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Settings {
+    compat: Compat,
+    times: FlvTimes,
+    origins: Origins,
 }
 
 impl Module for FlvLive {
@@ -33,12 +50,13 @@ impl Module for FlvLive {
     }
 
     fn directives(&self) -> &'static [Directive] {
-        DIRECTIVES
+        directives::DIRECTIVES
     }
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
-        self.locations = config.locations.iter().map(|l| (l.id, l.scope.flag("flv_live"))).collect();
-        self.apps = config.applications.iter().map(|app| (app.name.clone(), app.id)).collect();
+        self.locations =
+            config.locations.iter().map(|location| (location.id, Settings::read(location))).collect();
+        self.apps = Apps::read(config);
         Ok(())
     }
 
@@ -52,25 +70,152 @@ impl Module for FlvLive {
         self.locations.release(first);
     }
 
-    fn on_http(&mut self, _cx: &mut Ctx, request: &HttpRequest) -> Option<Answer> {
-        self.locations.get(request.location).filter(|on| **on)?;
-        let (rest, name) = request.head.path.strip_suffix(".flv")?.rsplit_once('/')?;
-        let app = rest.rsplit('/').next()?;
-        let app = self.apps.iter().find(|(name, _)| name == app)?.1;
-        let head =
-            ResponseHead::new(200).with("Content-Type", "video/x-flv").with("Cache-Control", "no-store");
-        let key = request.head.headers.get("sec-websocket-key");
-        let head = match key {
-            Some(key) => ResponseHead::new(101).with("Sec-WebSocket-Accept", websocket::accept(key)),
-            None => head,
+    fn on_http(&mut self, cx: &mut Ctx, request: &HttpRequest) -> Option<Answer> {
+        let settings = self.locations.get(request.location)?.as_ref()?;
+        let Address::Stream(address) = self.apps.address(&request.head)? else { return None };
+        match request.head.method {
+            Method::Get | Method::Head => {}
+            Method::Options => return Some(Answer::Verbatim(settings.preflight(request))),
+            Method::Other(_) => {
+                let reply = HttpReply::error(405).with("Allow", ALLOWED);
+                return Some(Answer::Reply(settings.told(request, reply)));
+            }
+        }
+        if !settings.origins.admit(request) {
+            return Some(Answer::Verbatim(settings.refuse_page(request)));
+        }
+        let websocket = match handshake::answer(&request.head) {
+            Some(Err(fault)) => {
+                log::info!("{} {}: {}", request.session, fault.status, fault.why);
+                let reply = text(fault.status, fault.why).with("Sec-WebSocket-Version", "13");
+                return Some(Answer::Verbatim(reply));
+            }
+            Some(Ok(head)) => Some(head),
+            None => None,
         };
-        Some(Answer::Play(Box::new(HttpPlay {
-            app,
-            name: name.to_owned(),
-            args: request.head.query.clone(),
-            form: FlvForm { compat: Compat::Raw, times: FlvTimes::Stream, tracks: FlvTracks::All },
-            is_websocket: key.is_some(),
-            head,
-        })))
+        let name = address.name_of_live(cx);
+        if websocket.is_none() && name.is_none() {
+            // There may be a file.
+            return None;
+        }
+        let may_tell = request.head.method == Method::Get || !address.app.is_guarded;
+        may_tell.then(|| settings.send(request, &address, name, websocket))
     }
+
+    fn on_http_error(&mut self, cx: &mut Ctx, request: &HttpRequest, status: u16) -> Route {
+        // Before an answer is asked for, 404 is what the location says to a client that may not pass.
+        if status != 404 || !request.is_admitted {
+            return Route::Continue;
+        }
+        let Some(Some(settings)) = self.locations.get(request.location) else { return Route::Continue };
+        if !matches!(request.head.method, Method::Get | Method::Head) || !settings.origins.admit(request) {
+            return Route::Continue;
+        }
+        match self.apps.address(&request.head) {
+            None => Route::Continue,
+            Some(Address::NoStream(why)) => Route::Verbatim(settings.told(request, text(404, &why))),
+            Some(Address::Stream(address)) if request.head.method == Method::Get => {
+                settings.send(request, &address, None, None).into()
+            }
+            Some(Address::Stream(address)) => {
+                if address.app.is_guarded || cx.may_wait(address.app.id, &address.name) {
+                    return settings.send(request, &address, None, None).into();
+                }
+                let why = "nobody publishes this stream";
+                Route::Verbatim(settings.told(request, text(404, why)))
+            }
+        }
+    }
+}
+
+impl StreamAddress<'_> {
+    /// The name that is meant of those that are live.
+    fn name_of_live(&self, cx: &Ctx) -> Option<&str> {
+        let mut names = self.first_name.iter().chain([&self.name]);
+        names.find(|name| cx.is_live(self.app.id, name)).map(String::as_str)
+    }
+}
+
+impl Settings {
+    fn read(location: &Location<'_>) -> Option<Self> {
+        let scope = &location.scope;
+        scope.flag("flv_live").then(|| Self {
+            compat: if scope.text("flv_compat") == "raw" { Compat::Raw } else { Compat::Browser },
+            times: match scope.text("flv_timestamps").as_str() {
+                "player" => FlvTimes::Player,
+                "raw" => FlvTimes::Raw,
+                _ => FlvTimes::Stream,
+            },
+            origins: scope.custom("flv_origin"),
+        })
+    }
+
+    /// The answer with a stream, or its head for a HEAD; `websocket` is the head that accepts one.
+    fn send(
+        &self,
+        request: &HttpRequest,
+        address: &StreamAddress<'_>,
+        name: Option<&str>,
+        websocket: Option<ResponseHead>,
+    ) -> Answer {
+        let is_websocket = websocket.is_some();
+        let head = websocket.unwrap_or_else(|| {
+            let head = ResponseHead::new(200)
+                .with("Content-Type", "video/x-flv")
+                .with("Cache-Control", "no-store")
+                // nginx would collect what it is sent.
+                .with("X-Accel-Buffering", "no")
+                .with("X-Content-Type-Options", "nosniff");
+            self.origins.tell(request, head)
+        });
+        if request.head.method == Method::Head {
+            return Answer::Reply(HttpReply { head, body: Body::Live });
+        }
+        Answer::Play(Box::new(HttpPlay {
+            app: address.app.id,
+            name: name.unwrap_or(&address.name).to_owned(),
+            args: address.args.clone(),
+            form: FlvForm { compat: self.compat, times: self.times, tracks: address.tracks },
+            is_websocket,
+            head,
+        }))
+    }
+
+    /// The answer to a preflight request, by which a browser asks before it sends more than a plain GET.
+    fn preflight(&self, request: &HttpRequest) -> HttpReply {
+        if !self.origins.admit(request) {
+            return self.refuse_page(request);
+        }
+        let asked = request.head.headers.get("access-control-request-headers").unwrap_or_default();
+        let mut head = ResponseHead::new(204)
+            .with("Allow", ALLOWED)
+            .with_default("Access-Control-Allow-Methods", ALLOWED)
+            .with_default("Access-Control-Max-Age", PREFLIGHT_SECONDS);
+        if !asked.is_empty() && asked.len() <= MAX_FIELDS_ASKED {
+            head = head.with_default("Access-Control-Allow-Headers", asked);
+        }
+        self.told(request, HttpReply { head, body: Body::Empty })
+    }
+
+    /// The answer to a page that may not play.
+    fn refuse_page(&self, request: &HttpRequest) -> HttpReply {
+        let origin = request.head.headers.get("origin").unwrap_or_default();
+        let shown: String = origin.chars().take(MAX_ORIGIN_SHOWN).flat_map(char::escape_debug).collect();
+        log::info!("{} 403: flv_origin does not name the page's origin, {shown}", request.session);
+        self.told(request, text(403, "pages of this origin may not play here"))
+    }
+
+    /// A reply of which the browser tells the page what there is to know.
+    fn told(&self, request: &HttpRequest, mut reply: HttpReply) -> HttpReply {
+        reply.head = self.origins.tell(request, reply.head);
+        reply
+    }
+}
+
+/// The most characters of an origin that the log shows.
+const MAX_ORIGIN_SHOWN: usize = 200;
+
+/// A refusal with its reason.
+fn text(status: u16, why: &str) -> HttpReply {
+    HttpReply::made(status, "text/plain; charset=utf-8", "no-store", format!("{why}\n"))
 }

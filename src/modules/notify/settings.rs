@@ -226,11 +226,18 @@ impl Settings {
 
 /// The actions about which a backend is asked.
 pub fn asks(scope: &Scope<'_>) -> Guards {
-    let is_set = |kind: CallbackKind| {
-        let link = scope.find(kind.name()).map(Node::custom);
-        link.is_some_and(|link| matches!(link, Link::To(_)))
-    };
+    let is_set = |kind| has_callback(scope, kind);
     Guards { publish: is_set(CallbackKind::Publish), play: is_set(CallbackKind::Play) }
+}
+
+/// Whether a backend is asked about players, or about all clients.
+pub fn asks_about_players(scope: &Scope<'_>) -> bool {
+    [CallbackKind::Connect, CallbackKind::Play].into_iter().any(|kind| has_callback(scope, kind))
+}
+
+fn has_callback(scope: &Scope<'_>, kind: CallbackKind) -> bool {
+    let link = scope.find(kind.name()).map(Node::custom);
+    link.is_some_and(|link| matches!(link, Link::To(_)))
 }
 
 /// The callback of a kind in a block, or in those around it. The format must have it.

@@ -100,7 +100,7 @@ impl Engine {
         let HttpReply { mut head, body } = reply;
         let body = match body {
             Body::Bytes(bytes) => bytes,
-            Body::Empty => Rc::from([].as_slice()),
+            Body::Empty | Body::Live => Rc::from([].as_slice()),
             Body::Memory { .. } | Body::File { .. } => {
                 debug_assert!(false, "a shared answer is of bytes");
                 return self.kept_reply(number, HttpReply::error(500));

@@ -1,7 +1,7 @@
 //! The live answer of an HTTP player: its head when the play is granted, and its end.
 
 use crate::engine::Engine;
-use crate::engine::ctx::Ctx;
+use crate::engine::ctx::{AppFacts, Ctx};
 use crate::engine::http::lookup::Findings;
 use crate::engine::http::playing::asking::NOT_FOUND;
 use crate::engine::http::playing::play::HttpPlay;
@@ -9,6 +9,7 @@ use crate::engine::http::playing::{MSID, PUBLISHER_WAIT, Stage};
 use crate::engine::http::request::HttpRequest;
 use crate::engine::http::send_limits::SendLimits;
 use crate::engine::ids::{AppId, Endpoint, SessionId, StreamId};
+use crate::engine::rtmp::address::joined;
 use crate::engine::rtmp::publish::LeaveReason;
 use crate::engine::session::out_queue::wire::{FlvFraming, Wire};
 use crate::engine::session::player::Player;
@@ -30,9 +31,8 @@ impl Engine {
         app: AppId,
         name: &StreamName,
     ) -> bool {
-        let idle_streams = self.cx.apps.get(app).is_some_and(|app| app.policy.idle_streams);
         let live = self.cx.streams.find(app, name).is_some_and(Stream::is_live);
-        if !live && !idle_streams && self.cx.pull_of(app, name).is_none() {
+        if !self.cx.may_wait_for(app, name) {
             let label = format!("{}/{name}", self.app_name(app));
             let why = format!("nobody publishes {label}");
             self.turn_away_player(
@@ -129,6 +129,24 @@ impl Ctx {
             player.waits_until = until;
             self.wake_no_later_than(id, until);
         }
+    }
+
+    /// Whether a stream of this name is published, or in the grace of its publisher. The name is decoded, and may have the
+    /// slashes of an address.
+    pub fn is_live(&self, app: AppId, name: &str) -> bool {
+        let Ok(name) = StreamName::new(&joined(name)) else { return false };
+        self.streams.find(app, &name).is_some_and(Stream::is_live)
+    }
+
+    /// Whether a player gets a stream of this name, or may wait for it.
+    pub fn may_wait(&self, app: AppId, name: &str) -> bool {
+        StreamName::new(&joined(name)).is_ok_and(|name| self.may_wait_for(app, &name))
+    }
+
+    fn may_wait_for(&self, app: AppId, name: &StreamName) -> bool {
+        let is_live = self.streams.find(app, name).is_some_and(Stream::is_live);
+        let idle_streams = self.apps.get(app).is_some_and(AppFacts::has_idle_streams);
+        is_live || idle_streams || self.pull_of(app, name).is_some()
     }
 
     /// Whether a session is that of an HTTP player, or of a request to be one.

@@ -28,11 +28,14 @@ impl HttpRequest {
     pub fn is_cross_site(&self) -> bool {
         let headers = &self.head.headers;
         let is_own = |site: &str| ["same-origin", "none"].iter().any(|own| site.eq_ignore_ascii_case(own));
-        let is_encrypted = self.tls.is_some();
-        let is_own_origin = |origin: &str| is_origin_of(origin, headers, is_encrypted);
         headers.all("sec-fetch-site").any(|site| !is_own(site))
-            || headers.all("origin").any(|origin| !is_own_origin(origin))
-            || headers.all("referer").any(|page| !is_own_origin(origin_of(page)))
+            || headers.all("origin").any(|origin| !self.is_own_origin(origin))
+            || headers.all("referer").any(|page| !self.is_own_origin(origin_of(page)))
+    }
+
+    /// Whether an origin that a browser has told is the host, with its port, that it asks.
+    pub fn is_own_origin(&self, origin: &str) -> bool {
+        is_origin_of(origin, &self.head.headers, self.tls.is_some())
     }
 
     /// Whether a browser does not say which page has caused it, so that it may be one of another site.

@@ -50,6 +50,8 @@ pub struct HttpRequest {
     pub head: http::Request,
     /// Whether an internal redirect has led to the present place.
     pub internal: bool,
+    /// Whether its location has let it pass, and an answer is asked for: a 404 then is that of a file that is missing.
+    pub is_admitted: bool,
     /// The user, who has shown the right password for the location.
     pub user: Option<String>,
     /// What lookups have found for it so far.
@@ -93,6 +95,7 @@ mod tests {
                 method: head.method.clone(),
                 head,
                 internal: false,
+                is_admitted: false,
                 user: None,
                 findings: Findings::default(),
                 admission: Admission::default(),

@@ -281,7 +281,7 @@ impl OutQueue {
     /// Queues the body of an HTTP reply.
     pub fn push_body(&mut self, body: Body) {
         match body {
-            Body::Empty => {}
+            Body::Empty | Body::Live => {}
             Body::Bytes(bytes) => self.push_bytes(bytes),
             Body::Memory { length: 0, .. } | Body::File { length: 0, .. } => {}
             Body::Memory { extent, offset, length, .. } => {

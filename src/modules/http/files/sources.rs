@@ -160,7 +160,7 @@ impl Content {
             return Err(Miss::Failed(Errno::EFBIG));
         }
         match self.body {
-            Body::Empty => Ok(Vec::new()),
+            Body::Empty | Body::Live => Ok(Vec::new()),
             Body::Bytes(bytes) => Ok(bytes.to_vec()),
             Body::Memory { extent, offset, .. } => {
                 extent.read(offset, length as usize).map_err(|_| Miss::Failed(Errno::EIO))
@@ -194,7 +194,7 @@ pub fn load(body: Body) -> Body {
     }
     let length = body.len() as usize;
     let read = match &body {
-        Body::Empty | Body::Bytes(_) => return body,
+        Body::Empty | Body::Live | Body::Bytes(_) => return body,
         Body::Memory { extent, offset, .. } => extent.read(*offset, length).ok(),
         Body::File { file, offset, .. } => {
             let mut bytes = vec![0; length];

@@ -89,7 +89,7 @@ fn status(reply: &HttpReply) -> u16 {
 
 fn body(reply: HttpReply) -> String {
     match reply.body {
-        Body::Empty => String::new(),
+        Body::Empty | Body::Live => String::new(),
         Body::Bytes(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
         Body::Memory { extent, offset, length, .. } => {
             String::from_utf8(extent.read(offset, length as usize).unwrap()).unwrap()

@@ -1,0 +1,214 @@
+//! The web pages that may play, by their origin (RFC 6454): what browsers are answered, and who is refused.
+
+use crate::engine::HttpRequest;
+use crate::http::ResponseHead;
+
+/// The most origins of one directive.
+const MAX_ORIGINS: usize = 64;
+
+/// `flv_origin`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origins {
+    /// All.
+    All,
+    /// These, beside the server's own.
+    These(Vec<Pattern>),
+}
+
+/// One origin, or those of all hosts below another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pattern {
+    /// Exactly this one, in lower case.
+    Exactly(String),
+    /// Every host that ends so.
+    Below {
+        /// The scheme with its "://".
+        scheme: String,
+        /// A dot, the host that is above, and perhaps a port.
+        end: String,
+    },
+}
+
+impl Origins {
+    /// Reads the arguments of the directive.
+    pub fn parse(args: &[String]) -> Result<Self, String> {
+        match args {
+            [] => Err(String::new()),
+            [all] if all == "*" => Ok(Self::All),
+            _ if args.len() > MAX_ORIGINS => Err(format!("no more than {MAX_ORIGINS} origins")),
+            _ => args.iter().map(|arg| Pattern::parse(arg)).collect::<Result<_, _>>().map(Self::These),
+        }
+    }
+
+    /// Whether the page of a request may play. What is no browser names no page.
+    pub fn admit(&self, request: &HttpRequest) -> bool {
+        let Self::These(patterns) = self else { return true };
+        let is_listed = |origin: &str| patterns.iter().any(|pattern| pattern.fits(origin));
+        let mut origins = request.head.headers.all("origin");
+        origins.all(|origin| is_listed(&origin.to_ascii_lowercase()) || request.is_own_origin(origin))
+    }
+
+    /// Tells browsers that the page of a request, which may play, may read the answer. What the configuration says of it goes
+    /// before.
+    pub fn tell(&self, request: &HttpRequest, head: ResponseHead) -> ResponseHead {
+        const ALLOW: &str = "Access-Control-Allow-Origin";
+        match (self, request.head.headers.get("origin")) {
+            (Self::All, _) => head.with_default(ALLOW, "*"),
+            (Self::These(_), Some(origin)) if self.admit(request) => {
+                head.with_default(ALLOW, origin).with_default("Vary", "Origin")
+            }
+            // A cache must not give it to a page.
+            (Self::These(_), _) => head.with_default("Vary", "Origin"),
+        }
+    }
+}
+
+impl Pattern {
+    fn parse(text: &str) -> Result<Self, String> {
+        let bad = |why: &str| Err(format!("\"{}\" {why}", text.escape_debug()));
+        let origin = text.to_ascii_lowercase();
+        if origin == "null" {
+            return Ok(Self::Exactly(origin));
+        }
+        if origin == "*" {
+            return bad("stands alone");
+        }
+        let Some((scheme, authority)) = origin.split_once("://") else {
+            return bad("is no origin such as https://example.com");
+        };
+        if authority.contains(['/', '?', '#', '@']) {
+            return bad("has more than a scheme, a host and a port, which is all that an origin has");
+        }
+        let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+        let is_authority = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+        // Browsers leave out the port of the scheme.
+        let authority = match scheme {
+            "http" => authority.strip_suffix(":80"),
+            "https" => authority.strip_suffix(":443"),
+            _ => None,
+        }
+        .unwrap_or(authority);
+        let (is_below, host) = match authority.strip_prefix('*') {
+            Some(end) => (true, end),
+            None => (false, authority),
+        };
+        let is_host =
+            !host.is_empty() && host.bytes().all(is_authority) && (!is_below || host.starts_with('.'));
+        match is_below {
+            _ if scheme.is_empty() || !scheme.bytes().all(is_scheme) || !is_host => {
+                bad("is no origin such as https://example.com or https://*.example.com")
+            }
+            true => Ok(Self::Below { scheme: format!("{scheme}://"), end: host.to_owned() }),
+            false => Ok(Self::Exactly(format!("{scheme}://{host}"))),
+        }
+    }
+
+    /// Whether an origin, in lower case, is meant.
+    fn fits(&self, origin: &str) -> bool {
+        match self {
+            Self::Exactly(own) => own == origin,
+            Self::Below { scheme, end } => {
+                let host =
+                    origin.strip_prefix(scheme.as_str()).and_then(|rest| rest.strip_suffix(end.as_str()));
+                host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '@']))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origins(text: &str) -> Origins {
+        let args: Vec<_> = text.split_whitespace().map(str::to_owned).collect();
+        Origins::parse(&args).unwrap()
+    }
+
+    fn request(fields: &str) -> HttpRequest {
+        HttpRequest::for_test(&format!(
+            "GET /live/cam.flv HTTP/1.1\r\nHost: media.example:8080\r\n{fields}\r\n"
+        ))
+    }
+
+    #[test]
+    fn all_pages_may_play_unless_some_are_named() {
+        let all = origins("*");
+        for fields in ["", "Origin: https://a.example\r\n", "Origin: null\r\n"] {
+            let request = request(fields);
+            assert!(all.admit(&request), "{fields}");
+            let head = all.tell(&request, ResponseHead::new(200));
+            assert_eq!(head.defaults, [("Access-Control-Allow-Origin", "*".to_owned())]);
+        }
+    }
+
+    #[test]
+    fn named_pages_and_the_servers_own_may_play() {
+        let some = origins("https://A.example:443 http://b.example:81 https://*.c.example app://localhost");
+        for origin in [
+            "https://a.example",
+            "http://b.example:81",
+            "https://x.c.example",
+            "https://x.y.C.example",
+            "app://localhost",
+            "http://media.example:8080",
+            "https://media.example:8080",
+        ] {
+            let request = request(&format!("Origin: {origin}\r\n"));
+            assert!(some.admit(&request), "{origin}");
+            let head = some.tell(&request, ResponseHead::new(200));
+            let vary = ("Vary", "Origin".to_owned());
+            assert_eq!(head.defaults, [("Access-Control-Allow-Origin", origin.to_owned()), vary]);
+        }
+        for origin in [
+            "http://a.example",
+            "https://a.example:8443",
+            "https://a.example.evil",
+            "https://evil.a.example",
+            "http://b.example",
+            "https://c.example",
+            "https://.c.example",
+            "https://evil/x.c.example",
+            "https://evilc.example",
+            "http://media.example",
+            "null",
+            "*",
+            "",
+        ] {
+            let request = request(&format!("Origin: {origin}\r\n"));
+            assert!(!some.admit(&request), "{origin}");
+            let head = some.tell(&request, ResponseHead::new(403));
+            assert_eq!(head.defaults, [("Vary", "Origin".to_owned())]);
+        }
+    }
+
+    #[test]
+    fn what_is_no_browser_names_no_page_and_may_play() {
+        let some = origins("https://a.example");
+        assert!(some.admit(&request("")));
+        assert!(origins("null").admit(&request("Origin: null\r\n")));
+        let two = request("Origin: https://a.example\r\nOrigin: https://b.example\r\n");
+        assert!(!some.admit(&two));
+    }
+
+    #[test]
+    fn a_mistake_says_what_an_origin_is() {
+        for (text, why) in [
+            ("example.com", "\"example.com\" is no origin such as https://example.com"),
+            ("https://", "\"https://\" is no origin such as https://example.com or https://*.example.com"),
+            ("https://*", "\"https://*\" is no origin such as"),
+            ("https://*a.example", "\"https://*a.example\" is no origin such as"),
+            ("https://a.*.example", "\"https://a.*.example\" is no origin such as"),
+            ("https://a b", "\"https://a b\" is no origin such as"),
+            ("https://a.example/", "\"https://a.example/\" has more than a scheme, a host and a port"),
+        ] {
+            let found = Origins::parse(&[text.to_owned()]).unwrap_err();
+            assert!(found.starts_with(why), "{found}");
+        }
+        let two = Origins::parse(&["https://a.example".to_owned(), "*".to_owned()]);
+        assert_eq!(two.unwrap_err(), "\"*\" stands alone");
+        let many: Vec<_> = (0..=MAX_ORIGINS).map(|n| format!("https://{n}.example")).collect();
+        assert_eq!(Origins::parse(&many).unwrap_err(), "no more than 64 origins");
+        assert!(Origins::parse(&many[1..]).is_ok());
+    }
+}
