@@ -7,6 +7,7 @@ pub(in crate::engine) mod answer;
 pub(in crate::engine) mod answering;
 pub(in crate::engine) mod body;
 pub(in crate::engine) mod by_location;
+pub(in crate::engine) mod connection;
 pub(in crate::engine) mod exchange;
 pub(in crate::engine) mod hosts;
 pub(in crate::engine) mod locations;

@@ -5,6 +5,7 @@
 //! written here but by [`ServerSession`](crate::rtmp::ServerSession).
 
 pub(in crate::engine) mod address;
+pub(in crate::engine) mod connection;
 pub(in crate::engine) mod dismissal;
 pub(in crate::engine) mod gates;
 pub(in crate::engine) mod play;

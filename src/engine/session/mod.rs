@@ -2,7 +2,7 @@
 //!
 //! [`Session`] holds all that the server knows of a connection: its protocol, its queue, its roles, its deadlines. It
 //! owns no socket; net has those, under the same ids. Fields of RTMP and HTTP stand in [`RtmpState`] and
-//! [`HttpState`]. The files below have what is done with sessions; slots are freed only in `ending`.
+//! [`HttpState`], with their protocols. The files below have what is done with sessions; slots are freed only in `ending`.
 
 pub(in crate::engine) mod client;
 pub(in crate::engine) mod deadlines;
@@ -26,24 +26,19 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use crate::engine::calls::connection::HttpClientState;
-use crate::engine::config::listen_on::ListenOn;
-use crate::engine::config::server::ServerSettings;
+use crate::engine::http::connection::HttpState;
 use crate::engine::http::exchange::Exchange;
 use crate::engine::http::playing::HttpPlayer;
-use crate::engine::http::send_limits::SendLimits;
-use crate::engine::ids::{AppId, ListenerId, SessionId};
+use crate::engine::ids::SessionId;
 use crate::engine::peer::Peer;
 use crate::engine::relay::connection::RtmpClientState;
 use crate::engine::request::Suspended;
-use crate::engine::rtmp::address::Address;
-use crate::engine::rtmp::unsolicited::Unsolicited;
+use crate::engine::rtmp::connection::RtmpState;
 use crate::engine::session::client::{Client, ClientProtocol};
 use crate::engine::session::out_queue::OutQueue;
 use crate::engine::session::proxy_header::AwaitedHeader;
 use crate::engine::session::roles::Roles;
 use crate::engine::tls::facts::TlsFacts;
-use crate::http;
-use crate::rtmp::ServerSession;
 use crate::rtmp::capabilities::Capabilities;
 use crate::rtmp::handshake;
 
@@ -55,108 +50,6 @@ pub(in crate::engine) enum ProtocolState {
     HttpClient(Box<HttpClientState>),
     /// The connection of a relay.
     RtmpClient(Box<RtmpClientState>),
-}
-
-#[derive(Debug)]
-pub(in crate::engine) struct RtmpState {
-    pub protocol: ServerSession,
-    /// The settings of its server that it has begun with.
-    pub server: Rc<ServerSettings>,
-    pub app: Option<AppId>,
-    /// The part of the connected address beside the application.
-    pub address: Address,
-    /// The capabilities that the client has declared in `connect`.
-    pub capabilities: Capabilities,
-    /// The texts of its `connect`.
-    pub client: Client,
-    /// The servers that its stream has come through, if it is the relay of another server.
-    pub relay_path: Box<str>,
-    /// When the time began in which the client must connect, publish or play ([`STEP_DEADLINE`]).
-    pub idle_since: Instant,
-    /// Requests to publish or play so far.
-    pub stream_requests: u64,
-    /// When a ping was sent; any later byte of the client answers it.
-    pub pinged: Option<Instant>,
-    /// Messages for the client that are no answers, and wait for a moment at which it can take them.
-    pub unsolicited: Unsolicited,
-}
-
-impl RtmpState {
-    /// The state of a client that has sent nothing yet. `seed` is for the random bytes of the handshake.
-    pub fn new(seed: u64, server: Rc<ServerSettings>, now: Instant) -> Self {
-        Self {
-            protocol: ServerSession::new(seed),
-            server,
-            app: None,
-            address: Address::default(),
-            capabilities: Capabilities::default(),
-            client: Client::default(),
-            relay_path: Box::default(),
-            idle_since: now,
-            stream_requests: 0,
-            pinged: None,
-            unsolicited: Unsolicited::default(),
-        }
-    }
-}
-
-#[derive(Debug)]
-pub(in crate::engine) struct HttpState {
-    pub protocol: http::RequestReader,
-    /// When the current request began, or the last one was answered.
-    pub waits_since: Instant,
-    /// Whether the next request is awaited or incomplete.
-    pub in_request: bool,
-    /// How long the connection may be idle after its last answer; 0 if it is closed then, as its server is gone.
-    pub keep_alive: Duration,
-    /// The server's address of the connection.
-    pub local: ListenOn,
-    /// The listener that has accepted it; its virtual hosts are found at each request.
-    pub listener: ListenerId,
-    /// Requests so far on this connection.
-    pub requests: u64,
-    /// Bytes queued so far on this connection.
-    pub queued: u64,
-    /// Whether a request waits for its answer, which is looked up or composed; the session is held until it is there.
-    pub answering: bool,
-    /// Bytes of memory of that request's body.
-    pub held_body: usize,
-    /// Answers that are not yet wholly sent, in order; bounded like the queue.
-    pub exchanges: VecDeque<Box<Exchange>>,
-    /// When the first of them became the first.
-    pub front_since: Instant,
-    /// Until when nothing is sent, as the first of them has a limited rate.
-    pub throttled_until: Option<Instant>,
-    /// Its client as a player, once it has asked for a live stream; nothing comes after that on the connection.
-    pub player: Option<Box<HttpPlayer>>,
-}
-
-impl HttpState {
-    /// The state of a client that has requested nothing yet.
-    pub fn new(local: ListenOn, listener: ListenerId, now: Instant) -> Self {
-        Self {
-            protocol: http::RequestReader::new(),
-            waits_since: now,
-            in_request: true,
-            keep_alive: STEP_DEADLINE,
-            local,
-            listener,
-            requests: 0,
-            queued: 0,
-            answering: false,
-            held_body: 0,
-            exchanges: VecDeque::new(),
-            front_since: now,
-            throttled_until: None,
-            player: None,
-        }
-    }
-
-    /// The deadlines of the answer at the front: for its next byte, and for all of it.
-    pub fn send_deadlines(&self, last_output: Instant) -> Option<(Instant, Instant)> {
-        let SendLimits { pause, whole, .. } = self.exchanges.front()?.limits;
-        Some((last_output + pause, self.front_since + whole))
-    }
 }
 
 /// The states of a session from open to gone. They are passed in this order; some may be left out.

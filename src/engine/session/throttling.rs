@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
+use crate::engine::http::connection::HttpState;
 use crate::engine::ids::SessionId;
 use crate::engine::session::sending::mark_dirty;
-use crate::engine::session::{HttpState, ProtocolState, Session};
+use crate::engine::session::{ProtocolState, Session};
 
 /// How long a session waits until it is written again. Shorter waits cost more work, longer ones send more at once.
 const WAIT: Duration = Duration::from_millis(100);

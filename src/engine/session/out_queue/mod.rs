@@ -4,6 +4,7 @@
 //! socket, as much as one system call takes, and removes what has been sent. The queue never copies a frame and never
 //! writes.
 
+mod dropping;
 pub(in crate::engine) mod fifo;
 mod placed;
 pub(in crate::engine) mod wire;
@@ -21,7 +22,7 @@ use crate::engine::http::body::Body;
 use crate::engine::memory::Extent;
 use crate::engine::session::out_queue::fifo::Fifo;
 use crate::engine::session::out_queue::wire::{Start, Wire};
-use crate::media::{Frame, Role};
+use crate::media::Frame;
 use crate::rtmp::chunk::MEDIA_STREAM;
 
 /// The most bytes of one gathered write; a larger one would only keep other sessions waiting.
@@ -514,50 +515,6 @@ impl OutQueue {
         }
     }
 
-    /// Drops all waiting frames but headers, metadata and the one that has partly been sent. Returns their number.
-    pub fn drop_frames(&mut self) -> usize {
-        let before = self.len();
-        let mut waiting = mem::replace(&mut self.items, Fifo::new());
-        (self.more, self.headers) = (0, 0);
-        let mut begun = self.sent > 0;
-        // The header of the frame that comes next, or one that has been sent without the rest of its frame.
-        let mut header = None;
-        let mut rest_is_owed = matches!(waiting.front(), Some(Item::Tail(..)));
-        while let Some(item) = waiting.pop_front() {
-            match item {
-                Item::Frame(frame) => {
-                    if begun || is_kept(&frame) {
-                        self.items.push_back(Item::Frame(frame));
-                    }
-                }
-                Item::Group(group) => {
-                    let rest = group.rest().iter().enumerate();
-                    let kept = rest.filter(|(index, frame)| begun && *index == 0 || is_kept(frame));
-                    kept.for_each(|(_, frame)| self.items.push_back(Item::Frame(Rc::clone(frame))));
-                }
-                Item::Header(_) => {
-                    rest_is_owed = begun;
-                    header = Some(item);
-                }
-                Item::Tail(frame, skipped) => {
-                    let header = header.take();
-                    if rest_is_owed || is_kept(&frame) {
-                        self.headers += usize::from(header.is_some());
-                        header.into_iter().for_each(|header| self.items.push_back(header));
-                        self.items.push_back(Item::Tail(frame, skipped));
-                    }
-                    rest_is_owed = false;
-                }
-                Item::Bytes(_) | Item::File(_) | Item::Wait(_) => self.items.push_back(item),
-            }
-            begun = false;
-        }
-        let all = self.items.iter().filter_map(|item| self.bytes_of(item)).map(<[u8]>::len).sum::<usize>();
-        self.bytes = all - self.sent;
-        self.fit_allowance();
-        before - self.len()
-    }
-
     /// Whether something can be sent now.
     #[inline]
     pub(in crate::engine) fn can_send(&self) -> bool {
@@ -595,11 +552,6 @@ impl OutQueue {
             Item::File(_) | Item::Wait(_) => None,
         }
     }
-}
-
-/// Whether a player needs a frame for later frames: a header or metadata.
-fn is_kept(frame: &Frame) -> bool {
-    frame.role == Role::Header || frame.is_metadata()
 }
 
 #[cfg(test)]
