@@ -30,8 +30,12 @@ pub enum Transport {
     WebSocket,
 }
 
-/// The number of transports.
-const TRANSPORTS: usize = 3;
+/// The images of a frame for players that get FLV. Few frames have one: they must not make all others larger.
+#[derive(Debug, Default)]
+struct FlvImages {
+    http: OnceCell<Box<[u8]>>,
+    websocket: OnceCell<Box<[u8]>>,
+}
 
 /// The slices of a picture in a message of H.264 or H.265. A message of any other codec has a whole picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,9 +83,10 @@ pub struct Frame {
     body: Range<usize>,
     /// [`HEADROOM`] bytes, then the payload. Invariant: never shorter than the headroom.
     buffer: Vec<u8>,
-    /// The frame as each transport sends it, if that is not one piece of `buffer`. Made once: a stream has
-    /// one server, and that one chunk size.
-    images: [OnceCell<Box<[u8]>>; TRANSPORTS],
+    /// The frame as RTMP sends it, if that is not one piece of `buffer`. Made once: a stream has one server, and that one
+    /// chunk size.
+    image: OnceCell<Box<[u8]>>,
+    flv_images: OnceCell<Box<FlvImages>>,
     /// Its memory on a meter, if it is counted.
     charge: Option<Charge>,
 }
@@ -108,7 +113,8 @@ impl Frame {
             tracks: tag.tracks,
             body: tag.body,
             buffer,
-            images: Default::default(),
+            image: OnceCell::new(),
+            flv_images: OnceCell::new(),
             charge: None,
         }
     }
@@ -120,7 +126,8 @@ impl Frame {
 
     /// Bytes of memory that it takes.
     pub fn memory(&self) -> usize {
-        let images = self.images.iter().filter_map(OnceCell::get).map(|image| image.len());
+        let flv = self.flv_images.get().into_iter().flat_map(|images| [&images.http, &images.websocket]);
+        let images = flv.chain([&self.image]).filter_map(OnceCell::get).map(|image| image.len());
         size_of::<Self>() + self.buffer.capacity() + images.sum::<usize>()
     }
 
@@ -135,7 +142,8 @@ impl Frame {
     /// A copy of this frame at another time, with the same headroom.
     pub fn at(&self, timestamp: u64) -> Self {
         let (body, buffer) = (self.body.clone(), self.buffer.clone());
-        Self { timestamp, body, buffer, images: Default::default(), charge: None, ..*self }
+        let (image, flv_images) = (OnceCell::new(), OnceCell::new());
+        Self { timestamp, body, buffer, image, flv_images, charge: None, ..*self }
     }
 
     /// The same, counted where this one is.
@@ -152,11 +160,11 @@ impl Frame {
 
     /// A transport's image of this frame; `build` makes it on first use.
     pub fn image(&self, transport: Transport, build: impl FnOnce() -> Box<[u8]>) -> &[u8] {
-        let [rtmp, http, websocket] = &self.images;
+        let flv = || self.flv_images.get_or_init(Box::default);
         let image = match transport {
-            Transport::Rtmp => rtmp,
-            Transport::Http => http,
-            Transport::WebSocket => websocket,
+            Transport::Rtmp => &self.image,
+            Transport::Http => &flv().http,
+            Transport::WebSocket => &flv().websocket,
         };
         image.get_or_init(|| {
             let image = build();

