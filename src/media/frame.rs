@@ -8,6 +8,7 @@
 
 use std::cell::OnceCell;
 use std::ops::Range;
+use std::rc::Rc;
 
 use super::aac;
 use super::flv::{self, Codec};
@@ -30,11 +31,12 @@ pub enum Transport {
     WebSocket,
 }
 
-/// The images of a frame for players that get FLV. Few frames have one: they must not make all others larger.
+/// What is made of a frame for players that get FLV. It is not in each frame, as most have none.
 #[derive(Debug, Default)]
-struct FlvImages {
+struct FlvParts {
     http: OnceCell<Box<[u8]>>,
     websocket: OnceCell<Box<[u8]>>,
+    browser: OnceCell<BrowserFrame>,
 }
 
 /// The slices of a picture in a message of H.264 or H.265. A message of any other codec has a whole picture.
@@ -51,6 +53,17 @@ pub enum Slices {
     None,
     /// Its NAL units cannot be told apart.
     Unread,
+}
+
+/// What players in browsers get in the place of a frame.
+#[derive(Debug)]
+pub enum BrowserFrame {
+    /// The frame.
+    Same,
+    /// Another one, with the same media at the same time.
+    Other(Rc<Frame>),
+    /// Nothing.
+    LeftOut,
 }
 
 /// One media message.
@@ -86,7 +99,7 @@ pub struct Frame {
     /// The frame as RTMP sends it, if that is not one piece of `buffer`. Made once: a stream has one server, and that one
     /// chunk size.
     image: OnceCell<Box<[u8]>>,
-    flv_images: OnceCell<Box<FlvImages>>,
+    flv: OnceCell<Box<FlvParts>>,
     /// Its memory on a meter, if it is counted.
     charge: Option<Charge>,
 }
@@ -114,7 +127,7 @@ impl Frame {
             body: tag.body,
             buffer,
             image: OnceCell::new(),
-            flv_images: OnceCell::new(),
+            flv: OnceCell::new(),
             charge: None,
         }
     }
@@ -126,7 +139,7 @@ impl Frame {
 
     /// Bytes of memory that it takes.
     pub fn memory(&self) -> usize {
-        let flv = self.flv_images.get().into_iter().flat_map(|images| [&images.http, &images.websocket]);
+        let flv = self.flv.get().into_iter().flat_map(|parts| [&parts.http, &parts.websocket]);
         let images = flv.chain([&self.image]).filter_map(OnceCell::get).map(|image| image.len());
         size_of::<Self>() + self.buffer.capacity() + images.sum::<usize>()
     }
@@ -142,8 +155,8 @@ impl Frame {
     /// A copy of this frame at another time, with the same headroom.
     pub fn at(&self, timestamp: u64) -> Self {
         let (body, buffer) = (self.body.clone(), self.buffer.clone());
-        let (image, flv_images) = (OnceCell::new(), OnceCell::new());
-        Self { timestamp, body, buffer, image, flv_images, charge: None, ..*self }
+        let (image, flv) = (OnceCell::new(), OnceCell::new());
+        Self { timestamp, body, buffer, image, flv, charge: None, ..*self }
     }
 
     /// The same, counted where this one is.
@@ -160,17 +173,29 @@ impl Frame {
 
     /// A transport's image of this frame; `build` makes it on first use.
     pub fn image(&self, transport: Transport, build: impl FnOnce() -> Box<[u8]>) -> &[u8] {
-        let flv = || self.flv_images.get_or_init(Box::default);
         let image = match transport {
             Transport::Rtmp => &self.image,
-            Transport::Http => &flv().http,
-            Transport::WebSocket => &flv().websocket,
+            Transport::Http => &self.flv().http,
+            Transport::WebSocket => &self.flv().websocket,
         };
         image.get_or_init(|| {
             let image = build();
             self.charge.iter().for_each(|charge| charge.add(image.len()));
             image
         })
+    }
+
+    /// The frame that players in browsers get, if any; `make` says on first use which one that is.
+    pub fn for_browsers(self: &Rc<Self>, make: impl FnOnce() -> BrowserFrame) -> Option<Rc<Self>> {
+        match self.flv().browser.get_or_init(make) {
+            BrowserFrame::Same => Some(Rc::clone(self)),
+            BrowserFrame::Other(frame) => Some(Rc::clone(frame)),
+            BrowserFrame::LeftOut => None,
+        }
+    }
+
+    fn flv(&self) -> &FlvParts {
+        self.flv.get_or_init(Box::default)
     }
 
     /// The payload with the last `header` bytes of the headroom in front of it.
@@ -228,9 +253,13 @@ impl Frame {
     /// The default track's part of a frame of several tracks as a frame of its own; `None` if it has none.
     pub fn default_track(&self) -> Option<Self> {
         let payload = flv::default_track(self.kind, self.payload())?;
-        let part = Self::from_payload(self.kind, self.timestamp, &payload);
-        let Self { role, slices, framing, .. } = *self;
-        Some(Self { role, slices, framing, ..part })
+        Some(Self { framing: self.framing, ..self.with_payload(&payload) })
+    }
+
+    /// A frame with the same media in another payload, whose NAL units have lengths of 4 bytes.
+    pub fn with_payload(&self, payload: &[u8]) -> Self {
+        let Self { role, slices, .. } = *self;
+        Self { role, slices, ..Self::from_payload(self.kind, self.timestamp, payload) }
     }
 
     /// True if it says which tracks it is of.

@@ -2,7 +2,7 @@
 //!
 //! The fan-out runs through three places, and this one holds the state for all of them: RTMP commands make and
 //! control a player (`rtmp/play.rs`), the live module decides which frame a player is sent or loses
-//! (`modules/live.rs`), and the engine counts and ends what has got all that it asked for (`session/sending.rs`). They
+//! (`modules/live/`), and the engine counts and ends what has got all that it asked for (`session/sending.rs`). They
 //! change a player only by the methods below. No method sends anything, and none decides about a frame.
 
 use std::rc::Rc;

@@ -5,8 +5,12 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
+use crate::engine::http::playing::play::Compat;
 use crate::engine::stream::headers::StreamHeaders;
 use crate::media::{Frame, Kind};
+
+/// The forms in which players get frames: as RTMP, and two of FLV.
+const FORMS: usize = 3;
 
 /// The limits of the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +32,7 @@ pub struct Gop {
     frames: Vec<Rc<Frame>>,
     bytes: usize,
     /// See [`opening`](Self::opening).
-    opening: OnceCell<Rc<[Rc<Frame>]>>,
+    openings: [OnceCell<Rc<[Rc<Frame>]>>; FORMS],
 }
 
 impl Gop {
@@ -70,14 +74,21 @@ impl Gop {
         &self.headers
     }
 
-    /// Drops the list that new players begin with, as it has become outdated.
+    /// Drops the lists that new players begin with, as they have become outdated.
     pub fn drop_opening(&mut self) {
-        self.opening.take();
+        self.openings.iter_mut().for_each(|opening| drop(opening.take()));
     }
 
-    /// The list that new players begin with: made once and shared until something changes.
-    pub fn opening(&self, make: impl FnOnce() -> Rc<[Rc<Frame>]>) -> Rc<[Rc<Frame>]> {
-        Rc::clone(self.opening.get_or_init(make))
+    /// The list that new players over RTMP begin with, or those over HTTP in a form: made once and shared until
+    /// something changes.
+    pub fn opening(&self, form: Option<Compat>, make: impl FnOnce() -> Rc<[Rc<Frame>]>) -> Rc<[Rc<Frame>]> {
+        let [rtmp, raw, browser] = &self.openings;
+        let opening = match form {
+            None => rtmp,
+            Some(Compat::Raw) => raw,
+            Some(Compat::Browser) => browser,
+        };
+        Rc::clone(opening.get_or_init(make))
     }
 
     /// The frames, the key frame first.

@@ -42,7 +42,7 @@ use crate::engine::stream::traffic::StreamTraffic;
 use crate::engine::stream::warnings::Warnings;
 use crate::media::amf::Value;
 use crate::media::flv::Codec;
-use crate::media::{Frame, Meter, Pictures};
+use crate::media::{Frame, Kind, Meter, Pictures};
 use crate::rtmp::chunk::{Mux, stamp};
 use crate::rtmp::command::PublishType;
 
@@ -269,6 +269,11 @@ impl Stream {
     /// The newest time on its time line, in milliseconds of media; none before the first frame.
     pub fn newest_time(&self) -> Option<u64> {
         self.timeline.newest()
+    }
+
+    /// Whether there are frames of audio, or of video. A header alone promises none.
+    pub fn has_frames(&self, kind: Kind) -> bool {
+        self.tally.has(kind)
     }
 
     /// Whether the stream has a publisher or is in grace.

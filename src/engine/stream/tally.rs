@@ -17,7 +17,12 @@ pub(in crate::engine) struct Tally {
     sounds: u64,
     /// Jumps of its timestamps.
     pub jumps: u64,
+    /// The times of its last frames of audio and of video, milliseconds.
+    last: [Option<u64>; 2],
 }
+
+/// The time for which one track may be ahead of the other, milliseconds of media; one that is further behind has ceased.
+const SILENCE: u64 = 5000;
 
 impl Tally {
     /// Counts a frame whose pictures have been read.
@@ -29,6 +34,20 @@ impl Tally {
             Kind::Audio if has_media => self.sounds += 1,
             _ => {}
         }
+        let [audio, video] = &mut self.last;
+        match frame.kind {
+            Kind::Audio if has_media => *audio = Some(frame.timestamp),
+            Kind::Video if has_media => *video = Some(frame.timestamp),
+            _ => {}
+        }
+    }
+
+    /// Whether there are frames of audio, or of video: some have come, and have not ceased since.
+    pub fn has(&self, kind: Kind) -> bool {
+        let [audio, video] = self.last;
+        let (last, other) = if kind == Kind::Video { (video, audio) } else { (audio, video) };
+        let is_ahead = |last: u64| other.is_none_or(|other| last.saturating_add(SILENCE) >= other);
+        !kind.is_data() && last.is_some_and(is_ahead)
     }
 
     /// "111 600 pictures, 4.2 Mbit/s", and the jumps of its timestamps.
@@ -81,5 +100,22 @@ mod tests {
         tally.jumps = 2;
         (0..1199).for_each(|_| tally.add(&frame(Kind::Video, &[0x27, 1, 0, 0, 0, 0, 0, 0, 1, 0x41])));
         assert_eq!(tally.summary(SECOND * 40), "1 200 pictures, 2.4 kbit/s, its time jumped 2 times");
+    }
+
+    #[test]
+    fn a_track_is_there_from_its_first_frame_until_the_other_one_is_far_ahead() {
+        let mut tally = Tally::default();
+        let has = |tally: &Tally| (tally.has(Kind::Audio), tally.has(Kind::Video));
+        let at = |time, kind, payload: &[u8]| Frame::from_payload(kind, time, payload);
+        tally.add(&at(0, Kind::Audio, &[0xaf, 0, 0x12, 0x10]));
+        assert_eq!(has(&tally), (false, false), "a header");
+        tally.add(&at(0, Kind::Audio, &[0xaf, 1, 1]));
+        tally.add(&at(9000, Kind::Video, &[0x17, 1, 0, 0, 0]));
+        assert_eq!(has(&tally), (false, true));
+        tally.add(&at(9000, Kind::Audio, &[0xaf, 1, 1]));
+        tally.add(&at(14_000, Kind::Video, &[0x27, 1, 0, 0, 0]));
+        assert_eq!(has(&tally), (true, true));
+        tally.add(&at(14_001, Kind::Video, &[0x27, 1, 0, 0, 0]));
+        assert_eq!(has(&tally), (false, true));
     }
 }

@@ -18,6 +18,7 @@ mod guessing;
 mod headers;
 mod hls;
 mod http;
+mod http_flv;
 mod http_players;
 mod jobs;
 mod limit_rate;

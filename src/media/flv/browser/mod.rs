@@ -47,6 +47,11 @@ pub fn plays(kind: Kind, codec: Codec) -> bool {
     }
 }
 
+/// True if players in browsers need a configuration for the codec, one of those that they know.
+pub fn needs_configuration(codec: Codec) -> bool {
+    !matches!(codec, Codec::Mp3 | PCM)
+}
+
 /// The form of a message for browsers. Metadata stays as it is; see [`announce`](super::metadata::announce).
 pub fn for_browser(frame: &Frame) -> BrowserForm {
     if !plays(frame.kind, frame.codec) {

@@ -1,0 +1,123 @@
+//! What differs for HTTP players: the tracks that they are told of, and the form in which they get frames.
+//!
+//! A player in a browser shows nothing before it has frames of every track that it is told of, and takes a track that it
+//! is not told of for an error. So it is told what is known to come, and gets nothing else.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::settings::Settings;
+use crate::engine::{Compat, FlvForm, FlvTracks, Player, Stream, TrackState};
+use crate::media::flv::Codec;
+use crate::media::flv::browser::{self, BrowserForm};
+use crate::media::flv::metadata::announce;
+use crate::media::frame::BrowserFrame;
+use crate::media::{Frame, Kind};
+
+/// The time in which a publisher shows which tracks it has.
+const TRACKS_DEADLINE: Duration = Duration::from_secs(1);
+
+/// The tracks that an HTTP player is told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Flags {
+    pub audio: bool,
+    pub video: bool,
+}
+
+impl Flags {
+    /// The number of their combinations.
+    pub const COUNT: usize = 4;
+
+    /// The tracks of a stream for a player of this form; none if they are not known yet, or there are none.
+    pub fn known(stream: &Stream, form: FlvForm, now: Instant) -> Option<Self> {
+        let track = |kind, unwanted| match form.tracks == unwanted {
+            true => Track::Absent,
+            false => Track::of(stream, kind, form.compat),
+        };
+        let audio = track(Kind::Audio, FlvTracks::Video);
+        let video = track(Kind::Video, FlvTracks::Audio);
+        let flags = Self { audio: audio == Track::There, video: video == Track::There };
+        let is_known = audio != Track::Unknown && video != Track::Unknown;
+        let is_over = stream.publisher_since.is_none_or(|since| now >= since + TRACKS_DEADLINE);
+        ((flags.audio || flags.video) && (is_known || is_over)).then_some(flags)
+    }
+
+    /// The tracks that an HTTP player has been told of.
+    pub fn of(player: &Player) -> Self {
+        let is_on = |kind| player.track(kind) != TrackState::Off;
+        Self { audio: is_on(Kind::Audio), video: is_on(Kind::Video) }
+    }
+
+    /// The number of the combination.
+    pub fn number(self) -> usize {
+        usize::from(self.audio) << 1 | usize::from(self.video)
+    }
+
+    /// A stream's metadata at a time, for players that are told of these tracks.
+    pub fn metadata(self, stream: &Stream, timestamp: u64) -> Option<Rc<Frame>> {
+        let mut metadata = announce(stream.headers.metadata.as_ref()?, self.audio, self.video);
+        metadata.timestamp = timestamp;
+        Some(stream.stamped(metadata))
+    }
+}
+
+/// What is known of a track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Track {
+    /// Nothing has come of it, or not its configuration. It may still come.
+    Unknown,
+    /// It is of no use to the player.
+    Absent,
+    /// It can be played.
+    There,
+}
+
+impl Track {
+    /// What is known of the audio or the video of a stream.
+    fn of(stream: &Stream, kind: Kind, compat: Compat) -> Self {
+        let codec = if kind == Kind::Video { stream.facts.video_codec } else { stream.facts.audio_codec };
+        match compat {
+            _ if !stream.has_frames(kind) => Self::Unknown,
+            Compat::Raw => Self::There,
+            Compat::Browser if !browser::plays(kind, codec) => Self::Absent,
+            Compat::Browser if !browser::needs_configuration(codec) => Self::There,
+            Compat::Browser => Self::by_configuration(stream, kind, codec),
+        }
+    }
+
+    fn by_configuration(stream: &Stream, kind: Kind, codec: Codec) -> Self {
+        match stream.headers.configuration(kind).filter(|header| header.codec == codec) {
+            None => Self::Unknown,
+            Some(header) if browser_frame(header, stream).is_none() => Self::Absent,
+            Some(_) => Self::There,
+        }
+    }
+}
+
+/// A frame as players over RTMP get it, or those over HTTP in a form, if they do. Metadata of HTTP players is that of
+/// [`Flags::metadata`].
+pub(super) fn in_form(
+    form: Option<Compat>,
+    frame: &Rc<Frame>,
+    settings: Settings,
+    stream: &Stream,
+) -> Option<Rc<Frame>> {
+    match form {
+        None => settings.for_players(frame, stream),
+        Some(_) if frame.is_metadata() => None,
+        Some(Compat::Raw) => settings.for_players(frame, stream),
+        Some(Compat::Browser) if frame.kind.is_data() => {
+            settings.for_players(frame, stream).filter(|_| browser::plays(frame.kind, frame.codec))
+        }
+        Some(Compat::Browser) => browser_frame(frame, stream),
+    }
+}
+
+/// A frame of audio or video as players in browsers get it, if they do: made once for all of them.
+fn browser_frame(frame: &Rc<Frame>, stream: &Stream) -> Option<Rc<Frame>> {
+    frame.for_browsers(|| match browser::for_browser(frame) {
+        BrowserForm::AsIs => BrowserFrame::Same,
+        BrowserForm::Changed(payload) => BrowserFrame::Other(stream.stamped(frame.with_payload(&payload))),
+        BrowserForm::LeftOut => BrowserFrame::LeftOut,
+    })
+}

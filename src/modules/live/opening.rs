@@ -1,0 +1,120 @@
+//! What players begin with: what the GOP cache holds, or else the metadata and the headers of each track.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use super::flv::{Flags, in_form};
+use super::settings::Settings;
+use crate::engine::{Allowance, Compat, MAX_QUEUED_BYTES, Player, PlayerQueue, Stream, TrackState};
+use crate::media::{Frame, Kind, Packet, Role, Tracks};
+
+/// The beginning of a player that can begin at once.
+pub(super) struct Opening {
+    /// The tracks that an HTTP player is told of, and its metadata.
+    flv: Option<(Flags, Option<Rc<Frame>>)>,
+    /// What the cache holds.
+    frames: Rc<[Rc<Frame>]>,
+}
+
+impl Opening {
+    /// What a player that joins a stream begins with; none if the cache holds nothing, or if an HTTP player cannot be told
+    /// yet which tracks there are.
+    pub fn of(settings: Settings, stream: &Stream, player: &Player, now: Instant) -> Option<Self> {
+        let first = stream.gop.frames().first()?.timestamp;
+        let flv = match player.flv() {
+            None => None,
+            Some(form) => {
+                let flags = Flags::known(stream, form, now)?;
+                Some((flags, flags.metadata(stream, first)))
+            }
+        };
+        let frames = cached(settings, stream, player.flv().map(|form| form.compat))?;
+        Some(Self { flv, frames })
+    }
+
+    /// Sends it. Returns its bytes.
+    pub fn send(&self, queue: &mut PlayerQueue<'_>) -> u64 {
+        let mut lead = None;
+        if let Some((flags, metadata)) = &self.flv {
+            queue.send_flv_header(flags.audio, flags.video);
+            lead = metadata.as_ref();
+        }
+        replay(queue, lead, &self.frames)
+    }
+}
+
+/// The cached frames in a form, in a list that players share, behind their headers, and for players over RTMP behind the
+/// metadata. None if nothing is cached.
+pub(super) fn cached(settings: Settings, stream: &Stream, form: Option<Compat>) -> Option<Rc<[Rc<Frame>]>> {
+    let first = stream.gop.frames().first()?;
+    Some(stream.gop.opening(form, || {
+        let metadata = stream.headers.metadata.iter().filter(|_| form.is_none());
+        let lead = metadata.chain(stream.gop.headers());
+        let lead = lead.map(|part| stream.stamped(part.at(first.timestamp)));
+        let all = lead.chain(stream.gop.frames().iter().cloned());
+        all.filter_map(|frame| in_form(form, &frame, settings, stream)).collect()
+    }))
+}
+
+/// The messages before a player's first frame of a track: for players over RTMP the metadata, and the track's headers.
+/// They come with that frame's time, as if they had just been sent.
+pub(super) fn preamble(
+    settings: Settings,
+    stream: &Stream,
+    form: Option<Compat>,
+    first: &Frame,
+) -> Vec<Rc<Frame>> {
+    let metadata = stream.headers.metadata.iter().filter(|_| form.is_none());
+    let parts = metadata.chain(stream.headers.of(first.kind));
+    let parts = parts.map(|part| stream.stamped(part.at(first.timestamp)));
+    parts.filter_map(|part| in_form(form, &part, settings, stream)).collect()
+}
+
+/// Lets a player begin with its metadata, if that is its own, and with what the cache holds, unless more waits for its
+/// session already than is usual. Returns its bytes.
+pub(super) fn replay(
+    queue: &mut PlayerQueue<'_>,
+    metadata: Option<&Rc<Frame>>,
+    frames: &Rc<[Rc<Frame>]>,
+) -> u64 {
+    let (before, bytes_before) = (queue.messages(), queue.bytes());
+    let Some(first) = frames.first() else { return 0 };
+    if before >= queue.most_messages() || bytes_before >= MAX_QUEUED_BYTES {
+        return 0;
+    }
+    queue.player.begin(first.timestamp);
+    if let Some(metadata) = metadata {
+        queue.send(metadata);
+    }
+    // The tracks, as one set for each kind, of which the configuration has been sent.
+    let mut configured = [Tracks::NONE; 2];
+    let mut wanted = Vec::with_capacity(frames.len());
+    for frame in frames.iter() {
+        if queue.player.has_reached_limit(frame.timestamp) {
+            break;
+        }
+        let known = &mut configured[usize::from(frame.kind == Kind::Video)];
+        if frame.packet == Packet::Configuration {
+            known.add_all(frame.tracks);
+        }
+        let decodable = !frame.needs_configuration() || known.meets(frame.tracks);
+        if frame.packet == Packet::Frames && !decodable {
+            continue;
+        }
+        if queue.player.track(frame.kind) == TrackState::Off {
+            continue;
+        }
+        if frame.role != Role::Header {
+            queue.player.take(frame.kind, frame.timestamp);
+        }
+        wanted.push(frame);
+    }
+    let bytes = wanted.iter().copied().chain(metadata).map(|frame| frame.payload().len() as u64).sum();
+    if wanted.len() == frames.len() {
+        queue.send_group(frames);
+    } else {
+        wanted.into_iter().for_each(|frame| queue.send(frame));
+    }
+    queue.allow(Allowance { messages: queue.messages() - before, bytes: queue.bytes() - bytes_before });
+    bytes
+}
