@@ -14,31 +14,34 @@ EVERY_BYTE = ["raw", "ffmpeg9", "rtmpdump", "rtmp2src", "record"]
 ENHANCED = [*EVERY_BYTE, "record-ffmpeg9"]
 LEGACY = [*EVERY_BYTE, "ffmpeg", "ffplay"]
 WATCHED = [*ENHANCED, "ffmpeg", "ffplay", "mpv", "vlc"]
+FLV = ["flv-curl", "flv-ffmpeg9"]  # whose form is that of what is published
+FLV_WATCHED = [*FLV, "flv-ffmpeg", "flv-ffplay", "flv-ffprobe", "flv-mpv", "flv-vlc"]
 OVER_TLS = ["raw", "ffmpeg9", "record"]
 
 # Each line is a group of broadcasts that run side by side.
 GROUPS = [
     [("ffmpeg", "h264+aac", [*WATCHED, "metadata", "record-seek", "record-ffplay", "hls-ffmpeg"]),
-     ("ffmpeg9", "hevc+aac", [*ENHANCED, "metadata", "hls-ffmpeg"]), ("ffmpeg9", "av1+aac", ENHANCED),
-     ("ffmpeg9", "vp9+opus", [*ENHANCED, "metadata"])],
-    [("ffmpeg", "h264+mp3", WATCHED), ("ffmpeg9-says", "hevc+ac3", [*ENHANCED, "hls-ffmpeg"]),
-     ("ffmpeg9-says", "hevc+eac3", [*ENHANCED, "hls-ffmpeg"]), ("ffmpeg9", "hdr+aac51", ENHANCED), ("ffmpeg9", "h264+opus", ENHANCED)],
-    [("ffmpeg", "flv1+mp3", WATCHED), ("ffmpeg9", "h264+flac", ENHANCED), ("ffmpeg9", "vvc+aac", ENHANCED),
-     ("ffmpeg9", "2xh264+2xaac", ENHANCED)],
-    [("ffmpeg9", "h264+aac", LEGACY), ("raw", "h264+aac", LEGACY)],
+     ("ffmpeg9", "hevc+aac", [*ENHANCED, *FLV, "metadata", "hls-ffmpeg"]),
+     ("ffmpeg9", "av1+aac", [*ENHANCED, *FLV]), ("ffmpeg9", "vp9+opus", [*ENHANCED, *FLV, "metadata"])],
+    [("ffmpeg", "h264+mp3", WATCHED), ("ffmpeg9-says", "hevc+ac3", [*ENHANCED, "flv-curl", "hls-ffmpeg"]),
+     ("ffmpeg9-says", "hevc+eac3", [*ENHANCED, "hls-ffmpeg"]), ("ffmpeg9", "hdr+aac51", [*ENHANCED, *FLV]),
+     ("ffmpeg9", "h264+opus", ENHANCED)],
+    [("ffmpeg", "flv1+mp3", WATCHED), ("ffmpeg9", "h264+flac", ENHANCED), ("ffmpeg9", "vvc+aac", [*ENHANCED, "flv-curl"]),
+     ("ffmpeg9", "2xh264+2xaac", [*ENHANCED, *FLV])],
+    [("ffmpeg9", "h264+aac", [*LEGACY, *FLV_WATCHED]), ("raw", "h264+aac", LEGACY)],
     [("rtmp2sink", "h264+aac", LEGACY), ("librtmp", "h264+aac", LEGACY)],
     [("obs", "h264+aac", ["raw", "rtmpdump", "rtmp2src", "ffplay", "record"])],
     [("ffmpeg9-rolls24", "h264+aac", ["raw", "ffmpeg9", "rtmpdump", "record", "hls-ffmpeg"]),
-     ("ffmpeg9-rolls31", "h264+aac", ["raw", "record", "hls-ffmpeg"]),
+     ("ffmpeg9-rolls31", "h264+aac", ["raw", "flv-curl", "record", "hls-ffmpeg"]),
      ("raw-rolls32", "h264+aac", ["raw", "record", "hls-ffmpeg"])],
     [("ffmpeg9", "h264+mp3", ["hls-ffmpeg"]), ("ffmpeg", "aac", ["hls-ffmpeg"]), ("ffmpeg", "h264", ["hls-ffmpeg"]),
      ("ffmpeg-locked", "h264+aac", ["hls-ffmpeg"]), ("raw-data", "h264+aac", ["raw", "ffmpeg9", "record"]),
-     ("raw-everything", "hevc+aac", ["raw", "record"])],
+     ("raw-everything", "hevc+aac", ["raw", "flv-curl", "record"])],
     [("ffmpeg-loop", "h264+aac", ["hls-times"])],
     [("ffmpeg-ts", "h264+aac", ["raw", "ffmpeg9", "ffplay", "record", "hls-ffmpeg"]),
      ("ffmpeg9", "hevc-open+aac", [*ENHANCED, "hls-ffmpeg"]),
-     ("ffmpeg-named", "h264+aac", ["raw", "ffmpeg9", "rtmpdump", "vlc", "record", "hls-ffmpeg"])],
-    [("ffmpeg-tls", "h264+aac", [*LEGACY, "mpv", "vlc", "hls-ffmpeg"]), ("ffmpeg9-tls", "hevc+aac", [*ENHANCED, "hls-ffmpeg"]),
+     ("ffmpeg-named", "h264+aac", ["raw", "ffmpeg9", "rtmpdump", "vlc", "flv-curl", "record", "hls-ffmpeg"])],
+    [("ffmpeg-tls", "h264+aac", [*LEGACY, *FLV, "mpv", "vlc", "hls-ffmpeg"]), ("ffmpeg9-tls", "hevc+aac", [*ENHANCED, "hls-ffmpeg"]),
      ("rtmp2sink-tls", "h264+aac", OVER_TLS), ("librtmp-tls", "h264+aac", OVER_TLS), ("ffmpeg-stunnel", "h264+aac", OVER_TLS)],
     [("obs-tls", "h264+aac", ["raw", "rtmpdump", "rtmp2src", "record"])],
 ]

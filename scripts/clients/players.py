@@ -1,5 +1,6 @@
-"""Clients that play the stream over RTMP."""
+"""Clients that play the stream over RTMP, and over HTTP-FLV."""
 
+import json
 import os
 import pathlib
 import re
@@ -10,7 +11,7 @@ import time
 
 from . import amf, clips, compare, flv
 from .certificates import is_encrypted
-from .lab import FFMPEG9, Failure, address, run_to_end, wait
+from .lab import FFMPEG9, Failure, address, escape, run_to_end, wait
 
 NOTHING_MORE = 3_000_000  # microseconds without a byte after which players through FFmpeg's library give up
 COPY_ALL = ["-map", "0:v?", "-map", "0:a?", "-c", "copy"]
@@ -28,7 +29,7 @@ class Client:
     """One that takes part in a broadcast: begins before it or in its middle, and is judged after it."""
 
     title = ""  # as the table names it
-    plays = False  # whether it asks for the stream by RTMP
+    plays = False  # whether it asks for the stream by RTMP or HTTP-FLV
 
     def __init__(self, broadcast, case):
         self.broadcast, self.case, self.lab = broadcast, case, broadcast.lab
@@ -36,6 +37,11 @@ class Client:
         self.label = case.name.replace("/", ".")
         self.path = self.lab.folder / f"{self.label}.flv"
         self.start()
+
+    @property
+    def url(self):
+        """What it plays."""
+        return self.broadcast.url
 
     def start(self):
         """Begins to take the stream."""
@@ -46,7 +52,7 @@ class Client:
 
 
 class Player(Client):
-    """A process that plays a stream over RTMP into a file."""
+    """A process that plays a stream into a file."""
 
     plays = True
     keeps_order = True
@@ -56,8 +62,7 @@ class Player(Client):
         raise NotImplementedError
 
     def start(self):
-        url = self.broadcast.url
-        self.process = self.lab.run(self.label, self.authority.trusted(self.command(url), url))
+        self.process = self.lab.run(self.label, self.authority.trusted(self.command(self.url), self.url))
 
     def finish(self):
         stop(self.process, self.is_done, self.codes)
@@ -186,7 +191,7 @@ class Watcher(Client):
 
     def library_options(self):
         """What a player that uses FFmpeg's library is to tell it."""
-        options = {"rw_timeout": NOTHING_MORE, **self.authority.settings(self.broadcast.url)}
+        options = {"rw_timeout": NOTHING_MORE, **self.authority.settings(self.url)}
         return ",".join(f"{name}={value}" for name, value in options.items())
 
     def wanted(self):
@@ -200,8 +205,7 @@ class Ffplay(Watcher):
     title = "ffplay"
 
     def start(self):
-        url = self.broadcast.url
-        self.process = self.lab.run(self.label, ffplay(*self.authority.options(url), url), DUMMY_SCREEN)
+        self.process = self.lab.run(self.label, ffplay(*self.authority.options(self.url), self.url), DUMMY_SCREEN)
 
     def finish(self):
         stop(self.process, self.is_done, codes=(0, 123))
@@ -223,7 +227,7 @@ class Mpv(Watcher):
         self.process = self.lab.run(self.label, [
             "mpv", "--no-config", "--vo=null", "--ao=null", "--framedrop=no", "--vf=lavfi=[showinfo=checksum=0]",
             "--msg-level=all=warn,ffmpeg=v,statusline=status", "--term-status-msg=apart ${avsync} ",
-            f"--stream-lavf-o={self.library_options()}", self.broadcast.url])
+            f"--stream-lavf-o={self.library_options()}", self.url])
 
     def finish(self):
         stop(self.process, lambda: False, self.codes)
@@ -247,7 +251,7 @@ class Vlc(Watcher):
         ask = 'while sleep 0.5; do echo stats; done | cvlc "$@"'
         self.process = self.lab.run(self.label, [
             *user, "sh", "-c", ask, "ask", "-I", "oldrc", "--rc-fake-tty", "--vout", "dummy", "--aout", "dummy",
-            "--play-and-exit", "--avio-options", f"{{{self.library_options()}}}", self.broadcast.url],
+            "--play-and-exit", "--avio-options", f"{{{self.library_options()}}}", self.url],
             {"HOME": str(home), "XDG_RUNTIME_DIR": str(home)})
 
     def finish(self):
@@ -263,6 +267,48 @@ class Vlc(Watcher):
         if counts["demux corrupted"] or counts["discontinuities"] or counts["frames lost"] > clips.FRAMES // 10:
             raise Failure(note)
         return f"{counts['frames displayed']} frames shown, {counts['frames lost']} too late"
+
+
+class Curl(Player):
+    """curl, which keeps every byte of an answer."""
+
+    title = "HTTP-FLV"
+
+    def command(self, url):
+        return ["curl", "-sS", "--fail-with-body", "-o", self.path, url]
+
+    def is_done(self):
+        return False  # it ends by itself
+
+
+class Ffprobe(Client):
+    """ffprobe: what it says of the stream it says of the published file."""
+
+    plays = True
+    command = ("ffprobe", "-v", "error", "-of", "json", "-show_entries",
+               "stream=codec_type,codec_name,profile,width,height,sample_rate,channels,extradata_size")
+
+    def start(self):
+        self.process = self.lab.run(self.label, [*self.command, self.url])
+
+    def finish(self):
+        self.process.expect_success(20)
+        published = self.path.with_suffix(".published.flv")
+        flv.write(published, self.broadcast.published())
+        want = sorted(map(str, json.loads(run_to_end([*self.command, published], self.lab.folder))["streams"]))
+        have = sorted(map(str, json.loads(self.process.output().split("\n", 1)[1])["streams"]))
+        if want != have:
+            raise Failure(f"{have}; of the published file {want}")
+        return ", ".join(have)
+
+
+def over_http(kind, location=""):
+    """The same over HTTP-FLV, from a location of the server: over HTTPS if the publisher is encrypted, too."""
+    def url(self):
+        scheme = "https" if self.broadcast.publisher.scheme == "rtmps" else "http"
+        return self.lab.http(f"{location}{self.broadcast.application}/{escape(self.broadcast.stream)}.flv", scheme)
+    title = kind.title if kind is Curl else ""
+    return type(f"{kind.__name__}OverHttp", (kind,), {"url": property(url), "title": title})
 
 
 def ffplay(*arguments):
@@ -312,4 +358,7 @@ def judge_pictures(output, distances, pictures):
 PLAYERS = {
     "raw": Raw, "metadata": Metadata, "ffmpeg9": Ffmpeg9, "ffmpeg": Ffmpeg, "rtmpdump": RtmpDump, "rtmp2src": Rtmp2Src,
     "ffplay": Ffplay, "mpv": Mpv, "vlc": Vlc,
+    **{f"flv-{word}": over_http(kind, "raw/") for word, kind in (("curl", Curl), ("ffmpeg", Ffmpeg), ("ffmpeg9", Ffmpeg9))},
+    **{f"flv-{word}": over_http(kind) for word, kind in (
+        ("ffplay", Ffplay), ("ffprobe", Ffprobe), ("mpv", Mpv), ("vlc", Vlc))},
 }
