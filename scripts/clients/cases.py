@@ -78,6 +78,8 @@ def table():
                 cases.append(Case(publisher, clip, client, True, word))
     cases += [Case(*BROWSED, client, True, f"chromium-{word}") for word, client in browsers.BROWSERS.items()]
     cases += [Case(*BROWSED_TLS, browsers.BROWSERS[word], True, f"chromium-{word}") for word in ("hls-js", "page")]
+    cases += [Case(*browsed, flv_pages.alone(scheme), True, "chromium-mpegts-js")
+              for browsed, scheme in ((BROWSED, "http"), (BROWSED_TLS, "ws"))]
     cases.append(Case(*HEARD, browsers.browser("page-sound"), True, "chromium-page-sound"))
     cases += [Case(SHAPED, clip, shaped, False, f"chromium-{word}") for clip in shaped.CLIPS for word in shaped.PLAYERS]
     cases += [Case(SLOW, clip, slow, False, f"chromium-{word}") for clip, word in slow.CASES]

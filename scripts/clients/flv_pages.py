@@ -13,7 +13,7 @@ from .lab import Failure, wait
 from .publishers import PUBLISH, address
 
 NAME = "flv-page"  # in place of the publisher
-WATCHED = 4  # seconds
+WATCHED, WATCHED_ALONE = 4, 6  # seconds
 LATE = 2000  # milliseconds after which a late track begins
 PATIENCE = 60  # seconds
 BOTH, PICTURES, SOUND, PARSED, CLOCK = "video,audio", "video", "audio", "parsed", "clock"
@@ -89,7 +89,7 @@ def watch(lab, made, cases, results):
     write_whole(begun, str(start))
     for case in cases:
         page = pages[case.word.removeprefix("chromium-")]
-        results.case(case.name, lambda case=case, page=page: judge(page, case.clip))
+        results.case(case.name, lambda case=case, page=page: judge(page, name(case.clip)))
     for publisher in publishers:
         publisher.kill()
 
@@ -129,9 +129,18 @@ def start_page(lab, script, scheme, begun, seconds, streams, publisher="rtmp"):
     return lab.run(f"chromium.{script}.{next(iter(streams))}", command, environment(lab, publisher))
 
 
+def alone(scheme):
+    """A case that plays one stream, which has been published for some time; over TLS if it is published so."""
+    def watch_one(lab, stream, publisher):
+        begun = lab.folder / f"{NAME}.{publisher}.begun"
+        write_whole(begun, str(time.time()))
+        return judge(start_page(lab, "mpegts-js", scheme, begun, WATCHED_ALONE, {stream: BOTH}, publisher), stream)
+    return watch_one
+
+
 def judge(page, stream):
     """What a page says of a stream."""
-    line = re.compile(rf"^{re.escape(name(stream))}: (PASS|FAIL) (.*)$", re.MULTILINE)
+    line = re.compile(rf"^{re.escape(stream)}: (PASS|FAIL) (.*)$", re.MULTILINE)
     wait(PATIENCE, "the page to judge", lambda: page.ended() or line.search(page.output()))
     if not (said := line.search(page.output())):
         raise Failure(page.last_words())

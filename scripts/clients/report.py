@@ -35,11 +35,17 @@ ffmpeg 5.1, ffplay, mpv and VLC of Debian 12 do not support the codecs of Enhanc
 - *recording in FFmpeg 9*: it decodes the recording without an error, to the same video and audio as what was published.
 - *HLS in ffmpeg*: it plays the playlist while the stream is live, and decodes it to the same video and audio, without a discontinuity. It is
   FFmpeg 9 if that has published, and otherwise ffmpeg 5.1.
+- *HTTP-FLV*: curl keeps the answer, with `flv_compat raw`, and it is compared like what a player of RTMP receives. FFmpeg, ffplay, ffprobe, mpv and VLC
+  (*flv-...* below) play the same streams over HTTP-FLV; those that decode get the form for browsers.
 - *RTMPS*: publisher and players use RTMPS, and HLS is played over HTTPS (*ffmpeg-long-tls/...*: in Chromium). An authority of our
   own has signed the certificate, and each client is told to trust it. All verify it but librtmp and rtmpdump, which accept any.
 - *shape/...*: unusual streams of encoders and cameras, in HLS: new parameter sets without a new header, with which
   the video is turned; a message for each slice; an empty AAC header. Chromium shows all video frames, the last ones in their new
   size, plays all audio, and does not stall.
+- *flv-page/...*: one page with mpegts.js that plays all these streams at the same time over WebSocket, and one with flv.js that plays six over HTTP (browsers
+  have six connections for a host). No error reaches the page. Chromium has no decoder for HEVC: mpegts.js has read its header. VP9 and AC-3 are left
+  out, because mpegts.js cannot read them, and so is a track that begins more than a second after the other. *clock*: the frames show their number, and the
+  page reads how old they are when they are on the screen.
 - *slow/...*: video with one frame in 1, 5 and 10 s, and audio, in HLS: each frame is shown for its whole time, without a stall.
 - *refused/...*: encoders that may not publish: an application that does not exist, `live off`, a name that is taken, a wrong key, none, a
   `deny` rule. Each encoder stops by itself, does not connect again, and its output or log has the reason that the server gave (librtmp
