@@ -75,7 +75,7 @@ async function judge(page, library, base, name, wanted, seconds, beginning) {
   const note = await judged.then((note) => ({ note }), (error) => ({ note: error.message, failed: true }));
   const faults = await page.evaluate((name) => window.players.get(name).faults, name);
   // Chromium has no decoder for it; the library has read it.
-  const expected = (fault) => wanted.includes("parsed") && /addSourceBuffer.*not supported/i.test(fault);
+  const expected = (fault) => wanted.includes("parsed") && /addSourceBuffer.* is unsupported/.test(fault);
   const unexpected = faults.filter((fault) => !expected(fault));
   if (note.failed || unexpected.length) throw new Error(`${note.note}; ${unexpected.slice(0, 3).join(", ") || "no error"}`);
   return note.note;
