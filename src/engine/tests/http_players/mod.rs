@@ -17,7 +17,7 @@ fn configuration(directives: &str) -> String {
     format!(
         "rtmp {{ server {{ listen 127.0.0.1:0; out_queue 16; out_cork 4; timeout 60s;
             application live {{ live on; {directives} }} }} }}
-         http {{ server {{ listen 127.0.0.1:0; location / {{ flv_live on; }} }} }}"
+         http {{ server {{ listen 127.0.0.1:0; location / {{ flv_live on; flv_compat raw; }} }} }}"
     )
 }
 
