@@ -105,7 +105,7 @@ fn a_changed_frame_is_made_once_for_all_browsers() {
     let before = stream(&world);
     let mut pages: Vec<_> = (0..20).map(|_| Page::open(&mut world, "")).collect();
     let added = stream(&world) - before;
-    // The frame with its headroom, its image as a chunk, and the metadata of each page.
+    // The frame with its headroom and its image as a chunk; and metadata for each player.
     assert!((100_000..125_000).contains(&added), "{added}");
     assert!(pages.iter_mut().all(|page| page.take(&mut world).len() == 6));
 }
