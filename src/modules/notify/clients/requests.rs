@@ -18,7 +18,7 @@ use super::views::{OTHER_STREAM, about_viewer, viewer_facts};
 use super::{Asker, Progress, Requested};
 use crate::modules::notify::decision::Decision;
 use crate::modules::notify::event::{Activity, CallbackKind, Event, Occasion};
-use crate::modules::notify::facts::ClientFacts;
+use crate::modules::notify::facts::{ClientFacts, Protocol};
 use crate::modules::notify::format::Format;
 use crate::modules::notify::label::{Label, shown};
 use crate::modules::notify::notifier::{MODULE, Notifier, UnderWay, client_facts};
@@ -366,8 +366,8 @@ fn label_of(Requested { client, name, .. }: &Requested, callback: &Rc<Callback>)
 fn refusal(requested: &Requested, Callback { kind, url, .. }: &Callback, why: &str) -> Reply {
     let for_client = format!("refused by the server's backend: {why}");
     let refusal = match requested.event {
-        // A client that is refused like one with a wrong password is told less.
-        Event::Connect => Refusal::of_request(for_client),
+        // A client of RTMP that is refused like one with a wrong password is told less.
+        Event::Connect if requested.client.protocol == Protocol::default() => Refusal::of_request(for_client),
         _ => Refusal::of_client(for_client),
     };
     Reply::Refuse(refusal.logged_as(format!("{} {url}: {why}", kind.name())))
