@@ -143,7 +143,8 @@ fn joined(parts: [String; 3]) -> String {
 
 fn clients(answer: &Value) -> String {
     let mut table = Table::new(&[
-        "ID", "DOES", "STREAM", "ADDRESS", "TLS", "PROGRAM", "FOR", "IN", "OUT", "DROPPED", "WAITS",
+        "ID", "DOES", "STREAM", "PROTOCOL", "ADDRESS", "TLS", "PROGRAM", "FOR", "IN", "OUT", "DROPPED",
+        "WAITS",
     ]);
     for client in list(answer, "clients") {
         let roles = list(client, "roles");
@@ -172,20 +173,21 @@ fn clients(answer: &Value) -> String {
 
 fn row(client: &Value, (does, stream, dropped): (&str, String, String)) -> Vec<Cell> {
     let is_viewer = text(client, "protocol") == "hls";
-    let only_rtmp = |text: String| if is_viewer { "-".to_owned() } else { text };
+    let of_session = |text: String| if is_viewer { "-".to_owned() } else { text };
     let waits = number(field(client, "queue"), "bytes");
     vec![
         Cell::number(number(client, "id")),
         Cell::Text(does.to_owned()),
         Cell::Text(or_dash(stream)),
+        Cell::Text(or_dash(text(client, "protocol"))),
         Cell::Text(or_dash(text(client, "address"))),
         Cell::Text(or_dash(text(field(client, "tls"), "version"))),
         Cell::Text(or_dash(shortened(&text(client, "flash_ver")))),
-        Cell::Number(only_rtmp(duration(number(client, "connected_ms") / 1000))),
-        Cell::Number(only_rtmp(bytes(number(client, "bytes_in")))),
-        Cell::Number(only_rtmp(bytes(number(client, "bytes_out")))),
+        Cell::Number(of_session(duration(number(client, "connected_ms") / 1000))),
+        Cell::Number(of_session(bytes(number(client, "bytes_in")))),
+        Cell::Number(of_session(bytes(number(client, "bytes_out")))),
         Cell::Number(dropped),
-        Cell::Number(only_rtmp(bytes(waits))),
+        Cell::Number(of_session(bytes(waits))),
     ]
 }
 
@@ -308,15 +310,24 @@ live/cam: HLS\\u{1b} has no URL
                        {"role": "play", "app": "live", "stream": "b", "dropped": 4, "paused": false}]},
             {"id": 9, "protocol": "hls", "app": "live", "stream": "cam"},
             {"id": 10, "protocol": "rtmp", "app": "live", "roles": [], "flash_ver": ""},
+            {"id": 11, "protocol": "websocket-flv", "address": "192.0.2.8:5000", "flash_ver": "Mozilla/5.0",
+             "roles": [{"role": "play", "app": "live", "stream": "cam", "dropped": 0, "paused": false}]},
         ]});
         let text = super::answer(&Command::Clients, &answer);
         let lines: Vec<_> = text.lines().collect();
-        assert!(lines[0].starts_with("ID  DOES       STREAM    ADDRESS         TLS      PROGRAM"), "{text}");
-        assert!(lines[1].starts_with(" 7  publishes  live/cam  192.0.2.7:5000  TLSv1.3  OBS"), "{text}");
+        assert!(
+            lines[0].starts_with("ID  DOES       STREAM    PROTOCOL       ADDRESS         TLS      PROGRAM"),
+            "{text}"
+        );
+        assert!(
+            lines[1].starts_with(" 7  publishes  live/cam  rtmp           192.0.2.7:5000  TLSv1.3  OBS"),
+            "{text}"
+        );
         assert!(lines[2].starts_with(" 7  plays      live/b "), "{text}");
-        assert!(lines[3].starts_with(" 9  views      live/cam  -"), "{text}");
+        assert!(lines[3].starts_with(" 9  views      live/cam  hls            -"), "{text}");
         assert!(lines[4].starts_with("10  nothing    live "), "{text}");
-        assert_eq!(lines[5], "and 3 more viewers of HLS");
+        assert!(lines[5].starts_with("11  plays      live/cam  websocket-flv  "), "{text}");
+        assert_eq!(lines[6], "and 3 more viewers of HLS");
     }
 
     #[test]

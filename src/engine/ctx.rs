@@ -47,6 +47,7 @@ use crate::engine::session::log_limits::LogLimits;
 use crate::engine::session::out_queue::{OutQueue, QueueLimits};
 use crate::engine::session::{ProtocolState, STEP_DEADLINE, Session, Sessions};
 use crate::engine::sink::Outlet;
+use crate::engine::statistics::audience::FlvPlayers;
 use crate::engine::statistics::totals::Totals;
 use crate::engine::stream::Streams;
 use crate::engine::stream::awaited::Awaited;
@@ -178,6 +179,8 @@ pub struct Ctx {
     pub descriptors: Descriptors,
     /// The numbers of the whole server since its start.
     pub totals: Totals,
+    /// Its players that take FLV.
+    pub flv_players: FlvPlayers,
     /// Encrypted connections and handshakes.
     pub tls: TlsCounts,
     /// By what handshakes verify the certificates of clients, by the settings of their servers.
@@ -251,6 +254,7 @@ impl Ctx {
             jobs: Jobs::default(),
             descriptors: Descriptors::default(),
             totals: Totals::default(),
+            flv_players: FlvPlayers::default(),
             tls: TlsCounts::default(),
             verifiers: HashMap::new(),
             started: now,

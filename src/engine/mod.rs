@@ -113,6 +113,7 @@ pub use session::proxy_header::Header;
 pub use session::roles::{Roles, SessionRole};
 pub use session::sending::MAX_QUEUED_BYTES;
 pub use sink::{Finish, Outlet, Sink};
+pub use statistics::audience::FlvPlayers;
 pub use statistics::histogram::Histogram;
 pub use statistics::longest::Longest;
 pub use statistics::present::{HttpActivity, MemoryUse};

@@ -21,6 +21,17 @@ pub enum ClientProtocol {
     WebSocketFlv,
 }
 
+impl ClientProtocol {
+    /// Its word for programs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Rtmp => "rtmp",
+            Self::HttpFlv => "http-flv",
+            Self::WebSocketFlv => "websocket-flv",
+        }
+    }
+}
+
 impl fmt::Display for ClientProtocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

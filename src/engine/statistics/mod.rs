@@ -5,7 +5,7 @@
 //! over all that there is. Whoever does something counts it in place; nothing here reads a clock or has a timer, and rates
 //! are computed when they are asked for.
 
-mod audience;
+pub(in crate::engine) mod audience;
 pub(in crate::engine) mod histogram;
 pub(in crate::engine) mod longest;
 pub(in crate::engine) mod present;

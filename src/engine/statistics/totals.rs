@@ -52,7 +52,7 @@ pub struct Totals {
     pub bytes_out: Counted,
     /// Publishers that have begun.
     pub publishes: u64,
-    /// Players of RTMP that have begun.
+    /// Players that have begun.
     pub plays: u64,
     /// Frames from publishers.
     pub frames_in: u64,

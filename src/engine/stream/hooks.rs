@@ -6,7 +6,6 @@
 
 use crate::engine::Engine;
 use crate::engine::ids::{Endpoint, StreamId};
-use crate::engine::session::Session;
 
 impl Engine {
     /// Calls `on_stream_start`, for the stream's first publisher.
@@ -43,7 +42,10 @@ impl Engine {
         let Some(stream) = self.cx.streams.get_mut(id) else { return };
         debug_assert!(!stream.players.contains(&player), "{} has this player", stream.label);
         stream.players.push(player);
-        stream.pushes += usize::from(self.cx.sessions.get(player.session).is_some_and(Session::is_relay));
+        if let Some(session) = self.cx.sessions.get(player.session) {
+            stream.pushes += usize::from(session.is_relay());
+            self.cx.flv_players.add(session.client_protocol());
+        }
         self.each_module_for(player.session, |module, cx| module.on_play_start(cx, id, player));
     }
 
@@ -52,8 +54,10 @@ impl Engine {
         let Some(stream) = self.cx.streams.get_mut(id) else { return };
         let Some(place) = stream.players.iter().position(|&other| other == player) else { return };
         stream.players.remove(place);
-        let is_push = self.cx.sessions.get(player.session).is_some_and(Session::is_relay);
-        stream.pushes = stream.pushes.saturating_sub(usize::from(is_push));
+        if let Some(session) = self.cx.sessions.get(player.session) {
+            stream.pushes = stream.pushes.saturating_sub(usize::from(session.is_relay()));
+            self.cx.flv_players.remove(session.client_protocol());
+        }
         self.each_module(|module, cx| module.on_play_end(cx, id, player));
     }
 }

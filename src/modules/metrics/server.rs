@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::text::{Kind, Text, label};
-use crate::engine::{Ctx, Protocol, Refusals, StreamCounts, Totals};
+use crate::engine::{ClientProtocol, Ctx, Protocol, Refusals, StreamCounts, Totals};
 
 use Kind::{Counter, Gauge};
 
@@ -63,8 +63,18 @@ fn write_clients(text: &mut Text, cx: &Ctx, counts: &StreamCounts) {
     text.single(
         "players",
         Gauge,
-        "Players of RTMP, those that wait for a publisher included. Pushes do not count.",
+        "Players of RTMP, HTTP-FLV and WebSocket-FLV, those that wait for a publisher included. Pushes do not count.",
         counts.players.saturating_sub(cx.running_pushes()),
+    );
+    text.by(
+        "flv_players",
+        Gauge,
+        "Those of them that take HTTP-FLV or WebSocket-FLV, by protocol.",
+        "protocol",
+        &[
+            (ClientProtocol::HttpFlv.word(), cx.flv_players.http as u64),
+            (ClientProtocol::WebSocketFlv.word(), cx.flv_players.websocket as u64),
+        ],
     );
     text.single("viewers", Gauge, "Viewers of HLS.", cx.viewing.viewers.len());
     write_applications(text, cx);
@@ -102,7 +112,11 @@ fn write_applications(text: &mut Text, cx: &Ctx) {
         *clients += app.clients;
         *viewers += cx.viewing.viewers.of_app(id);
     }
-    text.begin("application_clients", Gauge, "Clients of RTMP that are connected to the application.");
+    text.begin(
+        "application_clients",
+        Gauge,
+        "Clients of RTMP that are connected to the application, and players of HTTP-FLV and WebSocket-FLV.",
+    );
     apps.iter().for_each(|(name, (clients, _))| text.sample(&label("app", name), clients));
     text.begin("application_viewers", Gauge, "Viewers of HLS of the application.");
     apps.iter().for_each(|(name, (_, viewers))| text.sample(&label("app", name), viewers));
@@ -113,7 +127,7 @@ fn write_traffic(text: &mut Text, totals: &Totals) {
         ("received_bytes_total", "Bytes received over all connections.", totals.bytes_in.total),
         ("sent_bytes_total", "Bytes sent over all connections.", totals.bytes_out.total),
         ("publishes_total", "Publishers that have begun.", totals.publishes),
-        ("plays_total", "Players of RTMP that have begun.", totals.plays),
+        ("plays_total", "Players that have begun, without viewers of HLS.", totals.plays),
         ("frames_received_total", "Messages of audio, video and data from publishers.", totals.frames_in),
         ("frames_sent_total", "Such messages queued for players, once for each player.", totals.frames_out),
         (

@@ -101,7 +101,7 @@ pub const STREAM_METRICS: &[StreamMetric] = &[
     counter("stream_received_bytes_total", "Bytes of media from its publishers.", |row, text| {
         text.sample(&row.labels, row.bytes_in);
     }),
-    counter("stream_sent_bytes_total", "Bytes of media queued for its players of RTMP.", |row, text| {
+    counter("stream_sent_bytes_total", "Bytes of media queued for its players.", |row, text| {
         text.sample(&row.labels, row.traffic.bytes_out);
     }),
     counter("stream_frames_total", "Messages of media from its publishers, by kind.", |row, text| {
@@ -136,7 +136,7 @@ pub const STREAM_METRICS: &[StreamMetric] = &[
         "The time of the newest sound minus that of the newest picture.",
         |row, text| text.sample(&row.labels, row.traffic.av_sync() as f64 / 1000.0),
     ),
-    gauge("stream_players", "Its players of RTMP, without pushes.", |row, text| {
+    gauge("stream_players", "Its players, without pushes and viewers of HLS.", |row, text| {
         text.sample(&row.labels, row.players);
     }),
     gauge("stream_viewers", "Its viewers of HLS.", |row, text| text.sample(&row.labels, row.viewers)),

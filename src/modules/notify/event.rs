@@ -289,13 +289,13 @@ fn word(publish_type: PublishType) -> &'static str {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use crate::engine::Peer;
+    use crate::engine::{ClientProtocol, Peer};
     use crate::modules::notify::facts::{Protocol, ServerFacts};
 
     /// What ffmpeg says of itself, behind `rtmp://192.0.2.1:1935/live?token=t`.
     pub fn client() -> ClientFacts {
         ClientFacts {
-            protocol: Protocol::Rtmp,
+            protocol: Protocol::Session(ClientProtocol::Rtmp),
             app: "live".into(),
             flash_ver: "FMLE/3.0 (compatible; Lavf59.27".into(),
             tc_url: "rtmp://192.0.2.1:1935/live".into(),

@@ -1,6 +1,6 @@
 //! What callbacks tell of a client and of the server, whatever has happened.
 
-use crate::engine::Peer;
+use crate::engine::{ClientProtocol, Peer};
 
 /// What callbacks tell of a client. It is the same in all of its callbacks, but for the application's name, which
 /// the answer to `on_connect` may change.
@@ -10,11 +10,11 @@ pub struct ClientFacts {
     pub protocol: Protocol,
     /// The name of the application.
     pub app: String,
-    /// Name and version of the client's software; of a viewer, the header field User-Agent.
+    /// Name and version of the client's software; over HTTP, the header field User-Agent.
     pub flash_ver: String,
-    /// The URL that the client was told to connect to; of a viewer, that of the playlist, without its arguments.
+    /// The URL that the client was told to connect to, without its arguments; of a viewer, that of the playlist.
     pub tc_url: String,
-    /// The page that a player in a browser stands in; of a viewer, the header field Referer.
+    /// The page that a player in a browser stands in; over HTTP, the header field Referer.
     pub page_url: String,
     /// The file that such a player was loaded from.
     pub swf_url: String,
@@ -29,13 +29,28 @@ pub struct ClientFacts {
 }
 
 /// What a client speaks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
-    /// RTMP.
-    #[default]
-    Rtmp,
+    /// That of a session, which is sent the media.
+    Session(ClientProtocol),
     /// HLS over HTTP, in which clients only play.
     Hls,
+}
+
+impl Protocol {
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Session(protocol) => protocol.word(),
+            Self::Hls => "hls",
+        }
+    }
+}
+
+impl Default for Protocol {
+    fn default() -> Self {
+        Self::Session(ClientProtocol::Rtmp)
+    }
 }
 
 /// What SRS's and MediaMTX's callbacks tell of the server.

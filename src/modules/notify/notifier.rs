@@ -160,7 +160,7 @@ pub fn client_facts(cx: &Ctx, id: SessionId, app: AppId) -> Option<ClientFacts> 
         swf_url: text(Client::swf_url),
         args: text(Client::args),
         peer: Some(session.peer),
-        protocol: Protocol::Rtmp,
+        protocol: Protocol::Session(session.client_protocol()),
         client_id: id.serial(),
         epoch_ms: epoch(cx, session.opened),
     })

@@ -42,7 +42,7 @@ pub struct LiveStream<'a> {
     pub uptime_ms: u64,
     /// Bytes of media since then.
     pub bytes_in: u64,
-    /// RTMP players.
+    /// Players without viewers of HLS.
     pub players: usize,
     /// Viewers of HLS; none without it.
     pub hls_viewers: Option<usize>,

@@ -130,7 +130,7 @@ impl<'a> StreamFacts<'a> {
 }
 
 impl<'a> ClientFacts<'a> {
-    /// None for what is no client of RTMP.
+    /// None for what neither publishes nor plays.
     pub fn new(cx: &Ctx, stream: &Stream, session: &'a Session, role: &SessionRole) -> Option<Self> {
         let (client, now) = (session.client()?, cx.now.instant);
         let player = if let SessionRole::Player(player) = role { Some(player) } else { None };

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::engine::{Ctx, HttpReply, SessionRole, Stream};
+use crate::engine::{ClientProtocol, Ctx, HttpReply, Session, SessionRole, Stream};
 use crate::media::Kind;
 use crate::media::flv::Codec;
 
@@ -28,7 +28,7 @@ impl View for Paths {
         match part {
             Part::Stream(stream) => push_open(text, &describe(cx, stream), "readers"),
             Part::Client(_, session, SessionRole::Player(_)) if cx.relay_of(session.id).is_none() => {
-                push(text, &json!({"type": "rtmpConn", "id": session.id.serial().to_string()}));
+                push(text, &json!({"type": connection_type(session), "id": session.id.serial().to_string()}));
             }
             Part::StreamEnd => text.push_str("]}"),
             Part::App(_) | Part::Client(..) | Part::AppEnd => {}
@@ -44,6 +44,14 @@ impl View for Paths {
         let mut reply = reply("{\"status\":\"error\",\"error\":\"path not found\"}".to_owned());
         reply.head.status = 404;
         reply
+    }
+}
+
+/// MediaMTX's word for the connection of a reader; its own ones do not include FLV.
+fn connection_type(session: &Session) -> &'static str {
+    match session.client_protocol() {
+        ClientProtocol::Rtmp => "rtmpConn",
+        ClientProtocol::HttpFlv | ClientProtocol::WebSocketFlv => "flvConn",
     }
 }
 

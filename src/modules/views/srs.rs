@@ -5,7 +5,7 @@ use std::time::UNIX_EPOCH;
 use serde_json::{Value, json};
 
 use crate::auth::mask;
-use crate::engine::{Ctx, Session, SessionRole, Stream};
+use crate::engine::{ClientProtocol, Ctx, Session, SessionRole, Stream};
 use crate::http::json::to_string;
 use crate::media::Kind;
 
@@ -83,10 +83,19 @@ fn describe_client(cx: &Ctx, stream: &Stream, session: &Session, role: &SessionR
         "id": session.id.serial().to_string(), "vhost": "__defaultVhost__", "stream": &*stream.label,
         "ip": session.peer.host(), "pageUrl": mask::page(client.page_url()), "swfUrl": mask::page(client.swf_url()),
         "tcUrl": mask::connected(client.tc_url(), app_name(cx, stream)), "url": format!("/{}", stream.label),
-        "name": stream.name.as_str(), "type": if publishes { "fmle-publish" } else { "rtmp-play" }, "publish": publishes,
+        "name": stream.name.as_str(), "type": client_type(session, publishes), "publish": publishes,
         "alive": cx.now.instant.saturating_duration_since(session.opened).as_secs_f64(),
         "send_bytes": session.bytes_out, "recv_bytes": session.bytes_in, "kbps": {"recv_30s": 0, "send_30s": 0},
     }))
+}
+
+/// SRS's word for what a client does.
+fn client_type(session: &Session, publishes: bool) -> &'static str {
+    match session.client_protocol() {
+        _ if publishes => "fmle-publish",
+        ClientProtocol::Rtmp => "rtmp-play",
+        ClientProtocol::HttpFlv | ClientProtocol::WebSocketFlv => "flv-play",
+    }
 }
 
 fn describe(cx: &Ctx, stream: &Stream) -> Value {

@@ -1,4 +1,4 @@
-//! What is told of a client: a session of RTMP, or a viewer of HLS.
+//! What is told of a client: a session that publishes or plays, or a viewer of HLS.
 
 use std::borrow::Cow;
 
@@ -9,18 +9,12 @@ use crate::auth::mask;
 use crate::engine::{Ctx, Player, Session, SessionRole, Stream, TrackState, ViewerFacts};
 use crate::media::Kind;
 
-#[derive(Debug, Clone, Copy, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Protocol {
-    Rtmp,
-    Hls,
-}
-
-/// A session of RTMP, which publishes, plays, both, or is about to.
+/// A session of RTMP, which publishes, plays, both, or is about to; or one of HTTP, which plays.
 #[derive(Debug, Serialize)]
 pub struct ClientFacts<'a> {
     id: u32,
-    protocol: Protocol,
+    /// The word of its [`ClientProtocol`](crate::engine::ClientProtocol).
+    protocol: &'static str,
     address: String,
     /// Of an encrypted connection only.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,7 +63,7 @@ enum Role<'a> {
 #[derive(Debug, Serialize)]
 pub struct ViewerJson<'a> {
     id: u32,
-    protocol: Protocol,
+    protocol: &'static str,
     app: &'a str,
     stream: &'a str,
     /// Since it has asked for a playlist.
@@ -84,7 +78,7 @@ impl<'a> ClientFacts<'a> {
         let app = cx.app_of(session.id).and_then(|app| cx.apps.get(app)).map_or("", |app| &app.name);
         Some(Self {
             id: session.id.serial(),
-            protocol: Protocol::Rtmp,
+            protocol: session.client_protocol().word(),
             address: address(session.peer),
             tls: session.tls.as_deref().map(|facts| Tls { version: facts.version, suite: facts.suite }),
             app,
@@ -129,7 +123,7 @@ impl<'a> ViewerJson<'a> {
     pub fn new(cx: &'a Ctx, viewer: &'a ViewerFacts) -> Self {
         Self {
             id: viewer.id.serial(),
-            protocol: Protocol::Hls,
+            protocol: "hls",
             app: cx.apps.get(viewer.app).map_or("", |app| &app.name),
             stream: &viewer.name,
             silent_ms: ms_since(viewer.seen, cx.now.instant),

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::arguments::value;
 use super::json;
 use crate::modules::notify::event::{Event, FieldValue, Occasion};
-use crate::modules::notify::facts::{Protocol, ServerFacts};
+use crate::modules::notify::facts::ServerFacts;
 
 /// The body for an event; none if MediaMTX does not ask about it.
 pub fn body(occasion: &Occasion<'_>, server: &ServerFacts) -> Option<String> {
@@ -19,10 +19,6 @@ pub fn body(occasion: &Occasion<'_>, server: &ServerFacts) -> Option<String> {
         _ => return None,
     };
     let (client, query) = (occasion.client, occasion.url_args());
-    let protocol = match client.protocol {
-        Protocol::Rtmp => "rtmp",
-        Protocol::Hls => "hls",
-    };
     let text = |text: String| FieldValue::Text(text.into());
     let token = match value(query, "token") {
         // The name that it had before.
@@ -36,7 +32,7 @@ pub fn body(occasion: &Occasion<'_>, server: &ServerFacts) -> Option<String> {
         ("token", text(token)),
         ("action", action.into()),
         ("path", text(format!("{}/{}", client.app, occasion.name))),
-        ("protocol", protocol.into()),
+        ("protocol", client.protocol.word().into()),
         ("id", text(uuid(server.seed, client.client_id))),
         ("query", query.into()),
         ("userAgent", client.flash_ver.as_str().into()),

@@ -9,6 +9,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::json;
+use crate::engine::ClientProtocol;
 use crate::modules::notify::event::{Event, Field, FieldValue, Occasion};
 use crate::modules::notify::facts::{ClientFacts, Protocol, ServerFacts};
 
@@ -89,11 +90,13 @@ fn text(text: String) -> FieldValue<'static> {
     FieldValue::Text(text.into())
 }
 
-/// The URL that a client has connected to. For a viewer, SRS makes one of RTMP from the host.
+/// The URL that a client has connected to. For one of HTTP, SRS makes one of RTMP from the host.
 fn tc_url(client: &ClientFacts) -> Cow<'_, str> {
     match client.protocol {
-        Protocol::Rtmp => client.tc_url.as_str().into(),
-        Protocol::Hls => format!("rtmp://{}/{}", host_of(&client.tc_url), client.app).into(),
+        Protocol::Session(ClientProtocol::Rtmp) => client.tc_url.as_str().into(),
+        Protocol::Session(ClientProtocol::HttpFlv | ClientProtocol::WebSocketFlv) | Protocol::Hls => {
+            format!("rtmp://{}/{}", host_of(&client.tc_url), client.app).into()
+        }
     }
 }
 
