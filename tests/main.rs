@@ -44,6 +44,7 @@ mod hostile;
 mod http;
 mod http_access;
 mod http_disk;
+mod http_flv;
 mod http_idioms;
 mod http_routing;
 mod ladder;

@@ -9,7 +9,7 @@ use crate::common::{Server, wait};
 use crate::enhanced::{Media, audio, expected, play, publish, receive, send, stream_of, video};
 
 /// A stream: its name, its headers, and its frames.
-type Case = (String, Vec<Media>, Vec<Media>);
+pub type Case = (String, Vec<Media>, Vec<Media>);
 
 /// Each codec of Enhanced RTMP, with each packet type.
 fn enhanced() -> impl Iterator<Item = Case> {
@@ -72,7 +72,7 @@ fn tracks() -> Case {
     ("tracks".to_owned(), headers, frames)
 }
 
-fn cases() -> Vec<Case> {
+pub fn cases() -> Vec<Case> {
     enhanced().chain(legacy()).chain([tracks()]).collect()
 }
 

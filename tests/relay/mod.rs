@@ -8,7 +8,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod bytes;
+pub mod bytes;
 mod other;
 mod protocol;
 mod session;
