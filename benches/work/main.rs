@@ -7,6 +7,9 @@
 #[path = "../load/clip.rs"]
 #[expect(dead_code, reason = "the load uses the rest")]
 mod clip;
+#[path = "../load/flv.rs"]
+#[expect(dead_code, reason = "the load uses the rest")]
+mod flv;
 #[path = "../load/pace.rs"]
 mod pace;
 #[path = "../load/publisher.rs"]
@@ -24,6 +27,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clip::Clip;
+use flv::Carrier;
 use millstream::rtmp::chunk::{ChunkReader, Limits};
 use publisher::{Publisher, Rates};
 use world::World;
@@ -43,7 +47,7 @@ const LIMITS: Limits = Limits { message: 8 << 20, streams: 128, held: 16 << 20 }
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let [job, count] = arguments.as_slice() else {
-        eprintln!("usage: work parse|ingest|fanout|record|hls COUNT");
+        eprintln!("usage: work parse|ingest|fanout|flv|websocket|record|hls COUNT");
         return ExitCode::from(2);
     };
     match count.parse().map_err(Into::into).and_then(|count| run(job, count)) {
@@ -65,12 +69,17 @@ fn run(job: &str, count: usize) -> Result<(), Box<dyn Error>> {
     let path = folder.0.display();
     let (directives, players) = match job {
         "ingest" => (String::new(), 0),
-        "fanout" => (String::new(), PLAYERS),
+        "fanout" | "flv" | "websocket" => (String::new(), PLAYERS),
         "record" => (format!("record all; record_path {path};"), 0),
         "hls" => (format!("hls on; hls_path {path}; hls_fragment 2s;"), 0),
         _ => return Err("there is no such job".into()),
     };
-    let mut world = World::new(&format!("gop_cache off; {directives}"), players)?;
+    let carrier = match job {
+        "flv" => Some(Carrier::Http),
+        "websocket" => Some(Carrier::WebSocket),
+        _ => None,
+    };
+    let mut world = World::new(&format!("gop_cache off; {directives}"), players, carrier)?;
     for (index, message) in messages.iter().enumerate() {
         world.publish(message, pace::frame_due(index as u64));
     }

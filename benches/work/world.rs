@@ -10,7 +10,14 @@ use millstream::engine::{Engine, Now, Outgoing, SessionId, directive_table};
 use millstream::modules;
 
 use super::clip::VIDEO_HEADER;
+use super::flv::{self, Carrier};
 use super::wire;
+
+/// The ports, and which listener is whose.
+const RTMP: (u16, usize) = (1935, 0);
+const HTTP: (u16, usize) = (8080, 1);
+/// When the tracks of the stream are known, though there is no audio.
+const SETTLED: Duration = Duration::from_secs(2);
 
 /// An engine, its clock and its publisher.
 pub struct World {
@@ -21,10 +28,12 @@ pub struct World {
 }
 
 impl World {
-    /// An application `live` with these directives; a publisher, and so many players of its stream.
-    pub fn new(directives: &str, players: usize) -> Result<Self, Box<dyn Error>> {
+    /// An application `live` with these directives; a publisher, and so many players of its stream: of FLV over a
+    /// carrier, or of RTMP.
+    pub fn new(directives: &str, players: usize, carrier: Option<Carrier>) -> Result<Self, Box<dyn Error>> {
         let text = format!(
-            "rtmp {{ server {{ listen 127.0.0.1:1935; application live {{ live on; {directives} }} }} }}"
+            "rtmp {{ server {{ listen 127.0.0.1:1935; application live {{ live on; {directives} }} }} }}
+            http {{ server {{ listen 127.0.0.1:8080; location / {{ flv_live on; }} }} }}"
         );
         let mut tree = Tree::from_text("work", &text).map_err(|error| error.to_string())?;
         let modules = modules::table();
@@ -41,8 +50,12 @@ impl World {
         wire::write_media(&mut header, wire::VIDEO, 0, VIDEO_HEADER);
         world.publish(&header, Duration::ZERO);
         for _ in 0..players {
-            world.connect(|answer| wire::play(answer, "live", "s0"))?;
+            match carrier {
+                Some(carrier) => world.ask(carrier)?,
+                None => _ = world.connect(|answer| wire::play(answer, "live", "s0"))?,
+            }
         }
+        world.begun = Now { instant: world.begun.instant + SETTLED, wall: world.begun.wall + SETTLED };
         world.sent = 0;
         Ok(world)
     }
@@ -62,11 +75,21 @@ impl World {
         self.sent
     }
 
+    /// A player asks for FLV.
+    fn ask(&mut self, carrier: Carrier) -> Result<(), Box<dyn Error>> {
+        let (now, (port, listener)) = (self.begun, HTTP);
+        let ends = (SocketAddr::from(([127, 0, 0, 1], 9)).into(), SocketAddr::from(([127, 0, 0, 1], port)));
+        let id = self.engine.accept(listener, ends, now).map_err(|_| "no listener")?;
+        self.engine.input(id, &flv::request(carrier, RTMP.0, "live", "s0"), now);
+        self.turn(now);
+        Ok(())
+    }
+
     /// A client goes through the handshake, and says what follows it.
     fn connect(&mut self, words: impl Fn(&[u8]) -> Vec<u8>) -> Result<SessionId, Box<dyn Error>> {
-        let now = self.begun;
-        let ends = (SocketAddr::from(([127, 0, 0, 1], 9)).into(), SocketAddr::from(([127, 0, 0, 1], 1935)));
-        let id = self.engine.accept(0, ends, now).map_err(|_| "no listener")?;
+        let (now, (port, listener)) = (self.begun, RTMP);
+        let ends = (SocketAddr::from(([127, 0, 0, 1], 9)).into(), SocketAddr::from(([127, 0, 0, 1], port)));
+        let id = self.engine.accept(listener, ends, now).map_err(|_| "no listener")?;
         self.engine.input(id, &wire::hello(), now);
         let mut answer = Vec::new();
         let _ = self.engine.send(id, now, |outgoing| {

@@ -9,6 +9,7 @@ from .programs import Failure, need
 
 GROUP = 60  # messages: benches/load/pace.rs; a key frame is larger, so complete GOPs are compared
 PLAYERS = 1000  # benches/work/main.rs
+FANOUTS = ("fanout", "flv", "websocket")
 PATIENCE = 300  # seconds
 
 
@@ -21,6 +22,8 @@ class Instructions(Load):
         Figure("parse", "assemble chunks"),
         Figure("ingest", "from bytes to a shared frame"),
         Figure("fanout", "fan-out to 1000 players, per player"),
+        Figure("flv", "the same over HTTP-FLV"),
+        Figure("websocket", "the same over WebSocket-FLV"),
         Figure("record", "record FLV"),
         Figure("hls", "write HLS (MPEG-TS)"),
     )
@@ -28,8 +31,8 @@ class Instructions(Load):
     def measure(self, lab, contender):
         groups = 1 if lab.is_quick else 4
         counts = {figure.key: per_message(lab, figure.key, groups) for figure in self.figures}
-        above = {job: counts[job] - counts["ingest"] for job in ("fanout", "record", "hls")}
-        return counts | above | {"fanout": above["fanout"] / PLAYERS}
+        above = {job: counts[job] - counts["ingest"] for job in (*FANOUTS, "record", "hls")}
+        return counts | above | {job: above[job] / PLAYERS for job in FANOUTS}
 
 
 def per_message(lab, job, groups):
