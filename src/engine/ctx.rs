@@ -405,7 +405,7 @@ impl Ctx {
             .map_or((DEFAULT_CHUNK_SIZE.into(), NO_FRAMES), |server| (server.rtmp.chunking, server.queue));
         let protocol = match server {
             Some(server) => ProtocolState::Rtmp(Box::new(RtmpState::new(self.next_seed(), server, now))),
-            None => ProtocolState::Http(Box::new(HttpState::new(local, listener, now))),
+            None => ProtocolState::Http(Box::new(HttpState::new(local, listener, (now, STEP_DEADLINE)))),
         };
         let out = OutQueue::new(chunking, limits);
         let id = self.sessions.insert(|id| Session::new(id, peer, protocol, out, now));

@@ -395,6 +395,7 @@ impl Engine {
             ProtocolState::Http(_) if session.out.speaks_flv() => None,
             ProtocolState::Http(state) => state.most(now.instant),
         };
+        let replies = session.out.reply_bytes();
         let count = match most {
             None => session.out.write(write)?,
             Some(0) => {
@@ -416,7 +417,10 @@ impl Engine {
             ProtocolState::Http(_) if session.out.speaks_flv() => None,
             ProtocolState::Http(_) => session.settle_exchanges(&mut self.cx.work.done_exchanges, now.instant),
         };
-        self.cx.budgets.count_replies(session);
+        // The rest of what an HTTP player takes is elsewhere in memory, and does not change.
+        if !session.out.speaks_flv() || session.out.reply_bytes() != replies {
+            self.cx.budgets.count_replies(session);
+        }
         if session.out.is_waiting() {
             self.cx.begin_answer_wait(id);
             return Ok(None);

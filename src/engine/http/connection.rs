@@ -8,7 +8,6 @@ use crate::engine::http::exchange::Exchange;
 use crate::engine::http::playing::HttpPlayer;
 use crate::engine::http::send_limits::SendLimits;
 use crate::engine::ids::ListenerId;
-use crate::engine::session::STEP_DEADLINE;
 use crate::http;
 
 #[derive(Debug)]
@@ -30,6 +29,8 @@ pub(in crate::engine) struct HttpState {
     pub queued: u64,
     /// Whether a request waits for its answer, which is looked up or composed; the session is held until it is there.
     pub answering: bool,
+    /// Whether it waits only until the answers before it have been sent.
+    pub awaits_queue: bool,
     /// Bytes of memory of that request's body.
     pub held_body: usize,
     /// Answers that are not yet wholly sent, in order; bounded like the queue.
@@ -43,18 +44,19 @@ pub(in crate::engine) struct HttpState {
 }
 
 impl HttpState {
-    /// The state of a client that has requested nothing yet.
-    pub fn new(local: ListenOn, listener: ListenerId, now: Instant) -> Self {
+    /// The state of a client that has requested nothing yet, and may be idle for the `first` time.
+    pub fn new(local: ListenOn, listener: ListenerId, (now, first): (Instant, Duration)) -> Self {
         Self {
             protocol: http::RequestReader::new(),
             waits_since: now,
             in_request: true,
-            keep_alive: STEP_DEADLINE,
+            keep_alive: first,
             local,
             listener,
             requests: 0,
             queued: 0,
             answering: false,
+            awaits_queue: false,
             held_body: 0,
             exchanges: VecDeque::new(),
             front_since: now,

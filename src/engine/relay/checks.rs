@@ -83,6 +83,8 @@ impl Engine {
             .collect();
         for player in over {
             if self.cx.is_http_player(player.session) {
+                // Why that is so is not for everybody.
+                self.cx.end_live_answer(player.session, "its stream cannot be pulled");
                 self.end_http_player(player, &format!("its stream cannot be pulled: {why}"));
                 continue;
             }

@@ -254,8 +254,7 @@ impl Engine {
 
     fn grant_connect(&mut self, id: SessionId, app: AppId, connect: &Connect, args: &str) {
         if self.cx.is_http_player(id) {
-            // Its arguments are those of its play.
-            return self.http_connected(id, app, Client::new(connect, ""));
+            return self.http_connected(id, app, Client::new(connect, args));
         }
         self.cx.count_client(id, app);
         let now = self.cx.now.instant;

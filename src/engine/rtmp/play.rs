@@ -160,7 +160,12 @@ impl Engine {
     /// Tells the players that have waited for a stream that it begins.
     pub(in crate::engine) fn tell_players_of_begin(&mut self, stream: StreamId) {
         for endpoint in self.players(stream) {
-            if self.cx.relay_of(endpoint.session).is_some() || self.cx.is_http_player(endpoint.session) {
+            if self.cx.relay_of(endpoint.session).is_some() {
+                continue;
+            }
+            if self.cx.is_http_player(endpoint.session) {
+                // Its tracks have as long to come.
+                self.cx.await_publisher(endpoint.session);
                 continue;
             }
             self.cx.user_control(endpoint, UserControl::StreamBegin);

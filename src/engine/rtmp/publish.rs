@@ -201,6 +201,7 @@ impl Engine {
         stream.finish_sinks(why, &mut outlet, panics);
         stream.clear();
         self.tell_players_of_end(stream_id);
+        self.restart_flv_clock(stream_id);
         self.cx.streams.remove_if_idle(stream_id);
     }
 

@@ -194,6 +194,10 @@ impl Ctx {
         if session.life == Life::Flushing {
             self.work.lingering.push_back(id);
         } else if session.backlogged {
+            let state = self.sessions.get_mut(id).and_then(Session::http_mut);
+            if state.is_some_and(|state| std::mem::take(&mut state.awaits_queue)) {
+                self.work.decided.push_back((id, None));
+            }
             self.resume_input(id);
         } else if session.is_last_answer() && !self.is_busy(id) {
             self.finish(id, UNSERVED);

@@ -321,7 +321,8 @@ impl Session {
             ProtocolState::RtmpClient(state) => {
                 state.client.bytes() + state.first.as_ref().map_or(0, |frame| frame.payload().len())
             }
-            ProtocolState::Http(_) | ProtocolState::HttpClient(_) => 0,
+            ProtocolState::Http(state) => state.player.as_ref().map_or(0, |player| player.texts()),
+            ProtocolState::HttpClient(_) => 0,
         };
         self.unprocessed_input() + kept
     }

@@ -1,18 +1,34 @@
-//! The times of a stream in FLV over HTTP: they begin at 0 with its first frame, as players in browsers read 31 bits.
+//! The times of a stream in FLV over HTTP: they begin at 0 with its first frame, as players in browsers read 31 bits, and go
+//! on without the pause in which a publisher was away: a player in a browser would show a still picture for as long again,
+//! and stay behind by that.
+
+use std::mem;
 
 use crate::media::{Frame, Role};
 
 /// The time at which they begin anew, milliseconds: 24.8 days. The last minute is left to tracks that are ahead.
 const LIMIT: u64 = i32::MAX as u64 - 60_000;
 
+/// The time between the last frame of a publisher and the first one of the next, milliseconds.
+const STEP: u64 = 40;
+
 /// The clock of one stream.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct FlvClock {
     /// The time on the stream's time line of which the clock says 0; none before its first frame.
     origin: Option<u64>,
+    /// The newest time on the time line.
+    newest: u64,
+    /// Whether the next frame is the first one of another publisher.
+    is_interrupted: bool,
 }
 
 impl FlvClock {
+    /// Another publisher continues the stream, perhaps after a pause.
+    pub fn change_publisher(&mut self) {
+        self.is_interrupted = true;
+    }
+
     /// The next frame of the stream, with its time on the time line. True if the times begin anew, so that nobody can
     /// continue who has got frames before.
     pub fn advance(&mut self, frame: &Frame) -> bool {
@@ -20,7 +36,12 @@ impl FlvClock {
         if frame.kind.is_data() || matches!(frame.role, Role::Header | Role::Empty) {
             return false;
         }
-        let origin = *self.origin.get_or_insert(frame.timestamp);
+        let mut origin = self.origin.unwrap_or(frame.timestamp);
+        if mem::take(&mut self.is_interrupted) && self.origin.is_some() {
+            origin += frame.timestamp.saturating_sub(self.newest.saturating_add(STEP));
+        }
+        self.newest = self.newest.max(frame.timestamp);
+        self.origin = Some(origin);
         let is_over = frame.timestamp.saturating_sub(origin) >= LIMIT;
         if is_over {
             self.origin = Some(frame.timestamp);
@@ -58,5 +79,19 @@ mod tests {
         assert!(clock.advance(&frame(sound, last + 1)));
         assert!(!clock.advance(&frame(sound, last + 21)));
         assert_eq!([last, last + 21].map(|time| clock.time(time)), [0, 20]);
+    }
+
+    #[test]
+    fn the_pause_before_another_publisher_is_left_out() {
+        let (mut clock, sound): (_, &[u8]) = (FlvClock::default(), &[0xaf, 1, 9]);
+        let mut times = |clock: &mut FlvClock, time| {
+            clock.advance(&frame(sound, time));
+            clock.time(time)
+        };
+        assert_eq!([100, 140].map(|time| times(&mut clock, time)), [0, 40]);
+        clock.change_publisher();
+        assert_eq!([9000, 8990, 9040].map(|time| times(&mut clock, time)), [80, 70, 120]);
+        clock.change_publisher();
+        assert_eq!(times(&mut clock, 9050), 130, "without a pause nothing is left out");
     }
 }

@@ -321,6 +321,7 @@ impl Stream {
         self.tally = Tally::default();
         self.traffic.change_publisher();
         self.timeline.change_publisher();
+        self.flv_clock.change_publisher();
         self.pictures = Pictures::default();
         self.pace.change_publisher();
         self.was_paced = false;

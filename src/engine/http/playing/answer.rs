@@ -16,6 +16,7 @@ use crate::engine::session::player::Player;
 use crate::engine::session::roles::SessionRole;
 use crate::engine::session::{Life, Session};
 use crate::engine::stream::Stream;
+use crate::engine::stream::flv_clock::FlvClock;
 use crate::engine::stream::name::StreamName;
 use crate::engine::work::Action;
 use crate::http::RequestBody;
@@ -33,21 +34,18 @@ impl Engine {
     ) -> bool {
         let live = self.cx.streams.find(app, name).is_some_and(Stream::is_live);
         if !self.cx.may_wait_for(app, name) {
-            let label = format!("{}/{name}", self.app_name(app));
-            let why = format!("nobody publishes {label}");
-            self.turn_away_player(
-                id,
-                NOT_FOUND,
-                (&why, &format!("play {label} refused: nobody publishes it")),
-            );
+            // The name may be one that only a backend knows.
+            let for_log = format!("play {}/{name} refused: nobody publishes it", self.app_name(app));
+            self.turn_away_player(id, NOT_FOUND, ("nobody publishes this stream", &for_log));
             return false;
         }
         let Some(pending) = self.unhold(id) else { return false };
-        let stream = self.cx.find_or_create_stream(app, name);
         let now = self.cx.now.instant;
+        let player = self.cx.sessions.get_mut(id).and_then(Session::http_player_mut);
+        let Some(play) = player.and_then(|player| player.take_asked(Stage::Playing)) else { return false };
+        let stream = self.cx.find_or_create_stream(app, name);
         let Some(session) = self.cx.sessions.get_mut(id) else { return false };
         let Some(player) = session.http_player_mut() else { return false };
-        let Some(play) = player.take_asked(Stage::Playing) else { return false };
         let (framing, queue, protocol) = (player.framing, player.server.queue, player.framing.protocol());
         let timeout = player.server.timeout;
         session.roles.add(SessionRole::Player(Player::http((stream, MSID), play.form, now)));
@@ -55,6 +53,7 @@ impl Engine {
         if let Some(session) = self.cx.sessions.get_mut(id) {
             session.out.speak(Wire::Flv(framing), queue);
         }
+        self.cx.count_input(id);
         self.cx.await_publisher(id);
         self.cx.wake_no_later_than(id, now + timeout);
         self.cx.work.actions.push_back(Action::ServeAsMedia(id));
@@ -94,6 +93,15 @@ impl Engine {
             if self.cx.is_http_player(player.session) {
                 self.end_http_player(player, "the times of its stream begin anew");
             }
+        }
+    }
+
+    /// The times of a stream in FLV begin at 0 with its next publisher, unless an HTTP player waits for that one.
+    pub(in crate::engine) fn restart_flv_clock(&mut self, stream: StreamId) {
+        let Some(found) = self.cx.streams.get(stream) else { return };
+        let is_followed = found.players.iter().any(|player| self.cx.is_http_player(player.session));
+        if let Some(stream) = self.cx.streams.get_mut(stream).filter(|_| !is_followed) {
+            stream.flv_clock = FlvClock::default();
         }
     }
 

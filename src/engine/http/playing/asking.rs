@@ -41,9 +41,11 @@ impl Engine {
         let Some(server) = settings.map(|server| Rc::clone(&server.settings)) else {
             return self.refuse_answer((request, progress), &play, (NOT_FOUND, "no such application"));
         };
-        let is_busy = self.cx.sessions.get(id).is_none_or(|session| !session.out.is_empty());
-        if self.cx.is_draining() || is_busy {
+        if self.cx.is_draining() {
             return self.refuse_answer((request, progress), &play, (UNAVAILABLE, "try again soon"));
+        }
+        if self.cx.sessions.get(id).is_some_and(|session| !session.out.is_empty()) {
+            return self.wait_for_queue(request, progress);
         }
         let connect = self.connect_of(&request, &play);
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
@@ -74,6 +76,14 @@ impl Engine {
         self.submit(Request::new(id, app, (String::new(), args), RequestKind::Connect(Box::new(connect))));
     }
 
+    /// Has a request wait until the answers before it have been sent: a live answer is the only one in its queue.
+    fn wait_for_queue(&mut self, request: HttpRequest, progress: Progress) {
+        let Some(session) = self.cx.sessions.get_mut(request.session) else { return };
+        session.backlogged = true;
+        session.http_mut().into_iter().for_each(|state| state.awaits_queue = true);
+        self.hold(Pending::new(request, progress, None));
+    }
+
     /// What an HTTP player would say in `connect` (specification 7.2.1.1).
     fn connect_of(&self, request: &HttpRequest, play: &HttpPlay) -> Connect {
         let field =
@@ -96,6 +106,8 @@ impl Engine {
         let Some(player) = self.cx.sessions.get_mut(id).and_then(Session::http_player_mut) else { return };
         let protocol = player.framing.protocol();
         player.client = client;
+        self.cx.count_input(id);
+        let Some(player) = self.cx.sessions.get_mut(id).and_then(Session::http_player_mut) else { return };
         let Stage::Asking(play) = &player.stage else { return };
         let (name, args) = (play.name.clone(), play.args.clone());
         let agent = player.client.flash_ver().to_owned();
@@ -144,6 +156,7 @@ impl Engine {
             session.peer = peer;
             session.http_mut().into_iter().for_each(|state| state.player = None);
         }
+        self.cx.count_input(id);
         if let Some(play) = play {
             self.refuse_answer((pending.request, pending.progress), &play, (status, why));
         }

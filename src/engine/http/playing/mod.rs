@@ -73,6 +73,15 @@ impl HttpPlayer {
         matches!(self.stage, Stage::Playing | Stage::Ended)
     }
 
+    /// Bytes of memory of its texts.
+    pub fn texts(&self) -> usize {
+        let asked = match &self.stage {
+            Stage::Asking(play) => size_of::<HttpPlay>() + play.name.len() + play.args.len(),
+            Stage::Refused | Stage::Playing | Stage::Ended => 0,
+        };
+        self.client.bytes() + asked
+    }
+
     /// What it has asked for, if that has not been decided; from now on it is at the next stage.
     pub fn take_asked(&mut self, next: Stage) -> Option<Box<HttpPlay>> {
         match std::mem::replace(&mut self.stage, next) {

@@ -94,7 +94,7 @@ impl FlvFraming {
             // The same without what makes it a chunk.
             Self::UntilClose => {
                 let image = http_image(frame);
-                let line = chunk_line(tag_length(frame)).len();
+                let line = ChunkLine::new(tag_length(frame)).as_bytes().len();
                 image.get(line..image.len() - CRLF.len()).unwrap_or_default()
             }
             Self::WebSocket => frame.image(Transport::WebSocket, || {
@@ -108,7 +108,7 @@ impl FlvFraming {
     pub(super) fn start_at(self, frame: &Frame, timestamp: u32) -> (Start, usize) {
         let tag = flv::tag_header(frame.kind, timestamp, frame.payload().len());
         let start = match self {
-            Self::Chunked => Start::new([chunk_line(tag_length(frame)).as_bytes(), &tag]),
+            Self::Chunked => Start::new([ChunkLine::new(tag_length(frame)).as_bytes(), &tag]),
             Self::UntilClose => Start::new([&[], &tag]),
             Self::WebSocket => Start::new([Header::new(Opcode::Binary, tag_length(frame)).as_bytes(), &tag]),
         };
@@ -118,7 +118,7 @@ impl FlvFraming {
     /// Bytes of FLV that are no tag.
     pub fn bytes(self, flv: &[u8]) -> Vec<u8> {
         match self {
-            Self::Chunked => [chunk_line(flv.len()).as_bytes(), flv, &CRLF].concat(),
+            Self::Chunked => [ChunkLine::new(flv.len()).as_bytes(), flv, &CRLF].concat(),
             Self::UntilClose => flv.to_vec(),
             Self::WebSocket => [Header::new(Opcode::Binary, flv.len()).as_bytes(), flv].concat(),
         }
@@ -144,7 +144,7 @@ impl FlvFraming {
 
 /// A frame's tag as a chunk.
 fn http_image(frame: &Frame) -> &[u8] {
-    frame.image(Transport::Http, || tag_between(chunk_line(tag_length(frame)).as_bytes(), frame, &CRLF))
+    frame.image(Transport::Http, || tag_between(ChunkLine::new(tag_length(frame)).as_bytes(), frame, &CRLF))
 }
 
 /// Bytes of a frame's tag, with its PreviousTagSize.
@@ -152,9 +152,34 @@ fn tag_length(frame: &Frame) -> usize {
     TAG_HEADER + frame.payload().len() + PREVIOUS_TAG_SIZE
 }
 
-/// The line before a chunk of so many bytes.
-fn chunk_line(length: usize) -> String {
-    format!("{length:x}\r\n")
+/// The line before a chunk, with its size: made for each tag, and so without memory of its own.
+struct ChunkLine {
+    text: [u8; MAX_LINE],
+    begin: usize,
+}
+
+/// The longest such line, bytes: sizes have 64 bits.
+const MAX_LINE: usize = 18;
+
+impl ChunkLine {
+    /// The line before a chunk of so many bytes.
+    fn new(length: usize) -> Self {
+        let mut text = [0; MAX_LINE];
+        text[MAX_LINE - CRLF.len()..].copy_from_slice(&CRLF);
+        let (mut begin, mut left) = (MAX_LINE - CRLF.len(), length);
+        for place in text.iter_mut().rev().skip(CRLF.len()) {
+            *place = b"0123456789abcdef"[left % 16];
+            (begin, left) = (begin - 1, left / 16);
+            if left == 0 {
+                break;
+            }
+        }
+        Self { text, begin }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        self.text.get(self.begin..).unwrap_or_default()
+    }
 }
 
 fn tag_between(before: &[u8], frame: &Frame, behind: &[u8]) -> Box<[u8]> {
@@ -197,6 +222,13 @@ mod tests {
                 _ => [&[0x82, 127][..], &(size as u64).to_be_bytes()].concat(),
             };
             assert_eq!(FlvFraming::WebSocket.image(&frame), [header, tag].concat());
+        }
+    }
+
+    #[test]
+    fn the_line_of_a_chunk_is_its_size_in_hexadecimal_digits() {
+        for length in [0, 1, 9, 10, 15, 16, 255, 256, 0xff_ffff, 0x100_000e, usize::MAX] {
+            assert_eq!(ChunkLine::new(length).as_bytes(), format!("{length:x}\r\n").as_bytes());
         }
     }
 
