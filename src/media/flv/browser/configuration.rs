@@ -6,15 +6,12 @@ use std::borrow::Cow;
 use crate::media::codec::Codec;
 use crate::media::nal::begins_with_start_code;
 use crate::media::pictures::Configuration;
-use crate::media::{aac, av1, opus};
+use crate::media::{aac, av1, flac, opus};
 
 /// Bytes of an identification header of Opus with a mapping of channels that needs no table (RFC 7845 5.1).
 const OPUS_HEAD: usize = 19;
-/// Bytes of STREAMINFO (RFC 9639 8.2), and of the header of a metadata block in front of it (8.1).
+/// Bytes of STREAMINFO (RFC 9639 8.2).
 const STREAM_INFO: usize = 34;
-const BLOCK_HEADER: usize = 4;
-/// The bytes that a FLAC stream begins with.
-const FLAC: &[u8] = b"fLaC";
 
 /// A configuration as browsers read it; none if they cannot, and for codecs that have none.
 pub(super) fn normal(codec: Codec, record: &[u8]) -> Option<Cow<'_, [u8]>> {
@@ -23,7 +20,7 @@ pub(super) fn normal(codec: Codec, record: &[u8]) -> Option<Cow<'_, [u8]>> {
         Codec::Av1 => has_sequence_header(record).then_some(record.into()),
         Codec::Aac => is_plain_aac(record).then_some(record.into()),
         Codec::Opus => is_opus(record).then_some(record.into()),
-        Codec::Flac => flac(record).map(Into::into),
+        Codec::Flac => stream_info(record).map(Into::into),
         _ => None,
     }
 }
@@ -68,16 +65,8 @@ fn is_opus(header: &[u8]) -> bool {
     header.len() >= OPUS_HEAD && opus::Head::parse(header).is_ok()
 }
 
-/// `fLaC` and STREAMINFO without its block's header. Publishers send that, STREAMINFO alone (FFmpeg), or a block with
-/// its header, as FLAC files have it.
-fn flac(header: &[u8]) -> Option<Vec<u8>> {
-    let info = match header.strip_prefix(FLAC) {
-        None => header,
-        Some(rest) if rest.len() == STREAM_INFO => rest,
-        Some(rest) => {
-            rest.get(BLOCK_HEADER..).filter(|_| rest.first().is_some_and(|kind| kind & 0x7f == 0))?
-        }
-    };
-    let info = info.get(..STREAM_INFO)?;
-    Some([FLAC, info].concat())
+/// The signature and STREAMINFO without its block's header.
+fn stream_info(header: &[u8]) -> Option<Vec<u8>> {
+    let info = flac::stream_info(header).filter(|info| info.len() == STREAM_INFO)?;
+    Some([flac::SIGNATURE, info].concat())
 }
