@@ -130,13 +130,16 @@ impl Engine {
         }
     }
 
-    /// Ends the play of a player that has reached its limit.
+    /// Ends the play of a player that has reached its limit, or the answer of one over HTTP that cannot continue.
     pub(in crate::engine) fn complete_play(&mut self, endpoint: Endpoint) {
         let Endpoint { session: id, msid } = endpoint;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         // The message stream may have another player by now.
         if session.roles.player_mut(msid).is_none_or(|player| !player.is_finished()) {
             return;
+        }
+        if self.cx.is_http_player(id) {
+            return self.end_http_player(endpoint, "a track that it was told of is missing");
         }
         self.cx.user_control(endpoint, UserControl::StreamEof);
         self.cx.reply(id, |protocol, out| protocol.write_play_status(out, msid, "NetStream.Play.Complete"));

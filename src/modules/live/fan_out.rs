@@ -22,6 +22,8 @@ pub(super) struct FrameFanout<'a> {
     /// For HTTP players that want all, and for those in browsers; none if these do not get it.
     raw: OnceCell<Shape>,
     browser: OnceCell<Option<Shape>>,
+    /// The tracks that players in browsers do not get any more.
+    missing: OnceCell<Flags>,
     /// The metadata of HTTP players, for each combination of tracks.
     metadata: [OnceCell<Option<Shape>>; Flags::COUNT],
     /// It is sound, and waits for the picture of a player that has none yet.
@@ -69,11 +71,20 @@ impl<'a> FrameFanout<'a> {
     ) -> Self {
         let waits_for_picture = rtmp.kind == Kind::Audio && settings.holds_sound(stream, now);
         let rtmp = Shape::new(settings, stream, None, rtmp);
-        let (raw, browser, metadata) = (OnceCell::new(), OnceCell::new(), Default::default());
-        Self { settings, now, published, rtmp, raw, browser, metadata, waits_for_picture }
+        Self {
+            settings,
+            now,
+            published,
+            rtmp,
+            raw: OnceCell::new(),
+            browser: OnceCell::new(),
+            missing: OnceCell::new(),
+            metadata: Default::default(),
+            waits_for_picture,
+        }
     }
 
-    /// Offers the frame to a player. Breaks if the player has got all that it asked for.
+    /// Offers the frame to a player. Breaks if the player has got all that it asked for, or all that it can be sent.
     pub fn offer(&self, queue: &mut PlayerQueue<'_>, stream: &Stream) -> ControlFlow<()> {
         match queue.player.flv() {
             None => self.give(&self.rtmp, None, queue, stream),
@@ -106,6 +117,10 @@ impl<'a> FrameFanout<'a> {
             }
         }
         let flags = Flags::of(queue.player);
+        let missing = || *self.missing.get_or_init(|| Flags::missing(stream, self.now));
+        if form.compat == Compat::Browser && flags.meets(missing()) {
+            return ControlFlow::Break(());
+        }
         let shape = match form.compat {
             _ if self.published.is_metadata() => self.metadata(flags, form.compat, stream),
             Compat::Raw => Some(self.raw(stream)),

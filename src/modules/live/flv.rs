@@ -17,7 +17,11 @@ use crate::media::{Frame, Kind};
 /// The time in which a publisher shows which tracks it has.
 const TRACKS_DEADLINE: Duration = Duration::from_secs(1);
 
-/// The tracks that an HTTP player is told of.
+/// The time after which a track that a player in a browser was told of is missing, as the publisher has begun without it.
+/// (For one that ceases see [`Stream::has_frames`].)
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The tracks that an HTTP player is told of, or others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Flags {
     pub audio: bool,
@@ -40,6 +44,23 @@ impl Flags {
         let is_known = audio != Track::Unknown && video != Track::Unknown;
         let is_over = stream.publisher_since.is_none_or(|since| now >= since + TRACKS_DEADLINE);
         ((flags.audio || flags.video) && (is_known || is_over)).then_some(flags)
+    }
+
+    /// The tracks that players in browsers do not get any more, or not yet since another publisher has begun. A player that
+    /// was told of one stands still; only with a new answer it can be told otherwise.
+    pub fn missing(stream: &Stream, now: Instant) -> Self {
+        let is_late = stream.publisher_since.is_none_or(|since| now >= since + PATIENCE);
+        let is_missing = |kind| match Track::of(stream, kind, Compat::Browser) {
+            Track::There => false,
+            Track::Absent => true,
+            Track::Unknown => is_late,
+        };
+        Self { audio: is_missing(Kind::Audio), video: is_missing(Kind::Video) }
+    }
+
+    /// Whether a track is among both.
+    pub fn meets(self, other: Self) -> bool {
+        self.audio && other.audio || self.video && other.video
     }
 
     /// The tracks that an HTTP player has been told of.

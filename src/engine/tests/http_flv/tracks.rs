@@ -182,3 +182,58 @@ fn a_slow_player_starts_again_with_a_key_frame_and_keeps_its_tracks() {
     let after = page.take(&mut world);
     assert_eq!(after, [video(61, &avc_header()), video(61, KEY)]);
 }
+
+/// A page in a browser stands still without a track that it was told of; with a new answer it is told otherwise.
+#[test]
+fn a_player_that_was_told_of_a_track_that_ceases_is_let_go() {
+    let mut world = world(CACHED);
+    let mut publisher = publisher(&mut world);
+    publisher.frame(&mut world, Kind::Video, 0, KEY);
+    publisher.frame(&mut world, Kind::Audio, 0, AUDIO);
+    let mut pages = ["", "websocket", "video", "raw"].map(|path| Page::open(&mut world, path));
+    for second in 1..6 {
+        world.pass(1);
+        publisher.frame(&mut world, Kind::Video, second * 1000, KEY);
+        pages.iter_mut().for_each(|page| drop(page.take(&mut world)));
+    }
+    assert!(pages.iter().all(|page| world.is_open(page.id)));
+    world.pass(1);
+    publisher.frame(&mut world, Kind::Video, 5001, KEY);
+    let got = pages.each_mut().map(|page| page.take(&mut world));
+    assert_eq!(pages.each_ref().map(|page| world.is_open(page.id)), [false, false, true, true]);
+    for (got, ends) in got.iter().zip([true, true, false, false]) {
+        assert_eq!(got.last() == Some(&Got::End), ends, "{got:?}");
+        assert_eq!(got.contains(&video(5001, KEY)), !ends);
+    }
+    assert_eq!(Page::open(&mut world, "").take(&mut world)[0], Got::Flags(1));
+}
+
+#[test]
+fn another_publisher_has_some_seconds_to_send_the_tracks_of_the_one_before() {
+    let config = CACHED.replace("live on;", "live on; publish_grace 10s;");
+    for codec in ["H.264", "VP9"] {
+        let mut world = world(&config);
+        let mut first = publisher(&mut world);
+        first.frame(&mut world, Kind::Video, 0, KEY);
+        first.frame(&mut world, Kind::Audio, 0, AUDIO);
+        let mut page = Page::open(&mut world, "");
+        world.engine.hung_up(first.id, world.now);
+        world.end_turn();
+        world.pass(2);
+        let mut second = Client::publish(&mut world, "a");
+        second.frame(&mut world, Kind::Audio, 0, AUDIO_HEADER);
+        second.frame(&mut world, Kind::Audio, 0, AUDIO);
+        page.take(&mut world);
+        match codec {
+            "H.264" => {
+                world.pass(4);
+                second.frame(&mut world, Kind::Audio, 4000, AUDIO);
+                assert!(world.is_open(page.id));
+                world.pass(1);
+                second.frame(&mut world, Kind::Audio, 5000, AUDIO);
+            }
+            _ => second.frame(&mut world, Kind::Video, 1, b"\x91vp09\x82\x49"),
+        }
+        assert_eq!(page.take(&mut world).last(), Some(&Got::End), "{codec}");
+    }
+}
