@@ -13,6 +13,8 @@ FRAMES = SECONDS * FRAME_RATE
 H264 = ["-c:v", "libx264", "-profile:v", "main", "-preset", "ultrafast", "-bf", 2, "-sc_threshold", 0]
 HEVC = ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none:bframes=2:scenecut=0"]
 AV1 = ["-c:v", "libsvtav1", "-preset", 12, "-svtav1-params", f"keyint={GOP}"]
+# mpegts.js 1.8 reads eight order hints in each key frame, which are not there, and takes what follows for the size.
+AV1_WITHOUT_HINTS = ["-c:v", "libaom-av1", "-usage", "realtime", "-cpu-used", 8, "-aom-params", "enable-order-hint=0"]
 VP9 = ["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", 8]
 VVC = ["-c:v", "libvvenc", "-preset", "faster", "-qp", 45, "-period", 1]
 HDR = ["-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le",
@@ -51,6 +53,7 @@ RECIPES = {
     "hevc+ac3": Recipe("HEVC + AC-3 5.1", [*HEVC, "-c:a", "ac3"], channels=6),
     "hevc+eac3": Recipe("HEVC + E-AC-3 5.1", [*HEVC, "-c:a", "eac3"], channels=6),
     "av1+aac": Recipe("AV1 + AAC", [*AV1, *AAC], "mkv"),
+    "av1-without-hints+aac": Recipe("AV1 without order hints + AAC", [*AV1_WITHOUT_HINTS, *AAC], "mkv"),
     "vp9+opus": Recipe("VP9 + Opus", [*VP9, "-c:a", "libopus"], "mkv"),
     "vvc+aac": Recipe("VVC + AAC", [*VVC, *AAC], size="160x90"),
     "h264+opus": Recipe("H.264 + Opus", [*H264, "-c:a", "libopus"]),

@@ -52,7 +52,7 @@ class Stream(NamedTuple):
 
 STREAMS = {
     **{clip: Stream(clip) for clip in (
-        "h264+aac", "h264+mp3", "h264+opus", "h264+flac", "h264", "aac", "av1+aac", "hevc+aac", "hdr+aac51", "hevc+ac3",
+        "h264+aac", "h264+mp3", "h264+opus", "h264+flac", "h264", "aac", "av1-without-hints+aac", "hevc+aac", "hdr+aac51", "hevc+ac3",
         "vp9+opus", "2xh264+2xaac", CLOCK)},
     "late-audio": Stream("h264+aac", late(flv.AUDIO)),
     "late-video": Stream("h264+aac", late(flv.VIDEO)),
@@ -61,7 +61,7 @@ STREAMS = {
 # What is to be seen of them. Chromium has no decoder of HEVC; the libraries know neither VP9 nor AC-3.
 PLAYERS = {
     "mpegts-js": ("ws", {
-        **dict.fromkeys(("h264+aac", "h264+mp3", "h264+opus", "h264+flac", "av1+aac", "2xh264+2xaac", "enhanced"), BOTH),
+        **dict.fromkeys(("h264+aac", "h264+mp3", "h264+opus", "h264+flac", "av1-without-hints+aac", "2xh264+2xaac", "enhanced"), BOTH),
         "h264": PICTURES, "aac": SOUND, "vp9+opus": SOUND, "late-audio": PICTURES, "late-video": SOUND,
         "hevc+aac": PARSED, "hdr+aac51": PARSED, "hevc+ac3": PARSED, CLOCK: CLOCK}),
     # Browsers have six connections for one host.
