@@ -77,7 +77,7 @@ http {{
         ssl_certificate {authority.certificate};
         ssl_certificate_key {authority.key};
         location / {{ page on; flv_live on; }}
-        location /raw {{ flv_live on; }}
+        location /raw {{ flv_live on; flv_compat raw; }}
         location /hls {{ alias {folder}/hls; }}
         location /locked {{ alias {folder}/locked; }}
     }}

@@ -307,8 +307,15 @@ def over_http(kind, location=""):
     def url(self):
         scheme = "https" if self.broadcast.publisher.scheme == "rtmps" else "http"
         return self.lab.http(f"{location}{self.broadcast.application}/{escape(self.broadcast.stream)}.flv", scheme)
+
+    def expected(self, published, received):
+        """A player begins with a picture, when it is known which tracks there are: without the sound before that."""
+        first = next((number for number, tag in enumerate(published) if tag.kind == flv.VIDEO and tag.is_frame()), 0)
+        heard = [tag for tag in published[:first] if not tag.is_frame()]
+        return kind.expected(self, [*heard, *published[first:]], received)
     title = kind.title if kind is Curl else ""
-    return type(f"{kind.__name__}OverHttp", (kind,), {"url": property(url), "title": title})
+    own = {"expected": expected} if issubclass(kind, Player) else {}
+    return type(f"{kind.__name__}OverHttp", (kind,), {"url": property(url), "title": title, **own})
 
 
 def ffplay(*arguments):
