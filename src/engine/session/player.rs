@@ -361,6 +361,8 @@ impl<'a> PlayerQueue<'a> {
     fn send_tag(&mut self, frame: &Rc<Frame>, times: FlvTimes) {
         let time = match times {
             FlvTimes::Stream => return self.out.push_frame(Rc::clone(frame)),
+            // It is 0 in all forms.
+            _ if frame.is_metadata() => return self.out.push_frame(Rc::clone(frame)),
             FlvTimes::Player => self.player.times.place(frame.timestamp).unwrap_or(frame.timestamp),
             FlvTimes::Raw => frame.timestamp,
         };

@@ -246,7 +246,8 @@ impl Stream {
     /// Writes the RTMP header of a frame for this stream's players, sets its time in FLV, and shares the frame.
     pub fn stamped(&self, mut frame: Frame) -> Rc<Frame> {
         frame.count_on(&self.meter);
-        frame.flv_timestamp = self.flv_clock.time(frame.timestamp);
+        // ffmpeg takes metadata with another time for subtitles.
+        frame.flv_timestamp = if frame.is_metadata() { 0 } else { self.flv_clock.time(frame.timestamp) };
         stamp(&mut frame, self.mux);
         Rc::new(frame)
     }

@@ -151,6 +151,7 @@ impl Page {
         assert_eq!(payload.len(), header.length as usize);
         let frame = Frame::from_payload(header.kind, 0, payload);
         if frame.is_metadata() {
+            assert_eq!(header.timestamp, 0, "ffmpeg takes metadata with another time for subtitles");
             let values = amf0::decode(payload).unwrap();
             let object = values[1].as_object().unwrap();
             let flags = ["hasAudio", "hasVideo"].map(|name| object.get(name).cloned().unwrap());
