@@ -137,12 +137,11 @@ fn behind_nginx_players_get_the_stream_over_http_and_websocket() {
     else {
         return not_tested("there is no nginx");
     };
-    let mut publisher = Client::publish(server.rtmp(), "cam");
-    for over in [Over::Close, Over::WebSocket] {
-        let mut player = FlvPlayer::open(address, over, "/live/cam.flv");
+    for (name, over) in [("cam", Over::Close), ("cam2", Over::WebSocket)] {
+        let mut publisher = Client::publish(server.rtmp(), name);
+        let mut player = FlvPlayer::open(address, over, &format!("/live/{name}.flv"));
         player.expect_granted();
         expect_all(&mut publisher, &mut player, &both(0, 1000));
-        publisher = Client::publish(server.rtmp(), "cam");
     }
     // Browsers speak HTTP/1.1, and nginx divides what it gets into chunks of its own.
     let reply = Connection::open(address).request("HEAD", "/live/cam.flv", "X-Forwarded-For: 192.0.2.1\r\n");
