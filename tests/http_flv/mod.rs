@@ -11,6 +11,7 @@ mod access;
 mod bytes;
 mod client;
 mod cors;
+mod guide;
 mod hostile;
 mod players;
 mod reload;
