@@ -292,7 +292,12 @@ fn plays_what_is_in_a_file(program: &str, file: &Path) {
     // A player begins with the first picture. FFmpeg shows times from the first packet on.
     let first = expected.iter().position(|packet| packet.starts_with("0,")).unwrap();
     let (played, expected) = (from_zero(&played), from_zero(&expected[first..]));
-    assert!(played == expected, "{} and {} packets: {played:.5?}, not {expected:.5?}", played.len(), expected.len());
+    assert!(
+        played == expected,
+        "{} and {} packets: {played:.5?}, not {expected:.5?}",
+        played.len(),
+        expected.len()
+    );
 }
 
 #[test]

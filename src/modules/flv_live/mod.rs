@@ -14,7 +14,7 @@ use std::any::Any;
 use crate::conf::{self, Directive};
 use crate::engine::{
     Answer, Body, ByLocation, Compat, Config, Ctx, FlvForm, FlvTimes, HttpPlay, HttpReply, HttpRequest,
-    Location, LocationId, Module, Route,
+    Location, LocationId, LocationKind, Module, Probe, Route,
 };
 use crate::http::{Method, ResponseHead};
 
@@ -26,6 +26,9 @@ const ALLOWED: &str = "GET, HEAD, OPTIONS";
 
 /// How long a browser may remember the answer to its preflight request, in seconds.
 const PREFLIGHT_SECONDS: &str = "86400";
+
+/// The directives that say how streams are sent.
+const DEPENDENT: [&str; 3] = ["flv_compat", "flv_timestamps", "flv_origin"];
 
 /// The most bytes of the fields that a page asks to send, which its browser is told that it may.
 const MAX_FIELDS_ASKED: usize = 1024;
@@ -68,6 +71,24 @@ impl Module for FlvLive {
 
     fn release_locations(&mut self, _cx: &mut Ctx, first: LocationId) {
         self.locations.release(first);
+    }
+
+    fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
+        if self.apps.is_empty() {
+            let locations = config.locations.iter().filter(|location| location.scope.flag("flv_live"));
+            for node in locations.filter_map(|location| location.scope.find("flv_live")) {
+                probe.warn(node, "there is nothing to play: no application has \"live on\"");
+            }
+        }
+        // Those of a server are for all its locations.
+        let locations = config.locations.iter().filter(|location| location.kind != LocationKind::Server);
+        for scope in locations.map(|location| &location.scope).filter(|scope| !scope.flag("flv_live")) {
+            for node in DEPENDENT.iter().flat_map(|name| scope.own(name)) {
+                let message =
+                    format!("\"{}\" has no effect in a location without \"flv_live on\"", node.name);
+                probe.warn(node, message);
+            }
+        }
     }
 
     fn on_http(&mut self, cx: &mut Ctx, request: &HttpRequest) -> Option<Answer> {
