@@ -119,6 +119,8 @@ fn for_browser(packet: &Packet) -> Option<Vec<u8>> {
             Some([&[frame_type | 7, u8::from(head != 0)], composition, body].concat())
         }
         (true, 2, b"avc1") => Some(vec![frame_type | 7, 2, 0, 0, 0]),
+        // The type that is unpacked has a composition time.
+        (true, 3, b"hvc1") if first & 0x0f == 7 => Some([&[first & 0xf0 | 1], codec, &[0; 3], body].concat()),
         (true, 0..=3, b"hvc1") | (true, 0..=2, b"av01") | (false, 0..=2, b"Opus" | b"fLaC") => {
             Some([&[first & 0xf0 | head], codec, body].concat())
         }
