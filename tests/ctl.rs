@@ -96,7 +96,8 @@ fn streams_and_clients_are_seen_in_tables_and_in_json() {
     assert_eq!(table.lines().nth(1).unwrap()[..at].split_whitespace().last(), Some("1"), "{table}");
     let clients = said(&server, "clients");
     assert!(
-        clients.contains("publishes  live/cam  rtmp      127.0.0.1:") && clients.contains("plays      live/cam"),
+        clients.contains("publishes  live/cam  rtmp      127.0.0.1:")
+            && clients.contains("plays      live/cam"),
         "{clients}"
     );
     let all = json(&server, "list");

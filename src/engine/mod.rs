@@ -76,6 +76,7 @@ pub use http::exchange::Exchange;
 pub use http::locations::{Location, LocationKind};
 pub use http::lookup::{Findings, Lookup};
 pub use http::playing::play::{Compat, FlvForm, FlvTimes, FlvTracks, HttpPlay};
+pub use http::playing::urls::{FlvSites, FlvUrls};
 pub use http::playlists::{Playlists, Served};
 pub use http::request::HttpRequest;
 pub use ids::{AppId, Endpoint, ListenerId, LocationId, SessionId, StreamId};

@@ -218,3 +218,32 @@ fn an_application_without_live_and_names_that_are_none_are_refused() {
     player.expect_granted();
     expect_all(&mut publisher, &mut player, &both(0, 500));
 }
+
+#[test]
+fn a_backend_may_end_a_play_later() {
+    let backend = Backend::start(|request| match request.field("call") {
+        "update_play" => Answer::Status(403),
+        _ => Answer::Status(200),
+    });
+    let url = backend.url("/");
+    let updates =
+        format!("on_play {url}; on_update {url}; notify_update_timeout 1s; notify_update_strict on;");
+    let server = flv_server(&updates);
+    let mut players = OVER_BOTH.map(|over| FlvPlayer::play(&server, over, "cam"));
+    players.iter_mut().for_each(FlvPlayer::expect_closed);
+    server.expect_lines("stops playing live/cam", 2);
+    let update = backend.wait_for(|requests| requests.len() >= 4).pop().unwrap();
+    assert_eq!((update.field("call"), update.field("name")), ("update_play", "cam"));
+}
+
+#[test]
+fn nginx_s_control_drops_them_as_any_player() {
+    let server = Server::start(
+        &super::flv_configuration("", "")
+            .replace("location /told/", "location /control { rtmp_control all; } location /told/"),
+    );
+    let mut players = OVER_BOTH.map(|over| FlvPlayer::play(&server, over, "cam"));
+    let reply = crate::common::http::get(server.http(), "/control/drop/subscriber?app=live&name=cam");
+    assert_eq!((reply.status, reply.text().as_str()), (200, "2"));
+    players.iter_mut().for_each(FlvPlayer::expect_closed);
+}

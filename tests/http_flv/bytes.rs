@@ -147,7 +147,7 @@ fn readable(video_cc: [u8; 4], audio_cc: [u8; 4]) -> Vec<Media> {
             let capture = Capture::all(&["hevc-slices"]).remove(0);
             capture.packets.iter().find(|packet| packet.payload[0] == 0x90).unwrap().payload[5..].to_vec()
         }
-        b"av01" => vec![0x81, 0, 0x0c, 0],
+        b"av01" => b"\x81\0\x0c\0\x0a\x0b\x02\0\0\x05\x1d\xa7\xfb\x80\x5f\0\x08".to_vec(),
         _ => vec![1, 0, 0, 0, 0, 20, 0x82, 2, 2, 2, 0, 0],
     };
     let audio: Vec<u8> = match &audio_cc {

@@ -186,3 +186,58 @@ fn both_access_logs_have_a_line_for_each_player_with_the_bytes_that_it_got() {
     let text = [rtmp, http, vec![log]].concat().join("\n");
     assert!(!text.contains("secret"), "{text}");
 }
+
+#[test]
+fn a_page_names_the_urls_of_streams() {
+    let server = Server::start(
+        "rtmp { server { listen 127.0.0.1:0; application live { live on; } application tv { live on; } }
+                server { listen 127.0.0.1:0; application live { live on; } } }
+         http { server { listen 127.0.0.1:0;
+             location / { page on; flv_live on; }
+             location /tv/ { root FOLDER; }
+             location /flv/ { flv_live on; } }
+           server { listen 127.0.0.1:0; location / { page on; flv_live on; } location ~ [.]flv$ { return 403; } } }",
+    );
+    let second = server.rtmp[1].port();
+    let publishers = [
+        Client::try_publish(server.rtmp[0], "live", "a b"),
+        Client::try_publish(server.rtmp[0], "tv", "cam"),
+        Client::try_publish(server.rtmp[1], "live", "cam"),
+    ];
+    let streams = |site: usize| {
+        let text = get(server.http[site], "/streams.json").text();
+        let list = serde_json::from_str::<Value>(&text).unwrap();
+        list["streams"].as_array().unwrap().iter().map(|stream| stream["flv"].clone()).collect::<Vec<_>>()
+    };
+    wait("all are listed", || streams(0).len() == 3);
+    let expected =
+        ["/live/a%20b.flv".to_owned(), format!("/live/cam.flv?port={second}"), "/flv/tv/cam.flv".to_owned()];
+    assert_eq!(streams(0), expected);
+    assert_eq!(streams(1), [Value::Null, Value::Null, Value::Null], "an expression has them all");
+    let mut publishers = publishers.map(Result::unwrap);
+    for (url, publisher) in expected.iter().zip([0, 2, 1]) {
+        let mut player = FlvPlayer::open(server.http(), Over::Chunks, url);
+        player.expect_granted();
+        publishers[publisher].send_all(&both(0, 500));
+        assert_eq!(player.flags(), 5, "{url}");
+    }
+}
+
+#[test]
+fn commands_for_players_run_for_them() {
+    let server = Server::start(&flv_configuration(
+        "exec_play sh -c 'echo $app $name $addr $pageurl $flashver >> FOLDER/played'; exec_play_done sh -c 'echo gone $name >> FOLDER/played';",
+        "",
+    ));
+    let player = FlvPlayer::open_with(
+        server.http(),
+        Over::WebSocket,
+        "/live/cam.flv",
+        "User-Agent: tests\r\nReferer: http://site/a\r\n",
+    );
+    player.expect_granted();
+    let text = || fs::read_to_string(server.folder.join("played")).unwrap_or_default();
+    wait("the command runs", || text() == "live cam 127.0.0.1 http://site/a tests\n");
+    drop(player);
+    wait("the command of the end runs", || text().ends_with("\ngone cam\n"));
+}

@@ -35,6 +35,8 @@ pub struct Location<'t> {
     pub server: usize,
     /// The folders of its files.
     pub files: LocationFiles,
+    /// Whether it sends live streams as FLV (`flv_live`).
+    pub sends_flv: bool,
     /// Whether not everybody may ask for it: there are rules by address, or a password.
     pub is_restricted: bool,
     /// Whether requests may have bodies, see [`Request::body`](crate::http::Request::body). Elsewhere they are refused.
@@ -152,6 +154,7 @@ pub(in crate::engine) fn read<'t>(
         regex: None,
         server,
         files: LocationFiles::default(),
+        sends_flv: false,
         is_restricted: false,
         takes_bodies: false,
         is_control: is_of_control(scope.node()),
@@ -179,6 +182,7 @@ pub(in crate::engine) fn read<'t>(
             regex,
             server,
             files,
+            sends_flv: false,
             is_restricted: false,
             takes_bodies: false,
             is_control: is_of_control(node),

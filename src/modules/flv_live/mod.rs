@@ -56,6 +56,12 @@ impl Module for FlvLive {
         directives::DIRECTIVES
     }
 
+    fn declare(&self, config: &mut Config<'_>) {
+        for location in &mut config.locations {
+            location.sends_flv = location.scope.flag("flv_live");
+        }
+    }
+
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
         self.locations =
             config.locations.iter().map(|location| (location.id, Settings::read(location))).collect();

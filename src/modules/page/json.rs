@@ -55,6 +55,8 @@ pub struct LiveStream<'a> {
     pub rtmps_port: Option<u16>,
     /// The path of its playlist on this server.
     pub hls: Option<String>,
+    /// Its path on this server as FLV.
+    pub flv: Option<String>,
     /// The rest of the wait for a lost publisher, ms.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ends_in_ms: Option<u64>,
@@ -225,6 +227,7 @@ mod tests {
             rtmp_is_local: false,
             rtmps_port: app.rtmps_port,
             hls: hls.map(str::to_owned),
+            flv: hls.map(|_| "/live/a.flv".to_owned()),
             ends_in_ms: None,
             warnings: warnings.to_vec(),
             relays: Vec::new(),
@@ -250,7 +253,7 @@ mod tests {
             3,
         );
         text.push_str(END);
-        let expected = r#"{"server":"Millstream","version":"VERSION","total":2,"refused":{"wrong_keys":12,"slowed":3,"viewers":4,"slowed_addresses":["192.0.2.7","2001:db8::/64"]},"applications":[{"name":"live","rtmp_port":1935}],"streams":[{"app":"live","name":"a","uptime_ms":1500,"bytes_in":7,"players":2,"hls_viewers":5,"video":{"codec":"H.264 High","width":1280,"height":720,"frame_rate":29.97,"key_interval":1.98,"in_hls":true},"audio":{"codec":"AAC","sample_rate":48000,"channels":2,"in_hls":true},"rtmp_port":1935,"hls":"/hls/a.m3u8","warnings":[]},{"app":"live","name":"b\"\u0001","uptime_ms":1500,"bytes_in":7,"players":2,"hls_viewers":5,"video":{"codec":"","width":0,"height":0,"frame_rate":0.0,"key_interval":0.0,"in_hls":false},"audio":{"codec":"","sample_rate":0,"channels":0,"in_hls":false},"rtmp_port":1935,"hls":null,"ends_in_ms":9000,"warnings":["HLS has no \"URL\"","far apart"]}],"waiting_total":3,"waiting":[{"app":"live","name":"c","ends_in_ms":1},{"app":"live","name":"d","ends_in_ms":2}]}"#;
+        let expected = r#"{"server":"Millstream","version":"VERSION","total":2,"refused":{"wrong_keys":12,"slowed":3,"viewers":4,"slowed_addresses":["192.0.2.7","2001:db8::/64"]},"applications":[{"name":"live","rtmp_port":1935}],"streams":[{"app":"live","name":"a","uptime_ms":1500,"bytes_in":7,"players":2,"hls_viewers":5,"video":{"codec":"H.264 High","width":1280,"height":720,"frame_rate":29.97,"key_interval":1.98,"in_hls":true},"audio":{"codec":"AAC","sample_rate":48000,"channels":2,"in_hls":true},"rtmp_port":1935,"hls":"/hls/a.m3u8","flv":"/live/a.flv","warnings":[]},{"app":"live","name":"b\"\u0001","uptime_ms":1500,"bytes_in":7,"players":2,"hls_viewers":5,"video":{"codec":"","width":0,"height":0,"frame_rate":0.0,"key_interval":0.0,"in_hls":false},"audio":{"codec":"","sample_rate":0,"channels":0,"in_hls":false},"rtmp_port":1935,"hls":null,"flv":null,"ends_in_ms":9000,"warnings":["HLS has no \"URL\"","far apart"]}],"waiting_total":3,"waiting":[{"app":"live","name":"c","ends_in_ms":1},{"app":"live","name":"d","ends_in_ms":2}]}"#;
         assert_eq!(text.trim_end(), expected.replace("VERSION", env!("CARGO_PKG_VERSION")));
     }
 }

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::engine::{
-    ByApp, COMPOSED_AT_ONCE, Compose, Composed, Ctx, Playlists, RecordingState, Relay, RelayState, Stream,
-    StreamId,
+    ByApp, COMPOSED_AT_ONCE, Compose, Composed, Ctx, FlvUrls, Playlists, RecordingState, Relay, RelayState,
+    Stream, StreamId,
 };
 
 use super::documents::document;
@@ -17,12 +17,19 @@ use super::json::{
 /// Most streams in a list; the page says how many more there are.
 pub const MAX_LISTED: usize = 500;
 
+/// The URLs of an application's streams on the page's server.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Urls {
+    pub playlists: Option<Playlists>,
+    pub flv: Option<FlvUrls>,
+}
+
 /// A list that is being made: the streams are gone through, and the first of them by application and name are
 /// written.
 #[derive(Debug)]
 pub struct StreamList {
     apps: Rc<ByApp<App>>,
-    playlists: Rc<ByApp<Option<Playlists>>>,
+    urls: Rc<ByApp<Urls>>,
     /// Whether the addresses of those who guess at keys are shown.
     shows_addresses: bool,
     stage: Stage,
@@ -46,15 +53,15 @@ enum Stage {
 }
 
 impl StreamList {
-    /// The list of all streams; `playlists` are those of the page's server.
-    pub fn new(apps: Rc<ByApp<App>>, playlists: Rc<ByApp<Option<Playlists>>>, shows_addresses: bool) -> Self {
+    /// The list of all streams; `urls` are those of the page's server.
+    pub fn new(apps: Rc<ByApp<App>>, urls: Rc<ByApp<Urls>>, shows_addresses: bool) -> Self {
         let stage = Stage::Reading { slot: 0, total: 0, first: BinaryHeap::new() };
-        Self { apps, playlists, shows_addresses, stage }
+        Self { apps, urls, shows_addresses, stage }
     }
 
     fn live<'a>(&'a self, cx: &'a Ctx, stream: &'a Stream) -> Option<LiveStream<'a>> {
         let (app, name, now) = (self.apps.get(stream.app)?, stream.name.as_str(), cx.now.instant);
-        let started = stream.started.unwrap_or(now);
+        let (started, urls) = (stream.started.unwrap_or(now), self.urls.get(stream.app)?);
         Some(LiveStream {
             app: &app.name,
             name,
@@ -67,7 +74,8 @@ impl StreamList {
             rtmp_port: app.rtmp_port,
             rtmp_is_local: app.rtmp_is_local,
             rtmps_port: app.rtmps_port,
-            hls: self.playlists.get(stream.app)?.as_ref().map(|playlists| playlists.of(name)),
+            hls: urls.playlists.as_ref().map(|playlists| playlists.of(name)),
+            flv: urls.flv.as_ref().map(|flv| flv.of(name)),
             ends_in_ms: stream.grace_until().map(|until| milliseconds(until.saturating_duration_since(now))),
             warnings: stream.warnings.iter().chain(failures(cx, stream)).collect(),
             relays: relays_of(cx, stream)

@@ -13,14 +13,14 @@ use std::rc::Rc;
 
 use crate::conf::{self, Acts, Context, Directive, Repeat, Takes};
 use crate::engine::{
-    Answer, Application, ByApp, ByLocation, Config, Ctx, HttpReply, HttpRequest, Location, LocationId,
-    Module, Playlists,
+    Answer, Application, ByApp, ByLocation, Config, Ctx, FlvSites, HttpReply, HttpRequest, Location,
+    LocationId, Module, Playlists,
 };
 use crate::http::{Method, path};
 
 use documents::{Asset, html, script, style};
 use json::App;
-use list::StreamList;
+use list::{StreamList, Urls};
 
 const DIRECTIVES: &[Directive] = &[Directive {
     name: "page",
@@ -45,8 +45,8 @@ pub struct Page {
 struct Settings {
     /// The page's path, ending with '/'.
     base: String,
-    /// The playlists that this server has on the web.
-    playlists: Rc<ByApp<Option<Playlists>>>,
+    /// What this server has on the web.
+    urls: Rc<ByApp<Urls>>,
 }
 
 impl Module for Page {
@@ -89,7 +89,7 @@ impl Module for Page {
             Asset::Streams => {
                 // Every viewer may see the page.
                 let is_own = request.peer.ip().is_none_or(|ip| ip.is_loopback());
-                let list = StreamList::new(Rc::clone(&self.apps), Rc::clone(&settings.playlists), is_own);
+                let list = StreamList::new(Rc::clone(&self.apps), Rc::clone(&settings.urls), is_own);
                 return Some(Answer::Later(Box::new(list)));
             }
             Asset::Redirect => HttpReply::error(301).with("Location", path::encode(&settings.base)),
@@ -122,8 +122,13 @@ fn read_page(config: &Config<'_>, location: &Location<'_>) -> Result<Option<Sett
         let hls = application.features.hls.as_ref()?;
         Playlists::on_server(&config.sites, location.server, &hls.path, hls.layout)
     };
+    let sites = FlvSites::new(config);
+    let urls = |application: &Application<'_>| Urls {
+        playlists: playlists(application),
+        flv: sites.urls(config, location.server, application),
+    };
     Ok(Some(Settings {
         base: format!("{}/", location.path.trim_end_matches('/')),
-        playlists: Rc::new(config.applications.iter().map(|app| (app.id, playlists(app))).collect()),
+        urls: Rc::new(config.applications.iter().map(|app| (app.id, urls(app))).collect()),
     }))
 }

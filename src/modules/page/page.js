@@ -120,7 +120,10 @@ function updateCard(card, stream) {
   say(part.scheme, base.startsWith("rtmps:") ? "RTMPS" : "RTMP");
   say(part.rtmp, `${base}/${encodeURI(stream.name)}`);
   // Who has opened the page with a key or a link watches with it.
-  card.hls = stream.hls === null ? null : new URL(stream.hls + location.search, location.href).href;
+  card.hls = webUrl(stream.hls);
+  const flv = webUrl(stream.flv);
+  say(part.flv, flv ?? "");
+  part.flv.parentElement.hidden = flv === null;
   say(part.hls, card.hls ?? "");
   const isEmpty = showWhatHlsHas(card, stream);
   part.hls.parentElement.hidden = card.hls === null || isEmpty;
@@ -128,6 +131,13 @@ function updateCard(card, stream) {
   showList(card, "warnings", stream.warnings);
   showList(card, "relays", (stream.relays ?? []).map(relayText));
   showWaiting(card, "ends_in_ms" in stream);
+}
+
+// A path of this server, which may have a query of its own.
+function webUrl(path) {
+  if (path === null) return null;
+  const query = path.includes("?") ? location.search.replace("?", "&") : location.search;
+  return new URL(path + query, location.href).href;
 }
 
 function showWaiting(card, isWaiting) {

@@ -9,6 +9,7 @@ pub(in crate::engine) mod asking;
 pub(in crate::engine) mod due;
 pub(in crate::engine) mod input;
 pub(in crate::engine) mod play;
+pub(in crate::engine) mod urls;
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};
