@@ -47,7 +47,7 @@ use crate::engine::session::log_limits::LogLimits;
 use crate::engine::session::out_queue::{OutQueue, QueueLimits};
 use crate::engine::session::{ProtocolState, STEP_DEADLINE, Session, Sessions};
 use crate::engine::sink::Outlet;
-use crate::engine::statistics::audience::FlvPlayers;
+use crate::engine::statistics::flv_players::FlvPlayers;
 use crate::engine::statistics::totals::Totals;
 use crate::engine::stream::Streams;
 use crate::engine::stream::awaited::Awaited;

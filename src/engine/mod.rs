@@ -41,6 +41,7 @@ mod work;
 #[cfg(test)]
 mod tests;
 
+pub use crate::media::flv::form::{Compat, FlvForm, FlvTimes, FlvTracks};
 pub use crate::rtmp::Control;
 pub use crate::rtmp::command::{After, Level, PublishType};
 pub use crate::rtmp::shared_object::{Change, Encoding, RawValue, SharedObject};
@@ -75,7 +76,7 @@ pub use http::by_location::ByLocation;
 pub use http::exchange::Exchange;
 pub use http::locations::{Location, LocationKind};
 pub use http::lookup::{Findings, Lookup};
-pub use http::playing::play::{Compat, FlvForm, FlvTimes, FlvTracks, HttpPlay};
+pub use http::playing::play::HttpPlay;
 pub use http::playing::urls::{FlvSites, FlvUrls};
 pub use http::playlists::{Playlists, Served};
 pub use http::request::HttpRequest;
@@ -114,7 +115,7 @@ pub use session::proxy_header::Header;
 pub use session::roles::{Roles, SessionRole};
 pub use session::sending::MAX_QUEUED_BYTES;
 pub use sink::{Finish, Outlet, Sink};
-pub use statistics::audience::FlvPlayers;
+pub use statistics::flv_players::FlvPlayers;
 pub use statistics::histogram::Histogram;
 pub use statistics::longest::Longest;
 pub use statistics::present::{HttpActivity, MemoryUse};

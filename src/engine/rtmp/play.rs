@@ -139,7 +139,7 @@ impl Engine {
             return;
         }
         if self.cx.is_http_player(id) {
-            return self.end_http_player(endpoint, "a track that it was told of is missing");
+            return self.complete_http_play(endpoint);
         }
         self.cx.user_control(endpoint, UserControl::StreamEof);
         self.cx.reply(id, |protocol, out| protocol.write_play_status(out, msid, "NetStream.Play.Complete"));
@@ -202,7 +202,7 @@ impl Engine {
                 if comes {
                     self.cx.await_publisher(id);
                 } else {
-                    self.end_http_player(endpoint, "its stream has ended");
+                    self.cx.let_go(endpoint, "its stream has ended");
                 }
                 continue;
             }

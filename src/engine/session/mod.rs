@@ -215,8 +215,8 @@ impl Session {
 
     /// Bytes received and sent, without those of RTMP's handshake, as nginx-rtmp counts.
     pub fn traffic_after_handshake(&self) -> (u64, u64) {
-        if self.http_player().is_some() {
-            return (self.bytes_in, self.bytes_out);
+        if let Some(HttpPlayer { before: (received, sent), .. }) = self.http_player() {
+            return (self.bytes_in.saturating_sub(*received), self.bytes_out.saturating_sub(*sent));
         }
         (self.bytes_in.saturating_sub(handshake::LENGTH), self.bytes_out.saturating_sub(handshake::LENGTH))
     }

@@ -8,11 +8,11 @@
 use std::rc::Rc;
 use std::time::Instant;
 
-use crate::engine::http::playing::play::{FlvForm, FlvTimes};
 use crate::engine::ids::StreamId;
 use crate::engine::relay::times::Times;
 use crate::engine::session::out_queue::{Allowance, OutQueue};
 use crate::media::amf::amf0;
+use crate::media::flv::form::{FlvForm, FlvTimes};
 use crate::media::{Frame, Kind, Role, flv};
 use crate::rtmp::Control;
 use crate::rtmp::chunk::{Mux, stamp};
@@ -237,7 +237,8 @@ impl Player {
         }
     }
 
-    /// Whether the player has got all that it asked for and is about to leave its stream.
+    /// Whether the player has got all that it asked for, or may not get more, and is about to leave its stream.
+    #[inline]
     pub(in crate::engine) fn is_finished(&self) -> bool {
         self.limit == PlayLimit::Reached
     }

@@ -214,6 +214,9 @@ impl FanOut<'_> {
         let before = session.out.len();
         let flush_at = FLUSH_AT + session.out.allowance().messages;
         let Some(state) = session.roles.player_mut(player.msid) else { return };
+        if state.is_finished() {
+            return;
+        }
         let mut queue = PlayerQueue::new(state, &mut session.out);
         if offer(&mut queue).is_break() && queue.player.finish() {
             self.work.finished.push_back(player);

@@ -6,6 +6,7 @@
 //! are computed when they are asked for.
 
 pub(in crate::engine) mod audience;
+pub(in crate::engine) mod flv_players;
 pub(in crate::engine) mod histogram;
 pub(in crate::engine) mod longest;
 pub(in crate::engine) mod present;

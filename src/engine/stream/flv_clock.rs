@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn the_pause_before_another_publisher_is_left_out() {
         let (mut clock, sound): (_, &[u8]) = (FlvClock::default(), &[0xaf, 1, 9]);
-        let mut times = |clock: &mut FlvClock, time| {
+        let times = |clock: &mut FlvClock, time| {
             clock.advance(&frame(sound, time));
             clock.time(time)
         };

@@ -5,8 +5,8 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use crate::engine::http::playing::play::Compat;
 use crate::engine::stream::headers::StreamHeaders;
+use crate::media::flv::form::Compat;
 use crate::media::{Frame, Kind};
 
 /// The forms in which players get frames: as RTMP, and two of FLV.

@@ -6,6 +6,7 @@
 
 pub mod browser;
 mod enhanced;
+pub mod form;
 pub mod metadata;
 mod tag;
 

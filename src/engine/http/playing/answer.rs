@@ -20,7 +20,7 @@ use crate::engine::stream::flv_clock::FlvClock;
 use crate::engine::stream::name::StreamName;
 use crate::engine::work::Action;
 use crate::http::RequestBody;
-use crate::http::response::Framing;
+use crate::http::response::{Framing, NO_ROOM};
 use crate::http::websocket::CloseCode;
 
 impl Engine {
@@ -91,7 +91,7 @@ impl Engine {
         stream.gop.clear();
         for player in stream.players.clone() {
             if self.cx.is_http_player(player.session) {
-                self.end_http_player(player, "the times of its stream begin anew");
+                self.cx.let_go(player, "the times of its stream begin anew");
             }
         }
     }
@@ -99,9 +99,20 @@ impl Engine {
     /// The times of a stream in FLV begin at 0 with its next publisher, unless an HTTP player waits for that one.
     pub(in crate::engine) fn restart_flv_clock(&mut self, stream: StreamId) {
         let Some(found) = self.cx.streams.get(stream) else { return };
-        let is_followed = found.players.iter().any(|player| self.cx.is_http_player(player.session));
+        let is_followed = found.players.iter().any(|player| {
+            self.cx.is_http_player(player.session)
+                && !self.player_on(*player).is_some_and(|player| player.is_finished())
+        });
         if let Some(stream) = self.cx.streams.get_mut(stream).filter(|_| !is_followed) {
             stream.flv_clock = FlvClock::default();
+        }
+    }
+
+    /// A player that has been let go leaves.
+    pub(in crate::engine) fn complete_http_play(&mut self, endpoint: Endpoint) {
+        let player = self.cx.sessions.get(endpoint.session).and_then(Session::http_player);
+        if let Some(why) = player.map(|player| player.why_leaves) {
+            self.end_http_player(endpoint, why);
         }
     }
 
@@ -113,6 +124,15 @@ impl Engine {
 }
 
 impl Ctx {
+    /// Sends an HTTP player nothing more, and has it leave its stream in a later step: there may be thousands.
+    pub(in crate::engine) fn let_go(&mut self, endpoint: Endpoint, why: &'static str) {
+        let Some(session) = self.sessions.get_mut(endpoint.session) else { return };
+        session.http_player_mut().into_iter().for_each(|player| player.why_leaves = why);
+        if session.roles.player_mut(endpoint.msid).is_some_and(Player::finish) {
+            self.work.finished.push_back(endpoint);
+        }
+    }
+
     /// Tells an HTTP player, once, that nothing more comes, and why.
     pub(in crate::engine) fn end_live_answer(&mut self, id: SessionId, why: &str) {
         let code = if self.is_draining() { CloseCode::GoingAway } else { CloseCode::Normal };
@@ -123,10 +143,18 @@ impl Ctx {
     pub(super) fn end_live_answer_with(&mut self, id: SessionId, (code, why): (CloseCode, &str)) {
         let open = self.sessions.get_mut(id).filter(|session| session.life == Life::Open);
         let Some(player) = open.and_then(Session::http_player_mut) else { return };
-        if matches!(player.stage, Stage::Playing) {
-            player.stage = Stage::Ended;
-            let end = player.framing.end(code, why);
-            self.send_bytes(id, &end);
+        match player.stage {
+            Stage::Playing => {
+                player.stage = Stage::Ended;
+                let end = player.framing.end(code, why);
+                self.send_bytes(id, &end);
+            }
+            // Nothing has been said to it yet.
+            Stage::Asking(_) => {
+                player.stage = Stage::Refused;
+                self.send_bytes(id, NO_ROOM);
+            }
+            Stage::Refused | Stage::Ended => {}
         }
     }
 

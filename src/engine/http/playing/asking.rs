@@ -50,6 +50,9 @@ impl Engine {
         let connect = self.connect_of(&request, &play);
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         let connection_peer = std::mem::replace(&mut session.peer, request.peer);
+        // The connection may have served other requests before.
+        session.opened = request.received_at.instant;
+        let (received, sent) = (session.bytes_in, session.bytes_out);
         let Some(state) = session.http_mut() else { return };
         state.player = Some(Box::new(HttpPlayer {
             websocket: play.is_websocket.then(websocket::Reader::new),
@@ -68,6 +71,8 @@ impl Engine {
             is_proxy: request.is_of_proxy(),
             received: 0,
             pinged: None,
+            why_leaves: "a track that it was told of is missing",
+            before: (received, sent),
         }));
         // They may have open files.
         request.findings = Findings::default();

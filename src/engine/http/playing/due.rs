@@ -32,7 +32,11 @@ impl HttpPlayer {
         if self.ends_at.is_some_and(|at| now >= at) {
             return Due::GiveUp(UNSERVED);
         }
-        let next = output.into_iter().chain(wait).chain(self.ends_at).fold(now + PING, Instant::min);
+        let next = output
+            .into_iter()
+            .chain(wait)
+            .chain(self.ends_at)
+            .fold(now + PING.min(self.server.timeout), Instant::min);
         // A ping would wait behind frames, and what the client takes of them shows that it is there.
         if self.websocket.is_none() || !session.out.is_empty() {
             return Due::Later(next);

@@ -53,6 +53,10 @@ pub(in crate::engine) struct HttpPlayer {
     pub websocket: Option<websocket::Reader>,
     /// When a WebSocket was pinged.
     pub pinged: Option<Instant>,
+    /// Why it leaves its stream in a later step.
+    pub why_leaves: &'static str,
+    /// Bytes that its connection had received and sent before.
+    pub before: (u64, u64),
 }
 
 /// How far an HTTP player is.

@@ -2,6 +2,7 @@
 
 use crate::engine::ids::AppId;
 use crate::http::ResponseHead;
+use crate::media::flv::form::FlvForm;
 
 /// A live stream as the answer to a request, without an end.
 #[derive(Debug)]
@@ -18,46 +19,4 @@ pub struct HttpPlay {
     pub is_websocket: bool,
     /// The head of the answer: its status and fields. A refusal has those of its fields that are defaults.
     pub head: ResponseHead,
-}
-
-/// The form in which an HTTP player gets FLV.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FlvForm {
-    /// Which messages it gets.
-    pub compat: Compat,
-    /// The times of tags.
-    pub times: FlvTimes,
-    /// The tracks that it wants.
-    pub tracks: FlvTracks,
-}
-
-/// Which messages an HTTP player gets (`flv_compat`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compat {
-    /// Those that players in browsers read, in the form that they know.
-    Browser,
-    /// All, as they were published.
-    Raw,
-}
-
-/// The times of an HTTP player's tags (`flv_timestamps`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FlvTimes {
-    /// They count from the beginning of the stream, so that all players share them.
-    Stream,
-    /// They count from the player's first tag.
-    Player,
-    /// They are those of the publisher.
-    Raw,
-}
-
-/// The tracks that an HTTP player wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FlvTracks {
-    /// Audio and video.
-    All,
-    /// Audio only.
-    Audio,
-    /// Video only.
-    Video,
 }
