@@ -74,7 +74,8 @@ impl Engine {
             let (messages, sent) = (session.out.len(), session.bytes_out);
             let Some(state) = session.http_mut() else { return };
             let waiting = state.queued.saturating_sub(sent);
-            session.backlogged = messages >= MAX_WAITING || waiting >= MAX_WAITING_BYTES;
+            let awaits_queue = state.awaits_queue;
+            session.backlogged = awaits_queue || messages >= MAX_WAITING || waiting >= MAX_WAITING_BYTES;
             session.has_more_input = count > 0 && !input.is_empty();
             if session.has_more_input {
                 self.cx.resume_input(id);

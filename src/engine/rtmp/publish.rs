@@ -73,6 +73,7 @@ impl Engine {
         self.resume_pushes_of(stream_id, id);
         if continues {
             self.restart_players(stream_id);
+            self.cx.await_tracks(stream_id);
         } else {
             self.tell_players_of_begin(stream_id);
             self.call_stream_start(stream_id, endpoint);

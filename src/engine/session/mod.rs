@@ -254,7 +254,7 @@ impl Session {
     pub(in crate::engine) fn lingers_until(&self) -> Instant {
         match (&self.life, &self.protocol) {
             (Life::HalfClosed(deadline), _) => *deadline,
-            (_, ProtocolState::Http(state)) if !self.out.speaks_flv() => {
+            (_, ProtocolState::Http(state)) if !state.exchanges.is_empty() && !self.out.speaks_flv() => {
                 let (pause, whole) =
                     state.send_deadlines(self.last_output).unwrap_or((self.last_output, self.last_output));
                 pause.min(whole)

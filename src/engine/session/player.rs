@@ -322,11 +322,13 @@ pub struct PlayerQueue<'a> {
     pub(in crate::engine) lost: u64,
     /// Whether bytes were queued that are no frames, and are counted by the budget of replies.
     pub(in crate::engine) has_replied: bool,
+    /// Bytes of frames that were queued beside the one that is offered.
+    pub(in crate::engine) more_bytes: u64,
 }
 
 impl<'a> PlayerQueue<'a> {
     pub(in crate::engine) fn new(player: &'a mut Player, out: &'a mut OutQueue) -> Self {
-        Self { player, out, sent: 0, lost: 0, has_replied: false }
+        Self { player, out, sent: 0, lost: 0, has_replied: false, more_bytes: 0 }
     }
 
     /// Notes that a frame is left out, see [`Player::lose`].
@@ -356,6 +358,11 @@ impl<'a> PlayerQueue<'a> {
         }
         self.out.push_flv(&flv::file_header(audio, video));
         self.has_replied = true;
+    }
+
+    /// Counts bytes of frames that were queued beside the one that is offered.
+    pub fn count_more(&mut self, bytes: u64) {
+        self.more_bytes += bytes;
     }
 
     /// Queues a frame as a tag.

@@ -56,16 +56,17 @@ impl Ctx {
             is_buffering: false,
             sent: 0,
             dropped: 0,
+            more_bytes: 0,
             stuck: Vec::new(),
             slow_relays: Vec::new(),
         };
         let serve = |player| fan_out.serve(player, |queue| offer(queue, stream));
         let panicked = self.panics.contain_each(&stream.players, serve);
-        let FanOut { is_buffering, sent, dropped, stuck, slow_relays, .. } = fan_out;
+        let FanOut { is_buffering, sent, dropped, more_bytes, stuck, slow_relays, .. } = fan_out;
         self.totals.frames_out += sent;
         self.totals.frames_dropped += dropped;
         stream.traffic.dropped += dropped;
-        stream.traffic.give(bytes * sent, self.now.instant);
+        stream.traffic.give(bytes * sent + more_bytes, self.now.instant);
         if is_buffering && stream.buffered_until.is_none() {
             let until = self.now.instant + buffer;
             stream.buffered_until = Some(until);
@@ -199,6 +200,8 @@ struct FanOut<'a> {
     /// Players that have been sent it, and those that are too slow for it.
     sent: u64,
     dropped: u64,
+    /// Bytes of other frames that were sent with it, to players that begin.
+    more_bytes: u64,
     /// Sessions whose queues exceed the hard limits.
     stuck: Vec<SessionId>,
     /// Sessions of relays that are too slow for it.
@@ -225,6 +228,7 @@ impl FanOut<'_> {
         self.dropped = self.dropped.wrapping_add(queue.lost);
         self.sent = self.sent.wrapping_add(u64::from(queue.sent > 0));
         let (lost, has_replied) = (queue.lost, queue.has_replied);
+        self.more_bytes += queue.more_bytes;
         if has_replied {
             self.budgets.count_replies(session);
         }

@@ -1,6 +1,6 @@
 //! The times of a stream in FLV over HTTP: they begin at 0 with its first frame, as players in browsers read 31 bits, and go
-//! on without the pause in which a publisher was away: a player in a browser would show a still picture for as long again,
-//! and stay behind by that.
+//! on without most of the pause in which a publisher was away: a player in a browser would show a still picture for as long
+//! again, and stay behind by that.
 
 use std::mem;
 
@@ -9,8 +9,9 @@ use crate::media::{Frame, Role};
 /// The time at which they begin anew, milliseconds: 24.8 days. The last minute is left to tracks that are ahead.
 const LIMIT: u64 = i32::MAX as u64 - 60_000;
 
-/// The time between the last frame of a publisher and the first one of the next, milliseconds.
-const STEP: u64 = 40;
+/// What is left of a longer pause, milliseconds: the other track's first frame may come after this one and be so much before
+/// it, and must not go behind what has been sent.
+const LEFT_PAUSE: u64 = 500;
 
 /// The clock of one stream.
 #[derive(Debug, Default)]
@@ -38,7 +39,7 @@ impl FlvClock {
         }
         let mut origin = self.origin.unwrap_or(frame.timestamp);
         if mem::take(&mut self.is_interrupted) && self.origin.is_some() {
-            origin += frame.timestamp.saturating_sub(self.newest.saturating_add(STEP));
+            origin += frame.timestamp.saturating_sub(self.newest.saturating_add(LEFT_PAUSE));
         }
         self.newest = self.newest.max(frame.timestamp);
         self.origin = Some(origin);
@@ -82,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pause_before_another_publisher_is_left_out() {
+    fn most_of_the_pause_before_another_publisher_is_left_out() {
         let (mut clock, sound): (_, &[u8]) = (FlvClock::default(), &[0xaf, 1, 9]);
         let times = |clock: &mut FlvClock, time| {
             clock.advance(&frame(sound, time));
@@ -90,8 +91,8 @@ mod tests {
         };
         assert_eq!([100, 140].map(|time| times(&mut clock, time)), [0, 40]);
         clock.change_publisher();
-        assert_eq!([9000, 8990, 9040].map(|time| times(&mut clock, time)), [80, 70, 120]);
+        assert_eq!([9000, 8600, 9040].map(|time| times(&mut clock, time)), [540, 140, 580]);
         clock.change_publisher();
-        assert_eq!(times(&mut clock, 9050), 130, "without a pause nothing is left out");
+        assert_eq!(times(&mut clock, 9080), 620, "a short pause stays");
     }
 }

@@ -27,8 +27,8 @@ use crate::auth::{adobe, query};
 use crate::conf::{self, Directive, Faults};
 use crate::engine::files::users::Claim as UserClaim;
 use crate::engine::{
-    AppId, ByApp, Client, Config, Ctx, Gate, JobResult, Module, Peer, Probe, Refusal, Reply, Request,
-    RequestKind, SessionId, Try, Verdict,
+    AppId, ByApp, Client, ClientProtocol, Config, Ctx, Gate, JobResult, Module, Peer, Probe, Refusal, Reply,
+    Request, RequestKind, Session, SessionId, Try, Verdict,
 };
 
 use action::Action;
@@ -138,6 +138,7 @@ impl Module for Access {
 impl Access {
     /// Keeps the credentials in the arguments of a connect, and takes them out.
     fn keep_connect(&mut self, cx: &Ctx, request: &mut Request) {
+        self.connects.remove(&request.session);
         let (Some(settings), RequestKind::Connect(connect)) = (self.apps.get(request.app), &mut request.kind)
         else {
             return;
@@ -260,7 +261,12 @@ impl Access {
                     tried.note_wrong(cx, what);
                 }
                 let app = cx.apps.get(request.app).map_or("", |app| &app.name);
-                let url = format!("rtmp://HOST/{app}/NAME");
+                let protocol = cx.sessions.get(request.session).map(Session::client_protocol);
+                let url = match protocol {
+                    None | Some(ClientProtocol::Rtmp) => format!("rtmp://HOST/{app}/NAME"),
+                    Some(ClientProtocol::HttpFlv) => format!("http://HOST/{app}/NAME.flv"),
+                    Some(ClientProtocol::WebSocketFlv) => format!("ws://HOST/{app}/NAME.flv"),
+                };
                 let how = match action {
                     Action::Publish => ("publish to", url.as_str()),
                     Action::Play => ("play", url.as_str()),

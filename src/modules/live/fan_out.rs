@@ -112,7 +112,8 @@ impl<'a> FrameFanout<'a> {
             // This frame is in the cache already.
             if let Some(frames) = cached(self.settings, stream, Some(form.compat)) {
                 let timestamp = frames.first().map_or(0, |first| first.timestamp);
-                replay(queue, flags.metadata(stream, timestamp).as_ref(), &frames);
+                let bytes = replay(queue, flags.metadata(stream, timestamp).as_ref(), &frames);
+                queue.count_more(bytes);
                 return ControlFlow::Continue(());
             }
         }

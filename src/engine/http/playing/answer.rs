@@ -158,6 +158,12 @@ impl Ctx {
         }
     }
 
+    /// The tracks of a publisher that continues a stream have as long to come as those of the first one.
+    pub(in crate::engine) fn await_tracks(&mut self, stream: StreamId) {
+        let players = self.streams.get(stream).map(|stream| stream.players.clone()).unwrap_or_default();
+        players.iter().for_each(|player| self.await_publisher(player.session));
+    }
+
     /// An HTTP player waits for a publisher from now on.
     pub(in crate::engine) fn await_publisher(&mut self, id: SessionId) {
         let until = self.now.instant + PUBLISHER_WAIT;

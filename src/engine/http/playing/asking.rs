@@ -146,21 +146,14 @@ impl Engine {
         self.call_refused(request);
     }
 
-    /// Answers the request of an HTTP player that gets nothing. If it has been let into its application, the connection
-    /// ends with the answer, as that of a client of RTMP does.
+    /// Answers the request of an HTTP player that gets nothing. Its connection ends with the answer, as that of a client of
+    /// RTMP does: what modules know of a client, they know by its session, and the next request may be somebody else's.
     pub(super) fn turn_away_player(&mut self, id: SessionId, status: u16, (why, for_log): (&str, &str)) {
         log::info!("{id} {for_log}");
         let Some(mut pending) = self.unhold(id) else { return };
-        let Some(session) = self.cx.sessions.get_mut(id) else { return };
-        let Some(player) = session.http_player_mut() else { return };
-        let is_connected = player.app.is_some();
-        let (play, peer) = (player.take_asked(Stage::Refused), player.connection_peer);
-        if is_connected {
-            pending.request.head.persistent = false;
-        } else {
-            session.peer = peer;
-            session.http_mut().into_iter().for_each(|state| state.player = None);
-        }
+        pending.request.head.persistent = false;
+        let player = self.cx.sessions.get_mut(id).and_then(Session::http_player_mut);
+        let play = player.and_then(|player| player.take_asked(Stage::Refused));
         self.cx.count_input(id);
         if let Some(play) = play {
             self.refuse_answer((pending.request, pending.progress), &play, (status, why));

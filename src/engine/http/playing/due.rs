@@ -13,6 +13,9 @@ use crate::engine::session::player::Player;
 /// minute, such as that of a player whose publisher is waited for.
 const PING: Duration = Duration::from_secs(25);
 
+/// The shortest time between two checks of a player that is sent what it should be.
+const SHORTEST: Duration = Duration::from_secs(1);
+
 impl HttpPlayer {
     /// What is due at `now`; `is_live` is whether somebody publishes its stream.
     pub fn due(&self, session: &Session, is_live: bool, now: Instant) -> Due {
@@ -36,7 +39,7 @@ impl HttpPlayer {
             .into_iter()
             .chain(wait)
             .chain(self.ends_at)
-            .fold(now + PING.min(self.server.timeout), Instant::min);
+            .fold(now + PING.min(self.server.timeout.max(SHORTEST)), Instant::min);
         // A ping would wait behind frames, and what the client takes of them shows that it is there.
         if self.websocket.is_none() || !session.out.is_empty() {
             return Due::Later(next);

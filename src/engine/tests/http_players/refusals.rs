@@ -13,7 +13,7 @@ fn refused(world: &mut World, path: &str) -> (String, String) {
 fn a_stream_that_nobody_publishes_is_not_found_where_players_may_not_wait() {
     let mut world = world("idle_streams off;");
     let (status, why) = refused(&mut world, "/live/a.flv");
-    assert_eq!((&*status, &*why), ("HTTP/1.1 404 Not Found", "nobody publishes live/a\n"));
+    assert_eq!((&*status, &*why), ("HTTP/1.1 404 Not Found", "nobody publishes this stream\n"));
     let _publisher = publisher(&mut world);
     assert_eq!(HttpClient::get(&mut world, "/live/a.flv").head(&mut world).0, "HTTP/1.1 200 OK");
 }
@@ -64,12 +64,31 @@ fn a_refused_connection_counts_for_nobody_and_is_closed_if_it_was_let_in() {
 }
 
 #[test]
-fn a_request_behind_an_answer_that_is_still_sent_is_refused_for_now() {
+fn a_request_behind_an_answer_that_is_still_sent_waits_for_that() {
     let mut world = world("");
     let _publisher = publisher(&mut world);
     let two = "GET /nothing HTTP/1.1\r\nHost: a\r\n\r\nGET /live/a.flv HTTP/1.1\r\nHost: a\r\n\r\n";
     let mut client = HttpClient::ask(&mut world, two);
     world.end_turn();
-    let answers = String::from_utf8(client.read(&mut world).clone()).unwrap();
-    assert!(answers.contains("HTTP/1.1 404") && answers.contains("HTTP/1.1 503"), "{answers}");
+    assert!(world.engine.cx.streams.iter().all(|stream| stream.players.is_empty()));
+    client.received.extend(world.take(client.id, 100).concat());
+    world.end_turn();
+    client.read(&mut world);
+    client.read(&mut world);
+    let answers = String::from_utf8_lossy(&client.received).into_owned();
+    assert!(answers.starts_with("HTTP/1.1 404") && answers.contains("HTTP/1.1 200"), "{answers}");
+    assert!(answers.contains("FLV\u{1}"), "{answers}");
+}
+
+#[test]
+fn what_a_refused_client_has_shown_is_not_shown_by_the_next_request() {
+    let mut world = world("play_key right; max_connections 1;");
+    let first = HttpClient::get(&mut world, "/live/a.flv?key=right");
+    let mut second = HttpClient::get(&mut world, "/live/a.flv?key=right");
+    let (status, head) = second.head(&mut world);
+    assert_eq!(status, "HTTP/1.1 503 Service Unavailable");
+    assert!(head.contains("Connection: close"), "{head}");
+    assert!(!second.is_open(&world));
+    world.engine.lost(first.id, world.now);
+    world.end_turn();
 }
