@@ -12,6 +12,7 @@ mod tests;
 
 use std::borrow::Cow;
 
+use super::enhanced::{CODED_FRAMES_X, is_untimed};
 use super::{ENHANCED_AUDIO, ENHANCED_VIDEO, LEGACY_HEVC, NUMBER_AAC, NUMBER_AVC, NUMBER_MP3, is_enhanced};
 use crate::media::aac;
 use crate::media::codec::Codec;
@@ -109,8 +110,8 @@ fn raw_aac(body: &[u8]) -> Option<&[u8]> {
 fn has_form(frame: &Frame, body: usize) -> bool {
     let payload = frame.payload();
     if is_enhanced(frame.kind, payload) {
-        let is = |head: Head| payload.len() == head.length + body && payload.starts_with(head.as_bytes());
-        return is(Head::of(frame)) || Head::untimed(frame).is_some_and(is);
+        let head = Head::of(frame);
+        return payload.len() == head.length + body && payload.starts_with(head.as_bytes());
     }
     // The format of MP3 at 8 kHz is one of its own, which they do not know.
     let has_number =
@@ -136,11 +137,13 @@ impl Head {
         let [_, time @ ..] = frame.composition_time.to_be_bytes();
         let frame_type = frame.payload().first().map_or(0, |first| first & 0x70);
         let is_enhanced = is_enhanced(frame.kind, frame.payload());
+        let is_timed = frame.packet == Packet::Frames && !is_untimed(frame.payload());
         match frame.codec {
             Codec::Avc => Self::new(&[&[frame_type | NUMBER_AVC, coded], &time]),
             Codec::Hevc if !is_enhanced => Self::new(&[&[frame_type | LEGACY_HEVC, coded], &time]),
+            Codec::Hevc if is_timed => Self::new(&[&[ENHANCED_VIDEO | frame_type | coded], b"hvc1", &time]),
             Codec::Hevc if frame.packet == Packet::Frames => {
-                Self::new(&[&[ENHANCED_VIDEO | frame_type | coded], b"hvc1", &time])
+                Self::new(&[&[ENHANCED_VIDEO | frame_type | CODED_FRAMES_X], b"hvc1"])
             }
             Codec::Aac => Self::new(&[&[NUMBER_AAC << 4 | SOUND, coded]]),
             Codec::Mp3 => Self::new(&[&[NUMBER_MP3 << 4 | SOUND]]),
@@ -150,14 +153,6 @@ impl Head {
                 Self::new(&[&[first | coded], &codec.four_cc().unwrap_or_default()])
             }
         }
-    }
-
-    /// The other one that H.265 may have: without a composition time (CodedFramesX).
-    fn untimed(frame: &Frame) -> Option<Self> {
-        const CODED_FRAMES_X: u8 = 3;
-        let first = frame.payload().first()? & 0xf0;
-        let may = frame.codec == Codec::Hevc && frame.packet == Packet::Frames;
-        (may && frame.composition_time == 0).then(|| Self::new(&[&[first | CODED_FRAMES_X], b"hvc1"]))
     }
 
     fn new(parts: &[&[u8]]) -> Self {

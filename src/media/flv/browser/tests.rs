@@ -105,6 +105,8 @@ fn extensions_and_further_tracks_are_taken_away() {
     ] {
         assert_eq!(for_browser(&frame), plain, "{:02x?}", frame.payload());
     }
+    let untimed = changed(&[b"\xb3hvc1", &picture]);
+    assert_eq!(for_browser(&video(&[&[0xb7, 2, 0, 0, 7, 0x03], b"hvc1", &picture])), untimed);
     // Without composition times AV1 has one form only.
     assert_eq!(for_browser(&video(&[b"\xa3av01\x32\x01"])), changed(&[b"\xa1av01\x32\x01"]));
     assert_eq!(for_browser(&audio(&[&[0x95, 0x01], b"Opus", &[0, 0xf8]])), changed(&[b"\x91Opus\xf8"]));
@@ -199,7 +201,8 @@ fn nal_units_get_lengths_of_four_bytes() {
     assert_eq!(of(Framing::Lengths(2), &two, head), changed(&[head, &four]));
     assert_eq!(of(Framing::StartCodes, &codes, head), changed(&[head, &four]));
     assert_eq!(of(Framing::StartCodes, &codes, b"\xa1avc1\0\0\0"), changed(&[&[0x27, 1, 0, 0, 0], &four]));
-    assert_eq!(of(Framing::StartCodes, &codes, b"\xa3hvc1"), changed(&[b"\xa1hvc1\0\0\0", &four]));
+    assert_eq!(of(Framing::StartCodes, &codes, b"\xa3hvc1"), changed(&[b"\xa3hvc1", &four]));
+    assert_eq!(of(Framing::StartCodes, &codes, b"\xa1hvc1\0\0\0"), changed(&[b"\xa1hvc1\0\0\0", &four]));
     let within = [&[0, 0, 0, 2 + 3 + 3][..], &[0x09, 0xf0, 0, 0, 1], SLICE].concat();
     assert_eq!(of(Framing::Both(4), &within, head), changed(&[head, &four]));
     assert_eq!(of(Framing::Lengths(2), &[0, 9, 0x65], head), BrowserForm::LeftOut);

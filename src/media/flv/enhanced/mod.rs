@@ -11,7 +11,7 @@ use crate::media::reader::{Reader, Truncated};
 const SEQUENCE_START: u8 = 0;
 const CODED_FRAMES: u8 = 1;
 /// Video: frames without a composition time.
-const CODED_FRAMES_X: u8 = 3;
+pub(super) const CODED_FRAMES_X: u8 = 3;
 /// Video: `colorInfo` of HDR. Audio: the layout of channels.
 const METADATA: u8 = 4;
 /// Video: an AV1 configuration as MPEG-2 TS has it.
@@ -183,6 +183,12 @@ pub(super) fn for_each_track(kind: Kind, payload: &[u8], mut visit: impl FnMut(C
         let has_time = head.packet_type == CODED_FRAMES && codec.has_composition_time();
         visit(codec, part.body.get(if has_time { 3 } else { 0 }..).unwrap_or_default());
     }
+}
+
+/// True if a message of video has frames without composition times (CodedFramesX).
+pub(super) fn is_untimed(payload: &[u8]) -> bool {
+    let head = Head::read(Kind::Video, &mut Reader::new(payload));
+    head.is_ok_and(|head| head.packet_type == CODED_FRAMES_X)
 }
 
 /// True if a message is a Multitrack one.
