@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -15,12 +15,15 @@ use crate::common::http::{Connection, get};
 use crate::common::media::{Packet, both};
 use crate::common::nginx::Nginx;
 use crate::common::player::Client;
-use crate::common::{Folder, Server, free_port, not_tested, run, stderr};
+use crate::common::{Folder, Server, free_port, not_tested, stderr, until};
 
 const GUIDE: &str = include_str!("../../docs/http-flv.md");
 
 /// Where scripts/install-peers puts mpegts.js and what drives Chromium.
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser");
+
+/// The limit of what takes five seconds on a quiet machine, such as to start Chromium.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The indented block that follows a line that ends so.
 fn block_below(line: &str) -> String {
@@ -96,7 +99,8 @@ fn the_page_plays_over_http_and_websocket_and_again_after_the_end() {
         let url = format!("http://{}/{page}", server.http());
         let mut command = Command::new("node");
         command.arg(format!("{SCRIPTS}/shows.mjs")).args([&url, pictures]);
-        let output = run(&mut command);
+        // It ends by itself.
+        let output = command.stdin(Stdio::null()).output().unwrap();
         assert!(output.status.success(), "{page}: {}", stderr(&output));
     };
     {
@@ -109,12 +113,16 @@ fn the_page_plays_over_http_and_websocket_and_again_after_the_end() {
     // It waits for a stream, and connects again when one has ended, of which it cannot have shown so many pictures.
     std::thread::scope(|scope| {
         let watching = scope.spawn(|| watch("player.html", "50"));
-        server.wait_log("play live/cam over HTTP-FLV, not live yet");
+        let waits = |count: usize| {
+            let line = "play live/cam over HTTP-FLV, not live yet";
+            until("the page waits", PATIENCE, || (server.count_lines(line) >= count).then_some(()));
+        };
+        waits(1);
         let first = Publisher::start(server.rtmp(), packets.clone());
         server.wait_lines("publish live/cam", 2);
         std::thread::sleep(Duration::from_secs(1));
         drop(first);
-        server.wait_lines("play live/cam over HTTP-FLV, not live yet", 2);
+        waits(2);
         let second = Publisher::start(server.rtmp(), packets);
         watching.join().unwrap();
         drop(second);

@@ -68,11 +68,6 @@ impl Apps {
         Self(live.map(read).collect())
     }
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// What a request means; none if it is for something else than a stream.
     pub fn address(&self, request: &Request) -> Option<Address<'_>> {
         let port = query::value(&request.query, "port").filter(|port| !port.is_empty());

@@ -80,12 +80,6 @@ impl Module for FlvLive {
     }
 
     fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
-        if self.apps.is_empty() {
-            let locations = config.locations.iter().filter(|location| location.scope.flag("flv_live"));
-            for node in locations.filter_map(|location| location.scope.find("flv_live")) {
-                probe.warn(node, "there is nothing to play: no application has \"live on\"");
-            }
-        }
         // Those of a server are for all its locations.
         let locations = config.locations.iter().filter(|location| location.kind != LocationKind::Server);
         for scope in locations.map(|location| &location.scope).filter(|scope| !scope.flag("flv_live")) {
