@@ -121,7 +121,7 @@ fn a_player_waits_for_a_stream_that_nobody_publishes_unless_it_must_not() {
     for server in [flv_server("idle_streams off;"), flv_server_with_files("idle_streams off;")] {
         for over in OVER_ALL {
             let mut player = FlvPlayer::open(server.http(), over, "/live/later.flv");
-            assert_eq!((player.status, player.text().as_str()), (404, "nobody publishes live/later\n"));
+            assert_eq!((player.status, player.text().as_str()), (404, "nobody publishes this stream\n"));
         }
         server.wait_lines("play live/later refused: nobody publishes it", 3);
     }
