@@ -10,7 +10,7 @@ use super::flv_configuration;
 use crate::common::http::get;
 use crate::common::media::both;
 use crate::common::player::Client;
-use crate::common::{Server, wait};
+use crate::common::{Server, free_port, wait};
 
 const FIELDS: &str =
     "User-Agent: Mozilla/5.0 (tests)\r\nReferer: https://site.example/watch?token=secret3\r\n";
@@ -189,16 +189,16 @@ fn both_access_logs_have_a_line_for_each_player_with_the_bytes_that_it_got() {
 
 #[test]
 fn a_page_names_the_urls_of_streams() {
-    let server = Server::start(
-        "rtmp { server { listen 127.0.0.1:0; application live { live on; } application tv { live on; } }
-                server { listen 127.0.0.1:0; application live { live on; } } }
+    let second = free_port();
+    let server = Server::start(&(format!(
+        "rtmp {{ server {{ listen 127.0.0.1:0; application live {{ live on; }} application tv {{ live on; }} }}
+                server {{ listen 127.0.0.1:{second}; application live {{ live on; }} }} }}"
+    ) + "
          http { server { listen 127.0.0.1:0;
              location / { page on; flv_live on; }
              location /tv/ { root FOLDER; }
              location /flv/ { flv_live on; } }
-           server { listen 127.0.0.1:0; location / { page on; flv_live on; } location ~ [.]flv$ { return 403; } } }",
-    );
-    let second = server.rtmp[1].port();
+           server { listen 127.0.0.1:0; location / { page on; flv_live on; } location ~ [.]flv$ { return 403; } } }"));
     let publishers = [
         Client::try_publish(server.rtmp[0], "live", "a b"),
         Client::try_publish(server.rtmp[0], "tv", "cam"),
