@@ -121,6 +121,8 @@ fn for_browser(packet: &Packet) -> Option<Vec<u8>> {
         (true, 2, b"avc1") => Some(vec![frame_type | 7, 2, 0, 0, 0]),
         // The type that is unpacked has a composition time.
         (true, 3, b"hvc1") if first & 0x0f == 7 => Some([&[first & 0xf0 | 1], codec, &[0; 3], body].concat()),
+        // Without composition times there is one type of frames.
+        (true, 3, b"av01") => Some([&[first & 0xf0 | 1], codec, body].concat()),
         // mpegts.js reads STREAMINFO right behind "fLaC".
         (false, 0, b"fLaC") => Some([&[first & 0xf0], codec, &body[..4], &body[8..]].concat()),
         (true, 0..=3, b"hvc1") | (true, 0..=2, b"av01") | (false, 0..=2, b"Opus" | b"fLaC") => {
