@@ -186,6 +186,15 @@ impl Connections {
         Ok(())
     }
 
+    /// Counts a connection for another address from now on, unless that has too many.
+    pub fn change_address(&mut self, protocol: Protocol, from: Peer, to: Peer) -> Result<(), Excess> {
+        if Origin::of(from) != Origin::of(to) {
+            self.enter_address(protocol, to)?;
+            self.leave_address(protocol, from);
+        }
+        Ok(())
+    }
+
     /// The origin for which a connection of this peer is to be counted, unless there are too many.
     fn check_address(&self, protocol: Protocol, peer: Option<Peer>) -> Result<Option<Origin>, Excess> {
         let Some(origin) = peer.and_then(Origin::of).filter(|_| self.counts_addresses()) else {
@@ -209,7 +218,12 @@ impl Connections {
             debug_assert!(block.count > 0, "who leaves {} was counted", block.name);
             block.count = block.count.saturating_sub(1);
         }
-        let Some(origin) = peer.and_then(Origin::of).filter(|_| self.counts_addresses()) else { return };
+        peer.into_iter().for_each(|peer| self.leave_address(protocol, peer));
+    }
+
+    /// Counts a connection no more for its address.
+    fn leave_address(&mut self, protocol: Protocol, peer: Peer) {
+        let Some(origin) = Origin::of(peer).filter(|_| self.counts_addresses()) else { return };
         let Some(share) = self.addresses.get_mut(&origin) else { return };
         let count = share.of(protocol);
         *count = count.saturating_sub(1);

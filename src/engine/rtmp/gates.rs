@@ -337,7 +337,11 @@ impl Engine {
 fn name_for_log(name: &str) -> String {
     match StreamName::new(name) {
         Ok(name) => name.to_string(),
-        Err(_) => format!("{:?}", name.chars().take(MAX_SHOWN).collect::<String>()),
+        // Behind an encoded "?" there may be a key.
+        Err(_) => {
+            let shown = name.split('?').next().unwrap_or_default();
+            format!("{:?}", shown.chars().take(MAX_SHOWN).collect::<String>())
+        }
     }
 }
 

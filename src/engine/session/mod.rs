@@ -247,6 +247,8 @@ impl Session {
     pub(in crate::engine) fn limit_end(&mut self, now: Instant) {
         let more = self.out.bytes() / SLOWEST_END;
         self.ends_by = Some(now + LAST_SENDING + Duration::from_secs(more as u64));
+        // It may have taken nothing for a while, as a slow one does.
+        self.last_output = self.last_output.max(now);
     }
 
     /// The deadline of a closing session: for the peer to take the next bytes of the queue, and all of them, and after
@@ -269,7 +271,7 @@ impl Session {
     /// The peer for which the connection counts; none while a trusted proxy has not told it.
     pub(in crate::engine) fn counted_peer(&self) -> Option<Peer> {
         let is_open = self.awaited_header.as_ref().is_some_and(|header| header.is_trusted());
-        (!is_open).then(|| self.http_player().map_or(self.peer, |player| player.connection_peer))
+        (!is_open).then_some(self.peer)
     }
 
     /// The reason for which the connection was lost, if the session ends for that.

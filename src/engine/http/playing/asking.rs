@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use crate::engine::Engine;
+use crate::engine::config::listener::Protocol;
 use crate::engine::http::answer::{HttpReply, Route};
 use crate::engine::http::answering::pending::Pending;
 use crate::engine::http::lookup::Findings;
@@ -49,7 +50,15 @@ impl Engine {
         }
         let connect = self.connect_of(&request, &play);
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
-        let connection_peer = std::mem::replace(&mut session.peer, request.peer);
+        // From now on the connection is its client's, whom a proxy may have told.
+        let counted = session.counted_peer();
+        if let Some(counted) = counted
+            && let Err(excess) = self.cx.connections.change_address(Protocol::Http, counted, request.peer)
+        {
+            self.cx.note_excess(request.peer, excess);
+            return self.refuse_answer((request, progress), &play, (UNAVAILABLE, "too many connections"));
+        }
+        session.peer = request.peer;
         // The connection may have served other requests before.
         session.opened = request.received_at.instant;
         let (received, sent) = (session.bytes_in, session.bytes_out);
@@ -59,7 +68,6 @@ impl Engine {
             app: None,
             client: Client::default(),
             server,
-            connection_peer,
             framing: match (play.is_websocket, request.head.version_minor) {
                 (true, _) => FlvFraming::WebSocket,
                 (false, 0) => FlvFraming::UntilClose,

@@ -9,9 +9,19 @@ use crate::http::websocket::{ClientFrame, CloseCode, Opcode, control_frame};
 /// The most bytes that a client may send while it plays over plain HTTP, where nothing is expected of it.
 const MAX_RECEIVED: usize = 4096;
 
+/// The same over WebSocket, beside [`MAX_RATE`]: pages may say something, and answer pings.
+const MAX_FRAMES: usize = 64 * 1024;
+
+/// Bytes a second that a client may send over WebSocket.
+const MAX_RATE: usize = 1024;
+
 impl Engine {
     /// Takes the bytes of an HTTP player.
     pub(in crate::engine) fn http_player_input(&mut self, id: SessionId, mut input: &[u8]) {
+        if !self.cx.admit_frames(id, input.len()) {
+            let why = "sends more than is taken here";
+            return self.cx.close_websocket(id, CloseCode::Policy, why);
+        }
         loop {
             let open = self.cx.sessions.get_mut(id).filter(|session| session.life == Life::Open);
             let Some(player) = open.and_then(Session::http_player_mut) else { return };
@@ -43,6 +53,18 @@ impl Engine {
 }
 
 impl Ctx {
+    /// Counts the bytes that a WebSocket has sent; false if there are too many.
+    fn admit_frames(&mut self, id: SessionId, bytes: usize) -> bool {
+        let now = self.now.instant;
+        let Some(session) = self.sessions.get_mut(id) else { return true };
+        let seconds = now.saturating_duration_since(session.opened).as_secs() as usize;
+        let Some(player) = session.http_player_mut().filter(|player| player.websocket.is_some()) else {
+            return true;
+        };
+        player.received = player.received.saturating_add(bytes);
+        player.received <= MAX_FRAMES.saturating_add(seconds.saturating_mul(MAX_RATE))
+    }
+
     /// Closes a WebSocket from this side, once what waits has been sent.
     fn close_websocket(&mut self, id: SessionId, code: CloseCode, why: &str) {
         self.end_live_answer_with(id, (code, why));

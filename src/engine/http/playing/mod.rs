@@ -17,7 +17,6 @@ use std::time::{Duration, Instant};
 use crate::engine::config::server::ServerSettings;
 use crate::engine::http::playing::play::HttpPlay;
 use crate::engine::ids::AppId;
-use crate::engine::peer::Peer;
 use crate::engine::session::client::Client;
 use crate::engine::session::out_queue::wire::FlvFraming;
 use crate::http::websocket;
@@ -37,8 +36,6 @@ pub(in crate::engine) struct HttpPlayer {
     pub client: Client,
     /// The settings of the RTMP server that the application is in.
     pub server: Rc<ServerSettings>,
-    /// The other end of the connection, for which that counts. The client may be behind a proxy.
-    pub connection_peer: Peer,
     pub framing: FlvFraming,
     pub stage: Stage,
     /// When the wait for a publisher is over.
@@ -47,7 +44,7 @@ pub(in crate::engine) struct HttpPlayer {
     pub ends_at: Option<Instant>,
     /// Whether its address is that of a trusted proxy, so that many clients may be behind it.
     pub is_proxy: bool,
-    /// Bytes that it has sent beside its request and frames of WebSocket.
+    /// Bytes that it has sent beside its request.
     pub received: usize,
     /// The frames that it sends, if it speaks WebSocket.
     pub websocket: Option<websocket::Reader>,

@@ -148,3 +148,14 @@ fn another_publisher_continues_the_stream_of_a_player() {
         media(&tags)
     );
 }
+
+#[test]
+fn a_player_that_is_behind_at_the_end_still_gets_what_waits_for_it() {
+    let (mut world, mut publisher, mut player) = playing("");
+    publisher.frame(&mut world, Kind::Video, 5040, INTER);
+    world.pass(10);
+    unpublish(&mut world, &mut publisher);
+    world.pass(1);
+    let chunks = player.chunks(&mut world);
+    assert_eq!((chunks.len(), chunks.last().unwrap().len()), (2, 0));
+}

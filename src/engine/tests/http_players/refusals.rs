@@ -92,3 +92,19 @@ fn what_a_refused_client_has_shown_is_not_shown_by_the_next_request() {
     world.engine.lost(first.id, world.now);
     world.end_turn();
 }
+
+#[test]
+fn a_player_behind_a_proxy_counts_for_its_own_address() {
+    let config = configuration("").replace(
+        "http {",
+        "http { max_connections_per_address 2; set_real_ip_from 192.0.2.1; real_ip_header X-Forwarded-For;",
+    );
+    let mut world = World::configured(table(), &config);
+    let mut statuses = |address: &str, count: usize| {
+        let head = format!("GET /live/a.flv HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {address}\r\n\r\n");
+        let mut ask = || HttpClient::ask(&mut world, &head).head(&mut world).0[9..12].to_owned();
+        (0..count).map(|_| ask()).collect::<Vec<_>>()
+    };
+    assert_eq!(statuses("198.51.100.1", 3), ["200", "200", "503"]);
+    assert_eq!(statuses("198.51.100.2", 1), ["200"]);
+}
