@@ -24,7 +24,7 @@ fn server(form: &str) -> Server {
 }
 
 /// The payloads of a track, in their order.
-fn payloads<'a>(packets: &'a [Packet], kind: u8) -> Vec<&'a [u8]> {
+fn payloads(packets: &[Packet], kind: u8) -> Vec<&[u8]> {
     packets.iter().filter(|packet| packet.kind == kind).map(|packet| &*packet.payload).collect()
 }
 

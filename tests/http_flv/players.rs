@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::client::{FlvPlayer, OVER_ALL, Over};
 use super::{expect_all, flv_configuration, flv_server, track};
 use crate::common::http::Connection;
-use crate::common::media::{audio_only, both, video_only};
+use crate::common::media::{Packet, audio_only, both, video_only};
 use crate::common::player::Client;
 use crate::common::tls::certificates::{Certificates, HERE, Wanted};
 use crate::common::tls::transport::Target;
@@ -54,7 +54,7 @@ fn a_late_player_begins_with_metadata_headers_and_the_group_of_pictures() {
         assert!(tags[3].is_key(), "then a picture that can be shown: {:?}", tags[3]);
         let times: Vec<_> = tags.iter().map(|tag| tag.timestamp).collect();
         assert_eq!(times, [0, times[3], times[3], times[3]], "headers have the time of the first picture");
-        let group = of_first.iter().rposition(|packet| packet.is_key()).unwrap();
+        let group = of_first.iter().rposition(Packet::is_key).unwrap();
         let rest = player.media(last - group - 1);
         assert_eq!(rest, of_first[group + 1..], "{over:?}");
     }

@@ -174,7 +174,8 @@ fn both_access_logs_have_a_line_for_each_player_with_the_bytes_that_it_got() {
         );
         assert!(line.contains("\"token=***&x=***\""), "{line}");
         let sent: u64 = line.split(" - ").nth(1).unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-        assert!(got.contains(&sent), "{line}: {got:?}");
+        // The last chunk or the close frame may be sent behind it.
+        assert!(got.iter().any(|got| (sent..sent + 40).contains(got)), "{line}: {got:?}");
     }
     let http = line("http.log", "/live/cam.flv", 2);
     assert_eq!(http.len(), 2);
