@@ -99,7 +99,7 @@ impl ResponseHead {
         }
         match framing {
             Framing::Length { bytes, .. } if has_body(self.status) => {
-                line("Content-Length", &bytes.to_string())
+                line("Content-Length", &bytes.to_string());
             }
             Framing::Length { .. } | Framing::UntilClose => {}
             Framing::Chunked => line("Transfer-Encoding", "chunked"),

@@ -23,6 +23,9 @@ pub struct View {
 }
 
 impl View {
+    /// The word for the protocol of viewers, for programs.
+    pub const PROTOCOL: &'static str = "hls";
+
     /// Bytes of memory of its texts.
     pub(in crate::engine) fn texts(&self) -> usize {
         let Self { file, user_agent, referer, url, .. } = self;

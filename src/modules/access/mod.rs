@@ -135,6 +135,15 @@ impl Module for Access {
     }
 }
 
+/// The URL of a stream for clients of a protocol, as a refusal shows it.
+fn url_of(protocol: ClientProtocol, app: &str) -> String {
+    match protocol {
+        ClientProtocol::Rtmp => format!("rtmp://HOST/{app}/NAME"),
+        ClientProtocol::HttpFlv => format!("http://HOST/{app}/NAME.flv"),
+        ClientProtocol::WebSocketFlv => format!("ws://HOST/{app}/NAME.flv"),
+    }
+}
+
 impl Access {
     /// Keeps the credentials in the arguments of a connect, and takes them out.
     fn keep_connect(&mut self, cx: &Ctx, request: &mut Request) {
@@ -262,11 +271,7 @@ impl Access {
                 }
                 let app = cx.apps.get(request.app).map_or("", |app| &app.name);
                 let protocol = cx.sessions.get(request.session).map(Session::client_protocol);
-                let url = match protocol {
-                    None | Some(ClientProtocol::Rtmp) => format!("rtmp://HOST/{app}/NAME"),
-                    Some(ClientProtocol::HttpFlv) => format!("http://HOST/{app}/NAME.flv"),
-                    Some(ClientProtocol::WebSocketFlv) => format!("ws://HOST/{app}/NAME.flv"),
-                };
+                let url = url_of(protocol.unwrap_or(ClientProtocol::Rtmp), app);
                 let how = match action {
                     Action::Publish => ("publish to", url.as_str()),
                     Action::Play => ("play", url.as_str()),

@@ -1,6 +1,6 @@
 //! What callbacks tell of a client and of the server, whatever has happened.
 
-use crate::engine::{ClientProtocol, Peer};
+use crate::engine::{ClientProtocol, Peer, View};
 
 /// What callbacks tell of a client. It is the same in all of its callbacks, but for the application's name, which
 /// the answer to `on_connect` may change.
@@ -42,7 +42,7 @@ impl Protocol {
     pub fn word(self) -> &'static str {
         match self {
             Self::Session(protocol) => protocol.word(),
-            Self::Hls => "hls",
+            Self::Hls => View::PROTOCOL,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::SessionId;
+use crate::engine::session::out_queue::OutQueue;
 use crate::engine::session::{Life, Session};
 use crate::engine::{CLIENT_LEFT, Engine};
 use crate::http::websocket::{ClientFrame, CloseCode, Opcode, control_frame};
@@ -38,7 +39,7 @@ impl Engine {
                 Ok(Some(ClientFrame::Ping(payload))) => {
                     player.pinged = None;
                     let pong = control_frame(Opcode::Pong, &payload);
-                    self.cx.queue(id, &pong, |out, pong| out.join_bytes(pong));
+                    self.cx.queue(id, &pong, OutQueue::join_bytes);
                 }
                 Ok(Some(ClientFrame::Close(_))) => {
                     return self.cx.close_websocket(id, CloseCode::Normal, CLIENT_LEFT);

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::parts::{Queue, address, ms_since};
 use crate::auth::mask;
-use crate::engine::{Ctx, Player, Session, SessionRole, Stream, TrackState, ViewerFacts};
+use crate::engine::{Ctx, Player, Session, SessionRole, Stream, TrackState, View, ViewerFacts};
 use crate::media::Kind;
 
 /// A session of RTMP, which publishes, plays, both, or is about to; or one of HTTP, which plays.
@@ -123,7 +123,7 @@ impl<'a> ViewerJson<'a> {
     pub fn new(cx: &'a Ctx, viewer: &'a ViewerFacts) -> Self {
         Self {
             id: viewer.id.serial(),
-            protocol: "hls",
+            protocol: View::PROTOCOL,
             app: cx.apps.get(viewer.app).map_or("", |app| &app.name),
             stream: &viewer.name,
             silent_ms: ms_since(viewer.seen, cx.now.instant),
