@@ -233,7 +233,7 @@ pub trait Module: Any {
     fn on_http_reply(&mut self, _cx: &mut Ctx, _request: &HttpRequest, _head: &mut http::ResponseHead) {}
 
     /// An answer has been queued. What [`on_http_done`](Self::on_http_done) does not need of the request may be
-    /// freed, as the client may take long.
+    /// freed, as the client may take long; a module for which that is all says that the request is forgotten.
     fn on_http_queued(&mut self, _request: &mut HttpRequest) {}
 
     /// An answer has been sent, or never will be.

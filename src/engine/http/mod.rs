@@ -328,6 +328,7 @@ impl Ctx {
             internal: false,
             is_admitted: false,
             user: None,
+            is_forgotten: false,
             findings: Findings::default(),
             admission: Admission::default(),
         })

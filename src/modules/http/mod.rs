@@ -205,6 +205,7 @@ impl Module for Http {
             self.locations.get(request.location).is_some_and(|settings| !settings.logs.is_empty());
         if !is_logged {
             (request.head, request.captures, request.user) = (Request::unreadable(), Vec::new(), None);
+            request.is_forgotten = true;
         }
     }
 

@@ -81,7 +81,10 @@ impl Engine {
         request.head.body = RequestBody::None;
         if self.cx.send_bytes(id, &bytes) {
             self.modules.iter_mut().for_each(|module| module.on_http_queued(&mut request));
-            self.cx.keep_exchange(request, head.status, (bytes.len() as u64, None), SendLimits::NONE);
+            // It is as long as the player stays, and the largest part of what a player takes.
+            if !request.is_forgotten {
+                self.cx.keep_exchange(request, head.status, (bytes.len() as u64, None), SendLimits::NONE);
+            }
         }
     }
 

@@ -54,6 +54,8 @@ pub struct HttpRequest {
     pub is_admitted: bool,
     /// The user, who has shown the right password for the location.
     pub user: Option<String>,
+    /// Whether nobody wants to hear of it once it has been answered.
+    pub is_forgotten: bool,
     /// What lookups have found for it so far.
     pub findings: Findings,
     /// The files of HLS that may be sent.
@@ -97,6 +99,7 @@ mod tests {
                 internal: false,
                 is_admitted: false,
                 user: None,
+                is_forgotten: false,
                 findings: Findings::default(),
                 admission: Admission::default(),
             }
