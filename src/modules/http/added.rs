@@ -123,7 +123,12 @@ pub fn apply(head: &mut ResponseHead, added: &[AddedHeader], expires: Expires, v
     }
 }
 
+/// What may not be kept by its nature, such as a live stream or an answer for one client, is left alone: the directive is meant
+/// for files.
 fn expire(head: &mut ResponseHead, expires: Expires, now: u64) {
+    if head.get("cache-control").is_some_and(|control| control.contains("no-store")) {
+        return;
+    }
     let modified = || head.get("last-modified").and_then(conditional::parse_date);
     let Some((time, age)) = expires.lifetime(now, modified) else { return };
     head.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("cache-control"));
@@ -187,6 +192,11 @@ mod tests {
                 "{arguments}"
             );
             assert_eq!(head.headers.len(), 3);
+        }
+        let mut live = ResponseHead::new(200).with("Cache-Control", "no-store");
+        for expires in [Expires::Now(86_400), Expires::Max, Expires::Epoch] {
+            expire(&mut live, expires, NOW);
+            assert_eq!(live, ResponseHead::new(200).with("Cache-Control", "no-store"));
         }
         let mut head = ResponseHead::new(200).with("Cache-Control", "ours");
         expire(&mut head, Expires::Off, NOW);
