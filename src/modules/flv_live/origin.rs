@@ -1,5 +1,7 @@
 //! The web pages that may play, by their origin (RFC 6454): what browsers are answered, and who is refused.
 
+use std::net::Ipv6Addr;
+
 use crate::engine::HttpRequest;
 use crate::http::ResponseHead;
 
@@ -35,6 +37,9 @@ impl Origins {
         match args {
             [] => Err(String::new()),
             [all] if all == "*" => Ok(Self::All),
+            [word] if ["all", "any", "off", "none"].contains(&word.as_str()) => Err(format!(
+                "\"{word}\" is no origin: write * for all pages, or the origins of those that may play"
+            )),
             _ if args.len() > MAX_ORIGINS => Err(format!("no more than {MAX_ORIGINS} origins")),
             _ => args.iter().map(|arg| Pattern::parse(arg)).collect::<Result<_, _>>().map(Self::These),
         }
@@ -79,8 +84,10 @@ impl Pattern {
         if authority.contains(['/', '?', '#', '@']) {
             return bad("has more than a scheme, a host and a port, which is all that an origin has");
         }
+        if OTHER_SCHEMES.contains(&scheme) {
+            return bad("is the origin of no page: those begin with http:// or https://");
+        }
         let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
-        let is_authority = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
         // Browsers leave out the port of the scheme.
         let authority = match scheme {
             "http" => authority.strip_suffix(":80"),
@@ -88,18 +95,20 @@ impl Pattern {
             _ => None,
         }
         .unwrap_or(authority);
-        let (is_below, host) = match authority.strip_prefix('*') {
+        let (is_below, end) = match authority.strip_prefix('*') {
             Some(end) => (true, end),
             None => (false, authority),
         };
-        let is_host =
-            !host.is_empty() && host.bytes().all(is_authority) && (!is_below || host.starts_with('.'));
+        let (host, port) = split_port(end);
+        if port.is_some_and(|port| !matches!(port.parse(), Ok(1..=u16::MAX))) {
+            return bad("has no port from 1 to 65535 behind the host");
+        }
         match is_below {
-            _ if scheme.is_empty() || !scheme.bytes().all(is_scheme) || !is_host => {
+            _ if scheme.is_empty() || !scheme.bytes().all(is_scheme) || !is_host(host, is_below) => {
                 bad("is no origin such as https://example.com or https://*.example.com")
             }
-            true => Ok(Self::Below { scheme: format!("{scheme}://"), end: host.to_owned() }),
-            false => Ok(Self::Exactly(format!("{scheme}://{host}"))),
+            true => Ok(Self::Below { scheme: format!("{scheme}://"), end: end.to_owned() }),
+            false => Ok(Self::Exactly(format!("{scheme}://{end}"))),
         }
     }
 
@@ -110,10 +119,35 @@ impl Pattern {
             Self::Below { scheme, end } => {
                 let host =
                     origin.strip_prefix(scheme.as_str()).and_then(|rest| rest.strip_suffix(end.as_str()));
-                host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '@']))
+                host.is_some_and(|host| !host.is_empty() && host.bytes().all(is_of_name))
             }
         }
     }
+}
+
+/// Schemes that somebody may write here, of which no page is.
+const OTHER_SCHEMES: [&str; 6] = ["file", "ftp", "rtmp", "rtmps", "ws", "wss"];
+
+/// A host, perhaps in brackets, and what is behind its colon.
+fn split_port(authority: &str) -> (&str, Option<&str>) {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    }
+}
+
+/// Whether this may be a host, or the end of one that begins with a dot.
+fn is_host(host: &str, is_below: bool) -> bool {
+    let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    match inner.filter(|_| !is_below) {
+        Some(inner) => inner.parse::<Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.bytes().all(is_of_name) && is_below == host.starts_with('.'),
+    }
+}
+
+/// Whether a byte may be one of a host's name.
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._".contains(&byte)
 }
 
 #[cfg(test)]
@@ -144,13 +178,16 @@ mod tests {
 
     #[test]
     fn named_pages_and_the_servers_own_may_play() {
-        let some = origins("https://A.example:443 http://b.example:81 https://*.c.example app://localhost");
+        let some = origins(
+            "https://A.example:443 http://b.example:81 https://*.c.example app://localhost http://[::1]:8080",
+        );
         for origin in [
             "https://a.example",
             "http://b.example:81",
             "https://x.c.example",
             "https://x.y.C.example",
             "app://localhost",
+            "http://[::1]:8080",
             "http://media.example:8080",
             "https://media.example:8080",
         ] {
@@ -169,6 +206,12 @@ mod tests {
             "https://c.example",
             "https://.c.example",
             "https://evil/x.c.example",
+            "https://evil#.c.example",
+            "https://evil?.c.example",
+            "https://evil\\.c.example",
+            "https://evil:80.c.example",
+            "https://evil\t.c.example",
+            "https://[::1].c.example",
             "https://evilc.example",
             "http://media.example",
             "null",
@@ -200,6 +243,18 @@ mod tests {
             ("https://*a.example", "\"https://*a.example\" is no origin such as"),
             ("https://a.*.example", "\"https://a.*.example\" is no origin such as"),
             ("https://a b", "\"https://a b\" is no origin such as"),
+            ("https://a.example:99999", "\"https://a.example:99999\" has no port from 1 to 65535"),
+            ("https://a.example:0", "\"https://a.example:0\" has no port"),
+            ("https://a.example:", "\"https://a.example:\" has no port"),
+            ("https://*.a.example:x", "\"https://*.a.example:x\" has no port"),
+            ("https://a:1:2", "\"https://a:1:2\" is no origin such as"),
+            ("https://[::1", "\"https://[::1\" is no origin such as"),
+            ("https://[a]", "\"https://[a]\" is no origin such as"),
+            ("https://.a.example", "\"https://.a.example\" is no origin such as"),
+            ("ftp://a.example", "\"ftp://a.example\" is the origin of no page: those begin with http://"),
+            ("wss://a.example", "\"wss://a.example\" is the origin of no page"),
+            ("off", "\"off\" is no origin: write * for all pages, or the origins of those that may play"),
+            ("all", "\"all\" is no origin: write *"),
             ("https://a.example/", "\"https://a.example/\" has more than a scheme, a host and a port"),
         ] {
             let found = Origins::parse(&[text.to_owned()]).unwrap_err();
