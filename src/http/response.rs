@@ -15,6 +15,8 @@ pub struct ResponseHead {
     pub headers: Vec<(Cow<'static, str>, String)>,
     /// Fields that are sent unless there is one of that name among the others.
     pub defaults: Vec<(&'static str, String)>,
+    /// What the log says of it beside the status.
+    pub why: Option<Box<str>>,
 }
 
 /// What ends the body of a response (RFC 9112, section 6.3), and whether the connection is kept after it.
@@ -55,7 +57,7 @@ const OWN_FIELDS: [&str; 6] =
 impl ResponseHead {
     /// A head without any field.
     pub fn new(status: u16) -> Self {
-        Self { status, headers: Vec::with_capacity(USUAL_FIELDS), defaults: Vec::new() }
+        Self { status, headers: Vec::with_capacity(USUAL_FIELDS), defaults: Vec::new(), why: None }
     }
 
     /// The same with a further field.

@@ -65,6 +65,54 @@ fn settings_of_http_flv_without_it_are_named() {
 }
 
 #[test]
+fn settings_beside_http_flv_that_do_not_do_what_is_meant_are_named() {
+    let cors = "add_header Access-Control-Allow-Origin";
+    for (location, warning) in [
+        ("limit_rate 5k;", "it has no effect on live streams, which go out as fast as they are published"),
+        (
+            &*format!("{cors} https://a.example; flv_origin https://b.example;"),
+            "browsers let pages of this origin play alone, whatever \"flv_origin\" names: leave one of both out",
+        ),
+        (&format!("{cors} https://a.example;"), ""),
+        (&format!("{cors} https://a.example; flv_origin https://a.example;"), ""),
+        (&format!("{cors} $http_origin; flv_origin https://b.example;"), ""),
+        ("limit_rate 0;", ""),
+    ] {
+        let http =
+            format!("http {{ server {{ listen 127.0.0.1:0; location / {{ flv_live on; {location} }} }} }}");
+        let expected: Vec<_> =
+            (!warning.is_empty()).then(|| format!("c.conf:2: warning: {warning}")).into_iter().collect();
+        assert_eq!(notices(&format!("{RTMP}\n{http}")), expected, "{location}");
+    }
+}
+
+#[test]
+fn applications_that_http_flv_opens_to_others_are_named() {
+    let rtmp = |listen: &str, rules: &str| {
+        format!("rtmp {{ server {{ listen {listen}; application inner {{ live on; {rules} }} }} }}")
+    };
+    let http = |rules: &str| {
+        format!(
+            "http {{ server {{ listen 0.0.0.0:0; location / {{ flv_live on; {rules} }} location /b {{ flv_live on; }} }} }}"
+        )
+    };
+    let local = "127.0.0.1:0";
+    for (rtmp, http, is_named) in [
+        (rtmp(local, ""), http(""), true),
+        (rtmp("0.0.0.0:0", ""), http(""), false),
+        (rtmp(local, "deny play all;"), http(""), false),
+        (rtmp(local, ""), http("allow local; deny all;").replace("location /b { flv_live on; }", ""), false),
+        (rtmp(local, ""), http("").replace("0.0.0.0", "127.0.0.1"), false),
+    ] {
+        let notices = notices(&format!("{rtmp}\n{http}"));
+        let named = notices
+            .iter()
+            .filter(|line| line.contains("everybody may play the streams of application \"inner\" here"));
+        assert_eq!(named.count(), usize::from(is_named), "{rtmp} {http}: {notices:?}");
+    }
+}
+
+#[test]
 fn an_error_at_the_start_is_an_error_of_a_test_in_the_same_words() {
     let folder = Folder::new();
     folder.write("file", "");

@@ -128,28 +128,27 @@ fn a_player_waits_for_a_stream_that_nobody_publishes_unless_it_must_not() {
 }
 
 #[test]
-fn what_names_no_stream_is_answered_as_without_flv_live() {
+fn what_names_no_stream_is_answered_as_without_flv_live_or_says_why() {
     let server = flv_server_with_files("");
     server.folder.write("page.html", "a page");
     assert_eq!(get(server.http(), "/page.html?app=live").text(), "a page");
-    for path in [
-        "/none.html",
-        "/none/cam.flv",
-        "/live/cam",
-        "/live/cam.FLV",
-        "/live/cam.flv/",
-        "/cam.flv",
-        "/live/.flv",
-    ] {
+    for path in ["/none.html", "/live/cam", "/live/cam.FLV"] {
         let reply = get(server.http(), path);
         assert!(reply.status == 404 && reply.text().contains("<h1>404"), "{path}: {reply:?}");
     }
     for (path, why) in [
-        ("/x?app=none&stream=cam", "there is no application \"none\"\n"),
-        ("/x?app=live&stream=", "the stream has no name\n"),
+        ("/x?app=none&stream=cam", "there is no application \"none\" with live streams"),
+        ("/x?app=live&stream=", "the stream has no name"),
+        ("/x?stream=cam", "app=APPLICATION is missing beside stream="),
+        ("/none/cam.flv", "there is no application \"none\" with live streams"),
+        ("/cam.flv", "the path names no application: it is /APPLICATION/NAME.flv"),
+        ("/live/.flv", "the stream has no name"),
+        ("/live/cam.flv/", "behind .flv there is a slash too many"),
+        ("/live/cam.flv?port=x", "no RTMP server at port x has an application \"live\""),
     ] {
         let reply = get(server.http(), path);
-        assert_eq!((reply.status, reply.text().as_str()), (404, why), "{path}");
+        assert_eq!((reply.status, reply.text()), (404, format!("{why}\n")), "{path}");
+        assert_eq!(reply.header("access-control-allow-origin"), "*", "{path}");
     }
     for path in ["/live/-x.flv", "/live/a%3Fb.flv", "/x?app=live&stream=..%2Fx"] {
         let reply = get(server.http(), path);
@@ -228,7 +227,6 @@ fn whoever_a_location_does_not_let_pass_gets_no_stream() {
         ("deny all;", "", 403),
         ("secure_link_secret s3cr3t; if ($secure_link = \"\") { return 404; }", "", 404),
         ("auth_basic x; auth_basic_user_file FOLDER/users;", "", 401),
-        ("try_files $uri =404; root FOLDER;", "", 404),
         ("error_page 404 /none.html; deny all;", "", 403),
     ] {
         let server = flv_server_at(location);
@@ -244,6 +242,74 @@ fn whoever_a_location_does_not_let_pass_gets_no_stream() {
         }
         assert_eq!(server.lines(" play live/"), Vec::<String>::new(), "{location}");
     }
+}
+
+#[test]
+fn the_log_says_why_there_is_no_stream() {
+    let server = flv_server("");
+    get(server.http(), "/none/cam.flv?key=SECRET");
+    server
+        .wait_log("GET /none/cam.flv is not there (404): there is no application \"none\" with live streams");
+    assert_eq!(server.lines("SECRET"), Vec::<String>::new());
+}
+
+#[test]
+fn a_live_stream_goes_before_try_files() {
+    let server = flv_server_at("root FOLDER; try_files $uri /index.html;");
+    server.folder.write("index.html", "an index");
+    server.folder.write("live/file.flv", "a file");
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    let mut player = FlvPlayer::open(server.http(), Over::Chunks, "/live/cam.flv");
+    player.expect_granted();
+    expect_all(&mut publisher, &mut player, &both(0, 1000));
+    assert_eq!(get(server.http(), "/live/file.flv").text(), "a file");
+    assert_eq!(get(server.http(), "/live/none.flv").text(), "an index");
+    assert_eq!(get(server.http(), "/?app=live&stream=none").text(), "an index");
+    FlvPlayer::open(server.http(), Over::Chunks, "/?app=live&stream=cam").expect_granted();
+    // No file is the answer to a handshake.
+    FlvPlayer::open(server.http(), Over::WebSocket, "/live/none.flv").expect_granted();
+    let reply = Connection::open(server.http()).request("OPTIONS", "/live/cam.flv", "");
+    assert_eq!(reply.status, 204);
+}
+
+#[test]
+fn where_try_files_finds_nothing_the_player_waits() {
+    let server = flv_server_at("root FOLDER; try_files $uri =404;");
+    server.folder.write("live/file.flv", "a file");
+    let mut player = FlvPlayer::open(server.http(), Over::Chunks, "/live/later.flv");
+    player.expect_granted();
+    let mut publisher = Client::publish(server.rtmp(), "later");
+    expect_all(&mut publisher, &mut player, &both(0, 1000));
+    assert_eq!(get(server.http(), "/live/file.flv").text(), "a file");
+    assert_eq!(get(server.http(), "/none.html").status, 404);
+}
+
+#[test]
+fn a_page_that_is_asked_for_with_the_name_of_its_stream_is_a_page() {
+    let server = flv_server_at("root FOLDER;");
+    server.folder.write("player.html", "a page");
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    publisher.send_all(&both(0, 1000));
+    assert_eq!(get(server.http(), "/player.html?app=live&stream=cam").text(), "a page");
+    for path in ["/none.html?app=live&stream=cam", "/live?app=live&stream=cam", "/?app=live&stream=cam"] {
+        FlvPlayer::open(server.http(), Over::Chunks, path).expect_granted();
+    }
+    FlvPlayer::open(server.http(), Over::WebSocket, "/player.html?app=live&stream=cam").expect_granted();
+}
+
+#[test]
+fn no_cache_keeps_a_stream_whatever_expires_says() {
+    let server = flv_server_at("root FOLDER; expires 1d;");
+    server.folder.write("page.html", "a page");
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    publisher.send_all(&both(0, 1000));
+    for method in ["GET", "HEAD"] {
+        let mut connection = Connection::open(server.http());
+        connection.send(format!("{method} /live/cam.flv HTTP/1.1\r\nHost: a\r\n\r\n"));
+        let reply = connection.head();
+        assert_eq!((reply.header("cache-control"), reply.header("expires")), ("no-store", ""), "{method}");
+    }
+    assert_eq!(get(server.http(), "/page.html").header("cache-control"), "max-age=86400");
 }
 
 /// A server with one location.

@@ -27,6 +27,7 @@ use crate::engine::config::by_id::ByServer;
 use crate::engine::config::control::{ControlSocket, is_of_control};
 use crate::engine::config::features::Features;
 use crate::engine::config::known::{Ids, Known};
+use crate::engine::config::listen::Listen;
 use crate::engine::config::listen::options::SocketOptions;
 use crate::engine::config::listen::ports::{RTMP_PORT, RtmpPorts};
 use crate::engine::config::listen_on::ListenOn;
@@ -34,7 +35,7 @@ use crate::engine::config::listener::{AddressService, ListenAddress, Listener, P
 use crate::engine::config::policy::Policy;
 use crate::engine::config::real_address::TrustedProxies;
 use crate::engine::config::server::{RtmpServer, ServerSettings};
-use crate::engine::config::tls::settings::ClientVerification;
+use crate::engine::config::tls::settings::{ClientVerification, VerificationMode};
 use crate::engine::config::tls::{PlacedTls, read_clients};
 use crate::engine::http::hosts::{self, HostName, Hosts};
 use crate::engine::http::locations::{self, Location};
@@ -175,6 +176,21 @@ impl<'t> Config<'t> {
     pub fn ports_of(&self, app: &Application<'_>) -> Vec<u16> {
         let addresses = self.servers.get(app.server).into_iter().flat_map(|server| &server.addresses);
         addresses.filter_map(|listened_on| listened_on.address.port()).collect()
+    }
+
+    /// How an application's RTMP server verifies the certificates of its clients; none if somebody gets in without one.
+    pub fn certificates_of(&self, app: &Application<'_>) -> Option<ClientVerification> {
+        let clients = &self.servers.get(app.server)?.tls.as_ref()?.settings.clients;
+        let listens = app.scope.all("listen");
+        let is_closed =
+            listens.iter().all(|node| node.custom::<Listen>().is_encrypted) && !listens.is_empty();
+        (is_closed && clients.mode == VerificationMode::On).then(|| clients.clone())
+    }
+
+    /// Whether an application's RTMP server listens to this machine alone.
+    pub fn is_local(&self, app: &Application<'_>) -> bool {
+        let is_local = |at: &ListenAddress| at.address.ip().is_none_or(|ip| ip.to_canonical().is_loopback());
+        self.servers.get(app.server).is_some_and(|server| server.addresses.iter().all(is_local))
     }
 
     /// Collects the folders of the HTTP servers, after all locations have declared theirs.
@@ -340,7 +356,7 @@ impl<'t> Config<'t> {
             protocol,
             address: address.clone(),
             options: if node.name == "listen" {
-                node.custom::<listen::Listen>().options
+                node.custom::<Listen>().options
             } else {
                 SocketOptions::default()
             },
@@ -457,7 +473,7 @@ fn listen_addresses(servers: &[Vec<(ListenOn, &Node)>]) -> Vec<Vec<ListenAddress
 fn addresses<'t>(default_port: u16, scope: &Scope<'t>, faults: &mut Faults) -> Vec<(ListenOn, &'t Node)> {
     let mut found = Vec::new();
     for node in scope.own("listen") {
-        let listen: listen::Listen = node.custom();
+        let listen: Listen = node.custom();
         let addresses = listen.resolve(default_port).map_err(|why| Error::at(node, why));
         found.extend(faults.keep_or_default(addresses).into_iter().map(|address| (address, node)));
     }

@@ -231,7 +231,7 @@ impl Engine {
             mask::query_of(&request.head.target).escape_debug()
         );
         if status == 404 {
-            self.cx.note_not_found(&request);
+            self.cx.note_not_found(&request, reply.head.why.as_deref());
         }
         self.cx.count_viewer(&request, status);
         let is_plain = self.cx.sessions.get(id).is_some_and(|session| session.is_plain);
@@ -327,6 +327,7 @@ impl Ctx {
             head: request,
             internal: false,
             is_admitted: false,
+            is_for_stream: false,
             user: None,
             is_forgotten: false,
             findings: Findings::default(),

@@ -51,8 +51,8 @@ impl Engine {
 }
 
 impl Ctx {
-    /// Logs that a request is answered with 404, unless its location has `log_not_found off`.
-    pub(in crate::engine) fn note_not_found(&mut self, request: &HttpRequest) {
+    /// Logs that a request is answered with 404, and why if that is known, unless its location has `log_not_found off`.
+    pub(in crate::engine) fn note_not_found(&mut self, request: &HttpRequest, why: Option<&str>) {
         let (path, _) = request.head.target.split_once('?').unwrap_or((&request.head.target, ""));
         // By the path that was requested: an internal redirect may have led to an error page elsewhere.
         let found = path::resolve(path).ok().and_then(|path| request.locations.find(request.server, &path));
@@ -63,6 +63,7 @@ impl Ctx {
         let Some(others) = self.log_limits.not_found.admit(&path, self.now.instant) else { return };
         let (id, peer) = (request.session, request.peer.host());
         let method = shortened(request.method.as_str(), MAX_METHOD);
-        log::info!("{id} {peer}: {method} {path} is not there (404){others}");
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        log::info!("{id} {peer}: {method} {path} is not there (404){why}{others}");
     }
 }

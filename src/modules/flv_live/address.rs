@@ -4,8 +4,7 @@
 //! Whether there is such a stream, and who may play it, is decided elsewhere.
 
 use crate::auth::query;
-use crate::engine::{AppId, Application, Config, FlvTracks};
-use crate::http::Request;
+use crate::engine::{AppId, Application, ClientVerification, Config, FlvTracks, HttpRequest, Verification};
 
 /// The arguments that choose what is sent. The others are for who decides about the play.
 const OWN_ARGUMENTS: [&str; 5] = ["app", "stream", "port", "onlyaudio", "onlyvideo"];
@@ -24,6 +23,8 @@ pub struct App {
     ports: Vec<u16>,
     /// Whether somebody decides who may play, so that nobody is told what is live before that.
     pub is_guarded: bool,
+    /// The certificate that its RTMP server wants of all its clients.
+    certificate: Option<ClientVerification>,
 }
 
 /// The most parts of a path behind an application; instances of one have few.
@@ -53,6 +54,15 @@ pub struct StreamAddress<'a> {
     pub tracks: FlvTracks,
     /// The other arguments.
     pub args: String,
+    /// Whether the path is that of another file by its extension, such as a page with the stream's name in its query. Then the
+    /// file goes first.
+    pub is_of_file: bool,
+}
+
+/// What an application is looked for by.
+struct Wanted<'a> {
+    port: Option<&'a str>,
+    request: &'a HttpRequest,
 }
 
 impl Apps {
@@ -64,22 +74,33 @@ impl Apps {
             name: app.name.clone(),
             ports: config.ports_of(app),
             is_guarded: app.features.checks_players,
+            certificate: config.certificates_of(app),
         };
         Self(live.map(read).collect())
     }
 
     /// What a request means; none if it is for something else than a stream.
-    pub fn address(&self, request: &Request) -> Option<Address<'_>> {
-        let port = query::value(&request.query, "port").filter(|port| !port.is_empty());
-        let port = port.as_deref();
-        let argument = |name| query::value(&request.query, name);
-        let (app, first_name, name) = match (argument("app"), argument("stream")) {
-            (Some(app), Some(name)) => match self.find(&app, port) {
-                _ if name.is_empty() => return Some(Address::NoStream("the stream has no name".to_owned())),
-                Some(app) => (app, None, name.into_owned()),
-                None => return Some(Address::NoStream(lack(&app, port))),
+    pub fn address<'a>(&'a self, request: &'a HttpRequest) -> Option<Address<'a>> {
+        let (path, query) = (request.head.path.as_str(), request.head.query.as_str());
+        let port = query::value(query, "port").filter(|port| !port.is_empty());
+        let wanted = Wanted { port: port.as_deref(), request };
+        let argument = |name| query::value(query, name);
+        let asked = (argument("app"), argument("stream"));
+        let is_by_query = asked.0.is_some() && asked.1.is_some();
+        let found = match &asked {
+            (Some(_), Some(name)) if name.is_empty() => Err(NO_NAME.to_owned()),
+            (Some(app), Some(name)) => match self.find(app, &wanted) {
+                Some(app) => Ok((app, None, name.clone().into_owned())),
+                None => Err(self.lack(app, &wanted)),
             },
-            _ => self.address_of_path(&request.path, port)?,
+            (app, name) => match self.address_of_path(path, &wanted) {
+                Some(found) => Ok(found),
+                None => Err(self.why_none(path, (app.is_some(), name.is_some()), &wanted)?),
+            },
+        };
+        let (app, first_name, name) = match found {
+            Ok(found) => found,
+            Err(why) => return Some(Address::NoStream(why)),
         };
         let tracks =
             match ["onlyaudio", "onlyvideo"].map(|name| argument(name).is_some_and(|value| is_on(&value))) {
@@ -87,17 +108,18 @@ impl Apps {
                 [false, true] => FlvTracks::Video,
                 _ => FlvTracks::All,
             };
-        let args = query::without(&request.query, &OWN_ARGUMENTS);
-        Some(Address::Stream(StreamAddress { app, first_name, name, tracks, args }))
+        let args = query::without(query, &OWN_ARGUMENTS);
+        let is_of_file = is_by_query && has_other_extension(path);
+        Some(Address::Stream(StreamAddress { app, first_name, name, tracks, args, is_of_file }))
     }
 
     /// What a path means: the name is behind the last part that is the name of an application.
-    fn address_of_path(&self, path: &str, port: Option<&str>) -> Option<(&App, Option<String>, String)> {
+    fn address_of_path(&self, path: &str, wanted: &Wanted<'_>) -> Option<(&App, Option<String>, String)> {
         let path = path.strip_suffix(EXTENSION)?.strip_prefix('/')?;
         let split = |end: usize| {
             let (before, behind) = path.split_at_checked(end)?;
             let app = before.rsplit('/').next()?;
-            Some((self.find(app, port)?, behind.strip_prefix('/')?))
+            Some((self.find(app, wanted)?, behind.strip_prefix('/')?))
         };
         let slashes = path.rmatch_indices('/').map(|(at, _)| at);
         let (app, name) = slashes.take(MAX_PARTS).find_map(split)?;
@@ -108,25 +130,84 @@ impl Apps {
         }
     }
 
-    /// The application of this name, in the server with this port.
-    fn find(&self, name: &str, port: Option<&str>) -> Option<&App> {
+    /// The application of this name, in the server with this port, that the request may have.
+    fn find(&self, name: &str, wanted: &Wanted<'_>) -> Option<&App> {
+        self.named(name, wanted.port).find(|app| app.is_open_to(wanted.request))
+    }
+
+    /// The applications of this name, in the server with this port.
+    fn named(&self, name: &str, port: Option<&str>) -> impl Iterator<Item = &App> {
         let port = port.map(|port| port.parse::<u16>().ok());
-        let has_port = |app: &App| match port {
+        let has_port = move |app: &App| match port {
             None => true,
             Some(port) => port.is_some_and(|port| app.ports.contains(&port)),
         };
-        self.0.iter().find(|app| app.name == name && has_port(app))
+        self.0.iter().filter(move |app| app.name == name && has_port(app))
+    }
+
+    /// Why a path, and a query that has one half of a stream or none, name no stream; none if they are not meant to.
+    fn why_none(
+        &self,
+        path: &str,
+        (has_app, has_stream): (bool, bool),
+        wanted: &Wanted<'_>,
+    ) -> Option<String> {
+        let trimmed = path.trim_end_matches('/');
+        let is_longer = trimmed != path;
+        if let Some(path) = trimmed.strip_suffix(EXTENSION).and_then(|path| path.strip_prefix('/')) {
+            return Some(match path.rsplit_once('/') {
+                _ if is_longer => "behind .flv there is a slash too many".to_owned(),
+                None => "the path names no application: it is /APPLICATION/NAME.flv".to_owned(),
+                Some((_, "")) => NO_NAME.to_owned(),
+                Some((before, _)) => self.lack(before.rsplit('/').next().unwrap_or_default(), wanted),
+            });
+        }
+        match (has_app, has_stream) {
+            (true, _) => Some("stream=NAME is missing beside app=".to_owned()),
+            (_, true) => Some("app=APPLICATION is missing beside stream=".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// Why there is no stream in an application that does not exist, or that the request may not have.
+    fn lack(&self, app: &str, wanted: &Wanted<'_>) -> String {
+        let shown =
+            |text: &str| text.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect::<String>();
+        match wanted.port {
+            _ if self.named(app, wanted.port).next().is_some() => format!(
+                "clients of application \"{}\" show a certificate (ssl_verify_client), and this one has shown none",
+                shown(app)
+            ),
+            Some(port) => {
+                format!("no RTMP server at port {} has an application \"{}\"", shown(port), shown(app))
+            }
+            None => format!("there is no application \"{}\" with live streams", shown(app)),
+        }
     }
 }
 
-/// Why there is no stream in an application that does not exist.
-fn lack(app: &str, port: Option<&str>) -> String {
-    let shown = |text: &str| text.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect::<String>();
-    match port {
-        Some(port) => format!("no RTMP server at port {} has an application \"{}\"", shown(port), shown(app)),
-        None => format!("there is no application \"{}\"", shown(app)),
+impl App {
+    /// Whether a client may have its streams for the certificate that it has shown, which must be one that the application's
+    /// own server would take.
+    fn is_open_to(&self, request: &HttpRequest) -> bool {
+        let Some(wanted) = &self.certificate else { return true };
+        request.tls.as_deref().is_some_and(|facts| {
+            let by = facts.verifier.as_deref().map(|verifier| &verifier.clients);
+            let is_same =
+                by.is_some_and(|by| by.authorities == wanted.authorities && by.depth <= wanted.depth);
+            is_same && facts.verification == Verification::Success
+        })
     }
 }
+
+/// Whether a path is that of a file that is none of FLV.
+fn has_other_extension(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name.contains('.') && !name.ends_with(EXTENSION)
+}
+
+/// Why there is no stream.
+const NO_NAME: &str = "the stream has no name";
 
 /// The most characters of an argument that an answer shows.
 const MAX_SHOWN: usize = 64;
@@ -138,9 +219,12 @@ fn is_on(value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+    use std::sync::Arc;
+
     use super::*;
     use crate::conf::{Scope, Tree, check};
-    use crate::engine::directive_table;
+    use crate::engine::{TlsFacts, VerificationMode, Verifier, directive_table};
 
     const APPS: &str = "rtmp {
         server { listen 1935; listen 1936; application live { live on; } application vod { } }
@@ -148,7 +232,11 @@ mod tests {
     }";
 
     fn apps() -> Apps {
-        let mut tree = Tree::from_text("f", APPS).unwrap();
+        apps_of(APPS)
+    }
+
+    fn apps_of(text: &str) -> Apps {
+        let mut tree = Tree::from_text("f", text).unwrap();
         let table = directive_table(&crate::modules::table());
         check(&mut tree, &table).unwrap();
         let mut config = Config::new(&Scope::root(&tree, &table)).unwrap();
@@ -159,7 +247,7 @@ mod tests {
     /// What a target means: the first port of its application, the names, and the other arguments.
     fn meaning(target: &str) -> Option<String> {
         let head = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
-        let request = Request::parse(head.as_bytes()).unwrap();
+        let request = HttpRequest::for_test(&head);
         Some(match apps().address(&request)? {
             Address::NoStream(why) => why,
             Address::Stream(stream) => {
@@ -229,28 +317,108 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_application_is_for_others() {
-        let long = format!("/live{}/cam.flv", "/a".repeat(MAX_PARTS));
-        for target in [
-            "/",
-            "/live/cam",
-            "/live/cam.ts",
-            "/live/cam.FLV",
-            "/cam.flv",
-            "/live/.flv",
-            "/live/room/.flv",
-            "/nothing/cam.flv",
-            "/vod/film.flv",
-            "/live/cam.flv?port=1",
-            "/live/cam.flv?port=x",
-            "/live?app=live",
-            "/live?stream=cam",
-            "/live?xapp=live&stream=cam",
-            &long,
-        ] {
+    fn what_names_no_stream_is_for_others() {
+        for target in
+            ["/", "/live/cam", "/live/cam.ts", "/live/cam.FLV", "/live?xapp=live&xstream=cam", "/.flv/x"]
+        {
             assert_eq!(meaning(target), None, "{target}");
         }
-        assert_eq!(meaning("/x?app=no&stream=cam").as_deref(), Some("there is no application \"no\""));
-        assert_eq!(meaning("/x?app=live&stream=").as_deref(), Some("the stream has no name"));
+    }
+
+    #[test]
+    fn what_is_meant_to_name_a_stream_and_does_not_says_why() {
+        let long = format!("/live{}/cam.flv", "/a".repeat(MAX_PARTS));
+        for (target, why) in [
+            ("/cam.flv", "the path names no application: it is /APPLICATION/NAME.flv"),
+            ("/.flv", "the path names no application: it is /APPLICATION/NAME.flv"),
+            ("/live/.flv", "the stream has no name"),
+            ("/live/room/.flv", "the stream has no name"),
+            ("/nothing/cam.flv", "there is no application \"nothing\" with live streams"),
+            ("/vod/film.flv", "there is no application \"vod\" with live streams"),
+            ("/live/cam.flv?port=1", "no RTMP server at port 1 has an application \"live\""),
+            ("/live/cam.flv?port=x", "no RTMP server at port x has an application \"live\""),
+            ("/live/cam.flv/", "behind .flv there is a slash too many"),
+            ("/live?app=live", "stream=NAME is missing beside app="),
+            ("/live?stream=cam", "app=APPLICATION is missing beside stream="),
+            ("/x?app=no&stream=cam", "there is no application \"no\" with live streams"),
+            ("/x?app=live&stream=", "the stream has no name"),
+            (&long, "there is no application \"a\" with live streams"),
+        ] {
+            assert_eq!(meaning(target).as_deref(), Some(why), "{target}");
+        }
+    }
+
+    /// What `/inner/x.flv` means for a client whose certificate was verified so, by this file.
+    fn of_inner(verification: Verification, file: Option<&str>) -> String {
+        let text = "rtmp { ssl_certificate a; ssl_certificate_key a; ssl_client_certificate ca.pem; server {
+            listen 1936 ssl; ssl_verify_client on; application inner { live on; } } }";
+        let apps = apps_of(text);
+        let mut request = HttpRequest::for_test("GET /inner/x.flv HTTP/1.1\r\nHost: a\r\n\r\n");
+        request.tls = file.map(|file| {
+            let clients = ClientVerification {
+                mode: VerificationMode::Optional,
+                authorities: Some(file.into()),
+                depth: 1,
+            };
+            let verifier = Some(Arc::new(Verifier { clients, authorities: 0 }));
+            Rc::new(TlsFacts {
+                version: "",
+                suite: "",
+                curve: "",
+                server_name: None,
+                is_resumed: false,
+                verification,
+                verifier,
+                client: None,
+            })
+        });
+        match apps.address(&request) {
+            Some(Address::NoStream(why)) => why,
+            Some(Address::Stream(address)) => address.name,
+            None => String::new(),
+        }
+    }
+
+    #[test]
+    fn an_application_that_wants_certificates_is_open_to_who_has_shown_one() {
+        let refused = "clients of application \"inner\" show a certificate (ssl_verify_client), and this one has shown none";
+        assert_eq!(of_inner(Verification::None, None), refused);
+        assert_eq!(of_inner(Verification::None, Some("ca.pem")), refused);
+        assert_eq!(of_inner(Verification::Failed("".into()), Some("ca.pem")), refused);
+        assert_eq!(of_inner(Verification::Success, Some("other.pem")), refused);
+        assert_eq!(of_inner(Verification::Success, Some("ca.pem")), "x");
+        // One that lets others in without is open.
+        for listen in
+            ["listen 1936 ssl; listen 1935;", "listen 1936 ssl; ssl_verify_client optional;", "listen 1936;"]
+        {
+            let text = format!(
+                "rtmp {{ ssl_certificate a; ssl_certificate_key a; ssl_client_certificate ca.pem; server {{
+                ssl_verify_client on; {listen} application inner {{ live on; }} }} }}"
+            );
+            let text = match listen.contains("optional") {
+                true => text.replace("ssl_verify_client on;", ""),
+                false => text,
+            };
+            let apps = apps_of(&text);
+            let request = HttpRequest::for_test("GET /inner/x.flv HTTP/1.1\r\nHost: a\r\n\r\n");
+            assert!(matches!(apps.address(&request), Some(Address::Stream(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_page_with_the_name_of_a_stream_in_its_query_is_a_page() {
+        let apps = apps();
+        for (target, expected) in [
+            ("/player.html?app=live&stream=cam", true),
+            ("/live/cam.m3u8?app=live&stream=cam", true),
+            ("/x.flv?app=live&stream=cam", false),
+            ("/live?app=live&stream=cam", false),
+            ("/a.b/?app=live&stream=cam", false),
+            ("/live/cam.flv", false),
+        ] {
+            let request = HttpRequest::for_test(&format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
+            let Some(Address::Stream(address)) = apps.address(&request) else { panic!("{target}") };
+            assert_eq!(address.is_of_file, expected, "{target}");
+        }
     }
 }

@@ -17,8 +17,9 @@ pub const DIRECTIVES: &[Directive] = &[
               `/APPLICATION/NAME.flv` or `/APPLICATION/NAME.live.flv`, where the location's path may come first; or any path \
               of the location with `?app=APPLICATION&stream=NAME`. If several RTMP servers have an application of \
               that name, `port=PORT` says which one is meant, else it is the first. `onlyaudio=1` and \
-              `onlyvideo=1` ask for one track. A live stream goes before a file of the same path. Players pass the same \
-              checks as those of RTMP, with the other arguments of the URL. docs/http-flv.md is the guide.",
+              `onlyvideo=1` ask for one track. A live stream goes before a file of the same path, and before try_files; a page that the query is for goes before the stream. Players pass the same \
+              checks as those of RTMP, with the other arguments of the URL; an application whose RTMP server wants certificates of its clients is for those who have shown \
+              one here. docs/http-flv.md is the guide.",
     },
     Directive {
         name: "flv_compat",
@@ -40,8 +41,8 @@ pub const DIRECTIVES: &[Directive] = &[
         repeat: Repeat::Once,
         acts: Acts::NextSession,
         doc: "Where the timestamps of HTTP-FLV begin. stream: at 0 with the stream, so that all players are sent the same bytes. \
-              player: at 0 for each player, which costs a header of its own for each player and frame. raw: as the encoder \
-              sends them.",
+              player: at 0 for each player, which costs a header of its own for each player and frame. raw: those of the stream, \
+              as players of RTMP get them. A pause within publish_grace is left out by stream, and is in the two others.",
     },
     Directive {
         name: "flv_origin",

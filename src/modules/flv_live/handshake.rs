@@ -14,10 +14,17 @@ pub struct Fault {
 
 /// The head that accepts a handshake, or what is wrong with it; none if a request is no handshake.
 pub fn answer(request: &Request) -> Option<Result<ResponseHead, Fault>> {
-    let asks = request.headers.has_token("upgrade", "websocket");
-    // A proxy may have left out what concerns the connection.
-    let is_meant = asks || request.headers.get("sec-websocket-key").is_some();
-    (is_meant && request.method == Method::Get).then(|| accept(request, asks))
+    is_meant(request).then(|| accept(request, asks(request)))
+}
+
+/// Whether a request is meant as a handshake. A proxy may have left out what concerns the connection.
+pub fn is_meant(request: &Request) -> bool {
+    let has_key = || request.headers.get("sec-websocket-key").is_some();
+    request.method == Method::Get && (asks(request) || has_key())
+}
+
+fn asks(request: &Request) -> bool {
+    request.headers.has_token("upgrade", "websocket")
 }
 
 fn accept(request: &Request, asks: bool) -> Result<ResponseHead, Fault> {

@@ -5,6 +5,7 @@
 //! that is live goes before a file of its path. If there is neither, a player waits for the stream.
 
 mod address;
+mod advice;
 mod directives;
 mod handshake;
 mod origin;
@@ -14,7 +15,7 @@ use std::any::Any;
 use crate::conf::{self, Directive};
 use crate::engine::{
     Answer, Body, ByLocation, Compat, Config, Ctx, FlvForm, FlvTimes, HttpPlay, HttpReply, HttpRequest,
-    Location, LocationId, LocationKind, Module, Probe, Route,
+    Location, LocationId, Module, Probe, Route,
 };
 use crate::http::{Method, ResponseHead};
 
@@ -26,9 +27,6 @@ const ALLOWED: &str = "GET, HEAD, OPTIONS";
 
 /// How long a browser may remember the answer to its preflight request, in seconds.
 const PREFLIGHT_SECONDS: &str = "86400";
-
-/// The directives that say how streams are sent.
-const DEPENDENT: [&str; 3] = ["flv_compat", "flv_timestamps", "flv_origin"];
 
 /// The most bytes of the fields that a page asks to send, which its browser is told that it may.
 const MAX_FIELDS_ASKED: usize = 1024;
@@ -80,21 +78,23 @@ impl Module for FlvLive {
     }
 
     fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
-        // Those of a server are for all its locations.
-        let locations = config.locations.iter().filter(|location| location.kind != LocationKind::Server);
-        for scope in locations.map(|location| &location.scope).filter(|scope| !scope.flag("flv_live")) {
-            for node in DEPENDENT.iter().flat_map(|name| scope.own(name)) {
-                let message =
-                    format!("\"{}\" has no effect in a location without \"flv_live on\"", node.name);
-                probe.warn(node, message);
-            }
-        }
+        advice::probe(config, probe);
+    }
+
+    fn on_http_location(&mut self, cx: &mut Ctx, request: &mut HttpRequest) -> Route {
+        let is_for_stream = match self.meant(request) {
+            Some((_, Address::Stream(address))) => address.is_first(cx, request),
+            _ => false,
+        };
+        request.is_for_stream = is_for_stream;
+        Route::Continue
     }
 
     fn on_http(&mut self, cx: &mut Ctx, request: &HttpRequest) -> Option<Answer> {
-        let settings = self.locations.get(request.location)?.as_ref()?;
-        let Address::Stream(address) = self.apps.address(&request.head)? else { return None };
+        let (settings, Address::Stream(address)) = self.meant(request)? else { return None };
+        let is_first = address.is_first(cx, request);
         match request.head.method {
+            Method::Get | Method::Head if address.is_of_file && !is_first => return None,
             Method::Get | Method::Head => {}
             Method::Options => return Some(Answer::Verbatim(settings.preflight(request))),
             Method::Other(_) => {
@@ -114,38 +114,39 @@ impl Module for FlvLive {
             Some(Ok(head)) => Some(head),
             None => None,
         };
-        let name = address.name_of_live(cx);
-        if websocket.is_none() && name.is_none() {
-            // There may be a file.
-            return None;
-        }
-        let may_tell = request.head.method == Method::Get || !address.app.is_guarded;
-        may_tell.then(|| settings.send(request, &address, name, websocket))
+        // Else there may be a file.
+        is_first.then(|| settings.send(request, &address, address.name_of_live(cx), websocket))
     }
 
     fn on_http_error(&mut self, cx: &mut Ctx, request: &HttpRequest, status: u16) -> Route {
-        // Before an answer is asked for, 404 is what the location says to a client that may not pass.
+        // Before the location has let a client pass, 404 is what it says to one that may not.
         if status != 404 || !request.is_admitted {
             return Route::Continue;
         }
-        let Some(Some(settings)) = self.locations.get(request.location) else { return Route::Continue };
+        let Some((settings, address)) = self.meant(request) else { return Route::Continue };
         if !matches!(request.head.method, Method::Get | Method::Head) || !settings.origins.admit(request) {
             return Route::Continue;
         }
-        match self.apps.address(&request.head) {
-            None => Route::Continue,
-            Some(Address::NoStream(why)) => Route::Verbatim(settings.told(request, text(404, &why))),
-            Some(Address::Stream(address)) if request.head.method == Method::Get => {
-                settings.send(request, &address, None, None).into()
+        match address {
+            Address::NoStream(why) => Route::Verbatim(settings.told(request, none_there(&why))),
+            Address::Stream(address) if request.head.method == Method::Get => {
+                settings.send(request, &address, address.name_of_live(cx), None).into()
             }
-            Some(Address::Stream(address)) => {
+            Address::Stream(address) => {
                 if address.app.is_guarded || cx.may_wait(address.app.id, &address.name) {
                     return settings.send(request, &address, None, None).into();
                 }
-                let why = "nobody publishes this stream";
-                Route::Verbatim(settings.told(request, text(404, why)))
+                Route::Verbatim(settings.told(request, none_there("nobody publishes this stream")))
             }
         }
+    }
+}
+
+impl FlvLive {
+    /// What a request means, and the settings of its location; none where it is off, and if something else is meant.
+    fn meant<'a>(&'a self, request: &'a HttpRequest) -> Option<(&'a Settings, Address<'a>)> {
+        let settings = self.locations.get(request.location)?.as_ref()?;
+        Some((settings, self.apps.address(request)?))
     }
 }
 
@@ -154,6 +155,17 @@ impl StreamAddress<'_> {
     fn name_of_live(&self, cx: &Ctx) -> Option<&str> {
         let mut names = self.first_name.iter().chain([&self.name]);
         names.find(|name| cx.is_live(self.app.id, name)).map(String::as_str)
+    }
+
+    /// Whether the stream goes before the files of its location: it is live, or no file could be the answer.
+    fn is_first(&self, cx: &Ctx, request: &HttpRequest) -> bool {
+        let may_tell = match request.head.method {
+            Method::Get => true,
+            Method::Head => !self.app.is_guarded,
+            Method::Options | Method::Other(_) => return true,
+        };
+        let is_live = || may_tell && !self.is_of_file && self.name_of_live(cx).is_some();
+        handshake::is_meant(&request.head) || is_live()
     }
 }
 
@@ -235,6 +247,13 @@ impl Settings {
 
 /// The most characters of an origin that the log shows.
 const MAX_ORIGIN_SHOWN: usize = 200;
+
+/// There is no such stream, and why, which the log says as well.
+fn none_there(why: &str) -> HttpReply {
+    let mut reply = text(404, why);
+    reply.head.why = Some(why.into());
+    reply
+}
 
 /// A refusal with its reason.
 fn text(status: u16, why: &str) -> HttpReply {

@@ -148,6 +148,8 @@ impl Module for Http {
 
     fn on_http_location(&mut self, cx: &mut Ctx, request: &mut HttpRequest) -> Route {
         self.volumes.learn(&request.findings);
+        // It may be asked again.
+        request.is_admitted = false;
         let Some((settings, view)) = self.at(request) else { return Route::Continue };
         if settings.internal && !request.internal {
             return Route::Reply(HttpReply::error(404));
@@ -161,8 +163,10 @@ impl Module for Http {
             Ok(user) => request.user = user,
             Err(decided) => return decided,
         }
+        request.is_admitted = true;
         let Some((settings, view)) = self.at(request) else { return Route::Continue };
-        let Some(try_files) = &settings.try_files else { return Route::Continue };
+        let try_files = settings.try_files.as_ref().filter(|_| !request.is_for_stream);
+        let Some(try_files) = try_files else { return Route::Continue };
         let sources = Sources::new(cx, &self.volumes, request);
         let route = files::serve_first(try_files, settings, &view, &sources);
         cx.refusals.downloads += sources.shortages.get();

@@ -50,8 +50,10 @@ pub struct HttpRequest {
     pub head: http::Request,
     /// Whether an internal redirect has led to the present place.
     pub internal: bool,
-    /// Whether its location has let it pass, and an answer is asked for: a 404 then is that of a file that is missing.
+    /// Whether its location has let it pass: a 404 then is that of a file that is missing.
     pub is_admitted: bool,
+    /// Whether its location has a live stream for it, which goes before files: `try_files` leaves it alone.
+    pub is_for_stream: bool,
     /// The user, who has shown the right password for the location.
     pub user: Option<String>,
     /// Whether nobody wants to hear of it once it has been answered.
@@ -98,6 +100,7 @@ mod tests {
                 head,
                 internal: false,
                 is_admitted: false,
+                is_for_stream: false,
                 user: None,
                 is_forgotten: false,
                 findings: Findings::default(),

@@ -1,0 +1,67 @@
+//! What `-t` says of settings that most likely do not do what is meant.
+
+use crate::conf::{Node, Scope};
+use crate::engine::{Application, Config, Location, LocationKind, Probe};
+
+use super::origin::Origins;
+
+/// The directives that say how streams are sent.
+const DEPENDENT: [&str; 3] = ["flv_compat", "flv_timestamps", "flv_origin"];
+
+pub fn probe(config: &Config<'_>, probe: &mut Probe) {
+    for location in &config.locations {
+        match location.scope.flag("flv_live") {
+            true => judge(&location.scope, probe),
+            // Settings of a server are for all its locations.
+            false if location.kind == LocationKind::Server => {}
+            false => name_settings_without_it(&location.scope, probe),
+        }
+    }
+    warn_of_local_applications(config, probe);
+}
+
+fn name_settings_without_it(scope: &Scope<'_>, probe: &mut Probe) {
+    for node in DEPENDENT.iter().flat_map(|name| scope.own(name)) {
+        let message = format!("\"{}\" has no effect in a location without \"flv_live on\"", node.name);
+        probe.warn(node, message);
+    }
+}
+
+fn judge(scope: &Scope<'_>, probe: &mut Probe) {
+    if let Some(node) = scope.own("limit_rate").find(|_| scope.size("limit_rate") > 0) {
+        probe.warn(node, "it has no effect on live streams, which go out as fast as they are published");
+    }
+    let is_of_one_page = |node: &&Node| match node.args.as_slice() {
+        [name, value, ..] => {
+            name.eq_ignore_ascii_case("access-control-allow-origin") && value != "*" && !value.contains('$')
+        }
+        _ => false,
+    };
+    let added = scope.all("add_header").into_iter().find(is_of_one_page);
+    let names_others = |node: &Node| match scope.custom::<Origins>("flv_origin") {
+        Origins::All => false,
+        Origins::These(_) => scope.words("flv_origin").as_slice() != node.args.get(1..2).unwrap_or_default(),
+    };
+    if let Some(node) = added.filter(|node| names_others(node)) {
+        let message = "browsers let pages of this origin play alone, whatever \"flv_origin\" names: leave one of both out";
+        probe.warn(node, message);
+    }
+}
+
+/// Warns of applications that only this machine could reach before.
+fn warn_of_local_applications(config: &Config<'_>, probe: &mut Probe) {
+    let sends = |location: &&Location<'_>| location.scope.flag("flv_live") && location.is_open();
+    let Some(node) = config.locations.iter().find(sends).and_then(|at| at.scope.find("flv_live")) else {
+        return;
+    };
+    let is_opened =
+        |app: &&Application<'_>| app.features.live && !app.features.checks_players && config.is_local(app);
+    if let Some(app) = config.applications.iter().find(is_opened) {
+        let name = &app.name;
+        let message = format!(
+            "everybody may play the streams of application \"{name}\" here, whose RTMP server listens to this machine alone: \
+             write \"allow local; deny all;\" here, or \"deny play all;\" there"
+        );
+        probe.warn(node, message);
+    }
+}
