@@ -3,12 +3,14 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hmac::{Hmac, KeyInit, Mac};
+use serde_json::Value;
 use sha2::Sha256;
 
 use super::client::{FlvPlayer, Over};
 use super::{expect_all, flv_server};
 use crate::common::Server;
 use crate::common::backend::{Answer, Backend};
+use crate::common::http::{Connection, get};
 use crate::common::media::both;
 use crate::common::player::Client;
 
@@ -242,7 +244,21 @@ fn nginx_s_control_drops_them_as_any_player() {
             .replace("location /told/", "location /control { rtmp_control all; } location /told/"),
     );
     let mut players = OVER_BOTH.map(|over| FlvPlayer::play(&server, over, "cam"));
-    let reply = crate::common::http::get(server.http(), "/control/drop/subscriber?app=live&name=cam");
+    // Nobody can be moved whose FLV header has told the tracks of a stream.
+    let moved = get(server.http(), "/control/redirect/subscriber?name=cam&newname=b");
+    assert_eq!((moved.status, moved.text().as_str()), (200, "0"));
+    let clients: Value = serde_json::from_str(&get(server.http(), "/told/clients").text()).unwrap();
+    let all = clients["clients"].as_array().unwrap().iter();
+    for client in all.filter(|client| client["protocol"] != "rtmp") {
+        let path = format!("/told/clients/{}/redirect", client["id"]);
+        let mut connection = Connection::open(server.http());
+        let body = r#"{"name":"b"}"#;
+        let fields = format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+        connection.send(format!("POST {path} HTTP/1.1\r\nHost: a\r\n{fields}\r\n{body}"));
+        let reply = connection.reply("POST");
+        assert!(reply.status == 409 && reply.text().contains("plays over HTTP"), "{reply:?}");
+    }
+    let reply = get(server.http(), "/control/drop/subscriber?app=live&name=cam");
     assert_eq!((reply.status, reply.text().as_str()), (200, "2"));
     players.iter_mut().for_each(FlvPlayer::expect_closed);
 }

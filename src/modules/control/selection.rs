@@ -8,7 +8,8 @@ use super::answers::reply;
 use super::command::Who;
 use super::filter::{ClientNumber, Filter};
 use crate::engine::{
-    COMPOSED_AT_ONCE, Compose, Composed, Ctx, Endpoint, HttpReply, RelayKind, SessionId, StreamId,
+    COMPOSED_AT_ONCE, ClientProtocol, Compose, Composed, Ctx, Endpoint, HttpReply, RelayKind, SessionId,
+    StreamId,
 };
 
 /// What a client that is ended is told.
@@ -121,11 +122,15 @@ impl Selection {
     }
 }
 
-/// Whether a client is left alone, as it is the connection of a relay: a redirect is none for it, and a push ends only if
-/// its number is given, as it is no subscriber whom somebody would send away.
+/// Whether a client is left alone. It is the connection of a relay: a redirect is none for it, and a push ends only if
+/// its number is given, as it is no subscriber whom somebody would send away. Or it plays over HTTP, where nobody can be moved.
 fn leaves(cx: &Ctx, client: Endpoint, (act, filter): (&Act, &Filter)) -> bool {
-    let Some(relay) = cx.relay_of(client.session) else { return false };
     let is_redirect = matches!(act, Act::Redirect(_));
+    let session = cx.sessions.get(client.session);
+    if is_redirect && session.is_some_and(|session| session.client_protocol() != ClientProtocol::Rtmp) {
+        return true;
+    }
+    let Some(relay) = cx.relay_of(client.session) else { return false };
     is_redirect || relay.kind == RelayKind::Push && filter.client.is_none()
 }
 

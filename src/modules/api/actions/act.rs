@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::engine::{Answer, Ban, Banned, Ctx, Endpoint, MAX_BANS, SessionRole, stream_name};
+use crate::engine::{Answer, Ban, Banned, ClientProtocol, Ctx, Endpoint, MAX_BANS, SessionRole, stream_name};
 
 use super::kick::is_client;
 use crate::modules::api::actor::Actor;
@@ -43,6 +43,12 @@ pub fn redirect(cx: &mut Ctx, id: u32, to: &Redirect, actor: &Actor) -> Result<A
     stream_name(name).map_err(|why| Fault::new(400, format!("\"name\": {why}")))?;
     let no_client = || Fault::not_found(format!("there is no client {id} of RTMP"));
     let session = cx.sessions.by_serial(id).filter(|session| is_client(session)).ok_or_else(no_client)?;
+    if session.client_protocol() != ClientProtocol::Rtmp {
+        return Err(Fault::new(
+            409,
+            "this client plays over HTTP, where nobody can be moved to another stream",
+        ));
+    }
     let roles: Vec<_> = session.roles().iter().map(SessionRole::msid).collect();
     let &[msid] = roles.as_slice() else {
         return Err(Fault::new(409, "this client has no stream, or several"));
