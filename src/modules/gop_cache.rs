@@ -30,7 +30,8 @@ const DIRECTIVES: &[Directive] = &[
         repeat: Repeat::Once,
         acts: Acts::AtOnce,
         doc: "How many bytes are kept of one stream. A GOP that grows beyond this limit, or one of the two \
-              below, is not kept.",
+              below, is not kept. What the frames have become for players (chunks of RTMP, of HTTP and of WebSocket, each \
+              made when the first one of its kind plays) is kept beside them, and counts for media_memory_size alone.",
     },
     Directive {
         name: "gop_max_frame_count",
