@@ -168,7 +168,7 @@ fn a_backend_for_mediamtx_or_srs_hears_what_a_player_speaks() {
         let before = backend.requests().len();
         drop(FlvPlayer::open(server.http(), over, "/live/cam.flv?user=joe&pass=p"));
         let requests = backend.wait_for(|requests| requests.len() > before);
-        let body: serde_json::Value = serde_json::from_slice(&requests[before].body).unwrap();
+        let body: Value = serde_json::from_slice(&requests[before].body).unwrap();
         assert_eq!((&body["protocol"], &body["action"]), (&protocol.into(), &"read".into()));
         assert_eq!((&body["path"], &body["query"]), (&"live/cam".into(), &"user=joe&pass=p".into()));
     }
@@ -176,7 +176,7 @@ fn a_backend_for_mediamtx_or_srs_hears_what_a_player_speaks() {
     let before = backend.requests().len();
     drop(FlvPlayer::open(server.http(), Over::Chunks, "/live/cam.flv?a=b"));
     let requests = backend.wait_for(|requests| requests.len() > before);
-    let body: serde_json::Value = serde_json::from_slice(&requests[before].body).unwrap();
+    let body: Value = serde_json::from_slice(&requests[before].body).unwrap();
     assert_eq!((&body["action"], &body["tcUrl"]), (&"on_play".into(), &"rtmp://127.0.0.1/live".into()));
     assert_eq!((&body["stream"], &body["param"]), (&"cam".into(), &"?a=b".into()));
 }

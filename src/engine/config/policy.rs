@@ -72,7 +72,8 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         repeat: Repeat::Once,
         acts: Acts::AtOnce,
         doc: "Whether players may wait for a stream that nobody publishes. When off, such a play is refused \
-              with NetStream.Play.StreamNotFound, and players are closed when their stream ends.",
+              with NetStream.Play.StreamNotFound, over HTTP-FLV with 404, and players are closed when their stream ends. Those of \
+              HTTP-FLV wait 15 s at most, and their responses end with the stream in any case.",
     },
     Directive {
         name: "interleave",

@@ -35,7 +35,7 @@ pub const DIRECTIVES: &[Directive] = &[
     command("exec", "The same as exec_push."),
     command(
         "exec_pull",
-        "A command that runs while a stream has RTMP players and nobody publishes it: it is started when the first one \
+        "A command that runs while a stream has players (RTMP, HTTP-FLV) and nobody publishes it: it is started when the first one \
          begins and ended when the last one leaves. Its variables are $name and $app.",
     ),
     command(
