@@ -264,7 +264,7 @@ impl Engine {
         stream.frames_in += 1;
         self.cx.totals.frames_in += 1;
         stream.traffic.take(&frame, self.cx.now.instant);
-        stream.tally.add(&frame);
+        stream.tally.add(&frame, self.cx.now.instant);
         stream.key_frames.add(&frame);
         if stream.flv_clock.advance(&frame) {
             self.renew_flv_times(stream_id);

@@ -272,9 +272,20 @@ impl Stream {
         self.timeline.newest()
     }
 
-    /// Whether there are frames of audio, or of video. A header alone promises none.
+    /// Whether there are frames of audio, or of video. A header alone promises none. Pictures that are in the cache are
+    /// there, however long ago they came.
     pub fn has_frames(&self, kind: Kind) -> bool {
-        self.tally.has(kind)
+        self.tally.has(kind) || kind == Kind::Video && !self.gop.frames().is_empty()
+    }
+
+    /// When the present publisher's first frame of audio or video came.
+    pub fn media_since(&self) -> Option<Instant> {
+        self.tally.since
+    }
+
+    /// When its first frame of audio, or of video, came, or the first one since they ceased.
+    pub fn track_since(&self, kind: Kind) -> Option<Instant> {
+        self.tally.begun(kind)
     }
 
     /// Whether the stream has a publisher or is in grace.

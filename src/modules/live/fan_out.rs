@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::flv::{Flags, in_form};
 use super::opening::{cached, preamble, replay};
 use super::settings::Settings;
-use crate::engine::{Allowance, Compat, FlvForm, MAX_QUEUED_BYTES, PlayerQueue, Stream, TrackState};
+use crate::engine::{Allowance, Compat, FlvForm, MAX_QUEUED_BYTES, Player, PlayerQueue, Stream, TrackState};
 use crate::media::{Frame, Kind, Packet, Role};
 
 /// One frame on its way to all players of a stream.
@@ -24,6 +24,8 @@ pub(super) struct FrameFanout<'a> {
     browser: OnceCell<Option<Shape>>,
     /// The tracks that players in browsers do not get any more.
     missing: OnceCell<Flags>,
+    /// The tracks of which players in browsers are to be told.
+    steady: OnceCell<Flags>,
     /// The metadata of HTTP players, for each combination of tracks.
     metadata: [OnceCell<Option<Shape>>; Flags::COUNT],
     /// It is sound, and waits for the picture of a player that has none yet.
@@ -79,6 +81,7 @@ impl<'a> FrameFanout<'a> {
             raw: OnceCell::new(),
             browser: OnceCell::new(),
             missing: OnceCell::new(),
+            steady: OnceCell::new(),
             metadata: Default::default(),
             waits_for_picture,
         }
@@ -118,8 +121,7 @@ impl<'a> FrameFanout<'a> {
             }
         }
         let flags = Flags::of(queue.player);
-        let missing = || *self.missing.get_or_init(|| Flags::missing(stream, self.now));
-        if form.compat == Compat::Browser && flags.meets(missing()) {
+        if form.compat == Compat::Browser && self.is_mistold(flags, form, queue.player, stream) {
             return ControlFlow::Break(());
         }
         let shape = match form.compat {
@@ -131,6 +133,15 @@ impl<'a> FrameFanout<'a> {
             Some(shape) => self.give(shape, Some(flags), queue, stream),
             None => ControlFlow::Continue(()),
         }
+    }
+
+    /// Whether a player in a browser that was told of these tracks should be told otherwise.
+    fn is_mistold(&self, flags: Flags, form: FlvForm, player: &Player, stream: &Stream) -> bool {
+        let missing = self.missing.get_or_init(|| Flags::missing(stream, self.now));
+        let steady = || *self.steady.get_or_init(|| Flags::steady(stream, self.now));
+        // Most have been told of both.
+        let is_partial = flags != Flags { audio: true, video: true };
+        flags.meets(*missing) || is_partial && Flags::untold(player, form, self.now).meets(steady())
     }
 
     /// The frame for HTTP players that want all: what players over RTMP get, but for what they begin with.

@@ -14,12 +14,18 @@ use crate::media::flv::metadata::announce;
 use crate::media::frame::BrowserFrame;
 use crate::media::{Frame, Kind};
 
-/// The time in which a publisher shows which tracks it has.
+/// The time in which a publisher shows which tracks it has, from its first frame on.
 const TRACKS_DEADLINE: Duration = Duration::from_secs(1);
 
 /// The time after which a track that a player in a browser was told of is missing, as the publisher has begun without it.
 /// (For one that ceases see [`Stream::has_frames`].)
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The time for which a track has been there when a player that was not told of it is to be told.
+const STEADY: Duration = Duration::from_secs(3);
+
+/// The time for which a player has been there by then: tracks that come and go do not keep it from playing.
+const SETTLED: Duration = Duration::from_secs(5);
 
 /// The tracks that an HTTP player is told of, or others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,20 +48,40 @@ impl Flags {
         let video = track(Kind::Video, FlvTracks::Audio);
         let flags = Self { audio: audio == Track::There, video: video == Track::There };
         let is_known = audio != Track::Unknown && video != Track::Unknown;
-        let is_over = stream.publisher_since.is_none_or(|since| now >= since + TRACKS_DEADLINE);
+        let is_over = stream.media_since().is_some_and(|since| now >= since + TRACKS_DEADLINE);
         ((flags.audio || flags.video) && (is_known || is_over)).then_some(flags)
     }
 
     /// The tracks that players in browsers do not get any more, or not yet since another publisher has begun. A player that
     /// was told of one stands still; only with a new answer it can be told otherwise.
     pub fn missing(stream: &Stream, now: Instant) -> Self {
-        let is_late = stream.publisher_since.is_none_or(|since| now >= since + PATIENCE);
+        let is_late = stream.media_since().is_some_and(|since| now >= since + PATIENCE);
         let is_missing = |kind| match Track::of(stream, kind, Compat::Browser) {
             Track::There => false,
             Track::Absent => true,
             Track::Unknown => is_late,
         };
         Self { audio: is_missing(Kind::Audio), video: is_missing(Kind::Video) }
+    }
+
+    /// The tracks that players in browsers can play and that have been there for some time.
+    pub fn steady(stream: &Stream, now: Instant) -> Self {
+        let is_steady = |kind| {
+            let is_old = stream.track_since(kind).is_some_and(|since| now >= since + STEADY);
+            is_old && Track::of(stream, kind, Compat::Browser) == Track::There
+        };
+        Self { audio: is_steady(Kind::Audio), video: is_steady(Kind::Video) }
+    }
+
+    /// The tracks that a player of this form wants and that it has not been told of.
+    pub fn untold(player: &Player, form: FlvForm, now: Instant) -> Self {
+        let told = Self::of(player);
+        let is_settled = now >= player.joined_at() + SETTLED;
+        let is_untold = |is_told: bool, unwanted| is_settled && !is_told && form.tracks != unwanted;
+        Self {
+            audio: is_untold(told.audio, FlvTracks::Video),
+            video: is_untold(told.video, FlvTracks::Audio),
+        }
     }
 
     /// Whether a track is among both.

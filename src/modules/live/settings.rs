@@ -52,8 +52,7 @@ impl Settings {
     /// True if the sound of a player that has no picture yet is to wait for it.
     pub fn holds_sound(&self, stream: &Stream, now: Instant) -> bool {
         let has_picture = stream.facts.video_codec != Codec::None;
-        let may_have =
-            has_picture || stream.publisher_since.is_some_and(|since| now < since + PICTURE_DEADLINE);
+        let may_have = has_picture || stream.media_since().is_none_or(|since| now < since + PICTURE_DEADLINE);
         self.interleave && self.wait_key && has_picture || self.wait_video && may_have
     }
 }

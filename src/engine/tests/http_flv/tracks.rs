@@ -208,6 +208,64 @@ fn a_player_that_was_told_of_a_track_that_ceases_is_let_go() {
     assert_eq!(Page::open(&mut world, "").take(&mut world)[0], Got::Flags(1));
 }
 
+/// Encoders may take some seconds from the grant to the first picture, and pages may be open before.
+#[test]
+fn the_second_for_tracks_begins_with_the_first_frame() {
+    for config in [CACHED, UNCACHED] {
+        let mut world = world(config);
+        let mut page = Page::open(&mut world, "");
+        let mut publisher = publisher(&mut world);
+        world.pass(2);
+        publisher.frame(&mut world, Kind::Video, 0, KEY);
+        assert_eq!(page.take(&mut world), []);
+        publisher.frame(&mut world, Kind::Audio, 0, AUDIO);
+        publisher.frame(&mut world, Kind::Video, 40, INTER);
+        assert_eq!(page.take(&mut world)[..2], [Got::Flags(5), Got::Metadata(true, true)]);
+    }
+}
+
+#[test]
+fn a_player_that_was_not_told_of_a_track_that_comes_late_is_let_go() {
+    let mut world = world(CACHED);
+    let mut publisher = publisher(&mut world);
+    let mut pages = ["", "websocket", "video", "raw"].map(|path| Page::open(&mut world, path));
+    for second in 0..8 {
+        publisher.frame(&mut world, Kind::Video, second * 1000, KEY);
+        if second >= 3 {
+            publisher.frame(&mut world, Kind::Audio, second * 1000, AUDIO);
+        }
+        let is_there = second < 6;
+        for (page, stays) in pages.iter_mut().zip([false, false, true, true]) {
+            page.take(&mut world);
+            assert_eq!(world.is_open(page.id), stays || is_there, "{second} {}", page.is_websocket);
+        }
+        world.pass(1);
+    }
+    assert_eq!(Page::open(&mut world, "").take(&mut world)[0], Got::Flags(5));
+}
+
+#[test]
+fn a_picture_that_comes_seldom_is_told_of() {
+    for config in [CACHED, UNCACHED] {
+        let mut world = world(config);
+        let mut publisher = publisher(&mut world);
+        let mut pages = [Page::open(&mut world, ""), Page::open(&mut world, "websocket")];
+        publisher.frame(&mut world, Kind::Audio, 0, AUDIO);
+        for second in 0..25 {
+            if second % 20 == 0 {
+                publisher.frame(&mut world, Kind::Video, second * 1000, KEY);
+            }
+            publisher.frame(&mut world, Kind::Audio, second * 1000 + 1, AUDIO);
+            pages.iter_mut().for_each(|page| drop(page.take(&mut world)));
+            world.pass(1);
+        }
+        assert!(pages.iter().all(|page| world.is_open(page.id)));
+        let mut late = Page::open(&mut world, "");
+        publisher.frame(&mut world, Kind::Audio, 25_000, AUDIO);
+        assert_eq!(late.take(&mut world)[..2], [Got::Flags(5), Got::Metadata(true, true)]);
+    }
+}
+
 #[test]
 fn another_publisher_has_some_seconds_to_send_the_tracks_of_the_one_before() {
     let config = CACHED.replace("live on;", "live on; publish_grace 10s;");
