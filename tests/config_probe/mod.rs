@@ -71,7 +71,7 @@ fn settings_beside_http_flv_that_do_not_do_what_is_meant_are_named() {
         ("limit_rate 5k;", "it has no effect on live streams, which go out as fast as they are published"),
         (
             &*format!("{cors} https://a.example; flv_origin https://b.example;"),
-            "browsers let pages of this origin play alone, whatever \"flv_origin\" names: leave one of both out",
+            "pages of this origin alone can play here, whatever flv_origin says: leave one of both out",
         ),
         (&format!("{cors} https://a.example;"), ""),
         (&format!("{cors} https://a.example; flv_origin https://a.example;"), ""),

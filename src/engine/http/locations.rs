@@ -37,6 +37,8 @@ pub struct Location<'t> {
     pub files: LocationFiles,
     /// Whether it sends live streams as FLV (`flv_live`).
     pub sends_flv: bool,
+    /// The origins of the web pages that may play these, as they are written; none for all.
+    pub flv_origins: Vec<String>,
     /// Whether not everybody may ask for it: there are rules by address, or a password.
     pub is_restricted: bool,
     /// Whether requests may have bodies, see [`Request::body`](crate::http::Request::body). Elsewhere they are refused.
@@ -155,6 +157,7 @@ pub(in crate::engine) fn read<'t>(
         server,
         files: LocationFiles::default(),
         sends_flv: false,
+        flv_origins: Vec::new(),
         is_restricted: false,
         takes_bodies: false,
         is_control: is_of_control(scope.node()),
@@ -183,6 +186,7 @@ pub(in crate::engine) fn read<'t>(
             server,
             files,
             sends_flv: false,
+            flv_origins: Vec::new(),
             is_restricted: false,
             takes_bodies: false,
             is_control: is_of_control(node),

@@ -1,9 +1,7 @@
 //! What `-t` says of settings that most likely do not do what is meant.
 
-use crate::conf::{Node, Scope};
+use crate::conf::Scope;
 use crate::engine::{Application, Config, Location, LocationKind, Probe};
-
-use super::origin::Origins;
 
 /// The directives that say how streams are sent.
 const DEPENDENT: [&str; 3] = ["flv_compat", "flv_timestamps", "flv_origin"];
@@ -30,21 +28,6 @@ fn name_settings_without_it(scope: &Scope<'_>, probe: &mut Probe) {
 fn judge(scope: &Scope<'_>, probe: &mut Probe) {
     if let Some(node) = scope.own("limit_rate").find(|_| scope.size("limit_rate") > 0) {
         probe.warn(node, "it has no effect on live streams, which go out as fast as they are published");
-    }
-    let is_of_one_page = |node: &&Node| match node.args.as_slice() {
-        [name, value, ..] => {
-            name.eq_ignore_ascii_case("access-control-allow-origin") && value != "*" && !value.contains('$')
-        }
-        _ => false,
-    };
-    let added = scope.all("add_header").into_iter().find(is_of_one_page);
-    let names_others = |node: &Node| match scope.custom::<Origins>("flv_origin") {
-        Origins::All => false,
-        Origins::These(_) => scope.words("flv_origin").as_slice() != node.args.get(1..2).unwrap_or_default(),
-    };
-    if let Some(node) = added.filter(|node| names_others(node)) {
-        let message = "browsers let pages of this origin play alone, whatever \"flv_origin\" names: leave one of both out";
-        probe.warn(node, message);
     }
 }
 

@@ -57,6 +57,9 @@ impl Module for FlvLive {
     fn declare(&self, config: &mut Config<'_>) {
         for location in &mut config.locations {
             location.sends_flv = location.scope.flag("flv_live");
+            if let (true, Origins::These(_)) = (location.sends_flv, location.scope.custom("flv_origin")) {
+                location.flv_origins = location.scope.words("flv_origin");
+            }
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::conf::value;
+use crate::conf::{Node, value};
+use crate::engine::{Config, Probe};
 use crate::http::{ResponseHead, conditional, response};
 
 use super::template::{Template, TemplateValues, When};
@@ -135,6 +136,26 @@ fn expire(head: &mut ResponseHead, expires: Expires, now: u64) {
     let control = age.map_or_else(|| "no-cache".to_owned(), |age| format!("max-age={age}"));
     head.headers.push(("Expires".into(), conditional::format_date(time)));
     head.headers.push(("Cache-Control".into(), control));
+}
+
+/// Warns of a field that has browsers let other pages play than `flv_origin` says.
+pub fn probe(config: &Config<'_>, probe: &mut Probe) {
+    for location in config.locations.iter().filter(|location| !location.flv_origins.is_empty()) {
+        let is_of_others = |node: &&Node| match node.args.as_slice() {
+            [name, value, ..] => {
+                let is_fixed = value != "*" && !value.contains('$');
+                name.eq_ignore_ascii_case("access-control-allow-origin")
+                    && is_fixed
+                    && location.flv_origins != [value.as_str()]
+            }
+            _ => false,
+        };
+        if let Some(node) = location.scope.all("add_header").into_iter().find(is_of_others) {
+            let why =
+                "pages of this origin alone can play here, whatever flv_origin says: leave one of both out";
+            probe.warn(node, why);
+        }
+    }
 }
 
 fn seconds_of(time: SystemTime) -> u64 {

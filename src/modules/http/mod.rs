@@ -138,6 +138,7 @@ impl Module for Http {
         hls_probe::probe(config, probe);
         secure_link::probe(config, probe);
         access::probe(config, probe);
+        added::probe(config, probe);
         auth::probe::probe(config, self.locations.values(), probe);
     }
 
