@@ -119,8 +119,6 @@ fn for_browser(packet: &Packet) -> Option<Vec<u8>> {
             Some([&[frame_type | 7, u8::from(head != 0)], composition, body].concat())
         }
         (true, 2, b"avc1") => Some(vec![frame_type | 7, 2, 0, 0, 0]),
-        // The type that is unpacked has a composition time.
-        (true, 3, b"hvc1") if first & 0x0f == 7 => Some([&[first & 0xf0 | 1], codec, &[0; 3], body].concat()),
         // Without composition times there is one type of frames.
         (true, 3, b"av01") => Some([&[first & 0xf0 | 1], codec, body].concat()),
         // mpegts.js reads STREAMINFO right behind "fLaC".
