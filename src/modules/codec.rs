@@ -142,9 +142,9 @@ impl Module for CodecFacts {
         match meta {
             Meta::Rebuilt if news => {
                 let metadata = stream.stamped(rebuilt(&stream.facts, frame.timestamp));
-                stream.headers.metadata = Some(metadata);
+                stream.headers.set_metadata(Some(metadata));
             }
-            Meta::Copied if frame.is_metadata() => stream.headers.metadata = Some(Rc::clone(frame)),
+            Meta::Copied if frame.is_metadata() => stream.headers.set_metadata(Some(Rc::clone(frame))),
             _ => {}
         }
     }
@@ -182,10 +182,11 @@ impl CodecFacts {
 fn change_metadata(stream: &mut Stream, meta: Meta) {
     match meta {
         Meta::Rebuilt if stream.is_live() => {
-            stream.headers.metadata = Some(stream.stamped(rebuilt(&stream.facts, 0)));
+            let metadata = stream.stamped(rebuilt(&stream.facts, 0));
+            stream.headers.set_metadata(Some(metadata));
         }
         Meta::Rebuilt | Meta::Copied => {}
-        Meta::Withheld => stream.headers.metadata = None,
+        Meta::Withheld => stream.headers.set_metadata(None),
     }
     stream.gop.drop_opening();
 }
@@ -389,7 +390,7 @@ fn clear_metadata(stream: &mut Stream, frame: &Frame) -> bool {
     if values.get(1).and_then(Value::as_str) != Some("onMetaData") {
         return false;
     }
-    stream.headers.metadata = None;
+    stream.headers.set_metadata(None);
     let facts = &mut stream.facts;
     (facts.video_rate, facts.audio_rate) = (0.0, 0.0);
     facts.encoder.clear();

@@ -101,7 +101,7 @@ impl Engine {
         let stream = session.and_then(|session| session.roles.published_on(endpoint.msid));
         let Some(stream) = stream.and_then(|stream| self.cx.streams.get(stream)) else { return Vec::new() };
         let time = stream.timeline.newest_of_publisher().unwrap_or_default();
-        let headers = stream.headers.metadata.iter().chain(stream.headers.of(Kind::Video));
+        let headers = stream.headers.metadata().into_iter().chain(stream.headers.of(Kind::Video));
         headers.chain(stream.headers.of(Kind::Audio)).map(|header: &Rc<Frame>| header.at(time)).collect()
     }
 

@@ -12,7 +12,7 @@ use crate::engine::ids::StreamId;
 use crate::engine::relay::times::Times;
 use crate::engine::session::out_queue::{Allowance, OutQueue};
 use crate::media::amf::amf0;
-use crate::media::flv::form::{FlvForm, FlvTimes};
+use crate::media::flv::form::{Compat, FlvForm, FlvTimes, FlvTracks};
 use crate::media::{Frame, Kind, Role, flv};
 use crate::rtmp::Control;
 use crate::rtmp::chunk::{Mux, stamp};
@@ -348,14 +348,17 @@ impl<'a> PlayerQueue<'a> {
         }
     }
 
-    /// Queues the FLV header of an HTTP player that waits for it. A track that is not in it is never sent, as the player
-    /// does not expect it.
+    /// Queues the FLV header of an HTTP player that waits for it. A track that is not in it is never sent to a browser, which
+    /// does not expect it; other players take it when it comes.
     pub fn send_flv_header(&mut self, audio: bool, video: bool) {
         let Delivery::AwaitedFlv(form) = self.player.delivery else { return };
         self.player.delivery = Delivery::Flv(form);
-        for (track, is_there) in [(&mut self.player.audio, audio), (&mut self.player.video, video)] {
-            *track = track.switched(is_there);
-        }
+        let is_on = |is_there, unwanted| match form.compat {
+            Compat::Browser => is_there,
+            Compat::Raw => form.tracks != unwanted,
+        };
+        self.player.audio = self.player.audio.switched(is_on(audio, FlvTracks::Video));
+        self.player.video = self.player.video.switched(is_on(video, FlvTracks::Audio));
         self.out.push_flv(&flv::file_header(audio, video));
         self.has_replied = true;
     }

@@ -4,6 +4,7 @@
 //! The codec module adds them; the live module, the GOP cache and recordings read them. They are bounded in number and
 //! bytes. Nothing here parses one.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use crate::media::{Frame, Kind, Packet};
@@ -14,11 +15,16 @@ const MAX_HEADERS: usize = 32;
 /// [`MAX_CONFIGURATION`](crate::media::flv::MAX_CONFIGURATION).
 const MAX_BYTES: usize = 64 * 1024;
 
+/// The combinations of tracks of which HTTP players are told.
+const ANNOUNCED: usize = 4;
+
 /// The headers of a stream.
 #[derive(Debug, Default)]
 pub struct StreamHeaders {
     /// The `onMetaData` for players.
-    pub metadata: Option<Rc<Frame>>,
+    metadata: Option<Rc<Frame>>,
+    /// See [`announced`](Self::announced).
+    announced: [OnceCell<Rc<Frame>>; ANNOUNCED],
     /// Configurations and descriptions, the latest of each kind and track.
     kept: Vec<Rc<Frame>>,
 }
@@ -42,9 +48,28 @@ impl StreamHeaders {
         fits
     }
 
+    /// The `onMetaData` for players.
+    pub fn metadata(&self) -> Option<&Rc<Frame>> {
+        self.metadata.as_ref()
+    }
+
+    /// Changes it.
+    pub fn set_metadata(&mut self, metadata: Option<Rc<Frame>>) {
+        self.announced = Default::default();
+        self.metadata = metadata;
+    }
+
+    /// The metadata for the HTTP players that are told of one combination of tracks: made once, as it may be large, and
+    /// shared until the metadata changes.
+    pub fn announced(&self, tracks: usize, make: impl FnOnce(&Frame) -> Rc<Frame>) -> Option<Rc<Frame>> {
+        let metadata = self.metadata.as_ref()?;
+        Some(Rc::clone(self.announced.get(tracks)?.get_or_init(|| make(metadata))))
+    }
+
     /// Bytes of memory.
     pub fn bytes(&self) -> usize {
-        self.kept.iter().chain(&self.metadata).map(|frame| frame.memory()).sum()
+        let announced = self.announced.iter().filter_map(OnceCell::get);
+        self.kept.iter().chain(&self.metadata).chain(announced).map(|frame| frame.memory()).sum()
     }
 
     /// The headers of audio or video, of all tracks.
@@ -92,6 +117,22 @@ mod tests {
         headers.keep(&video(b"\xd4hvc1c"));
         headers.keep(&video(b"\x90av01"));
         assert_eq!(kept(&headers), [b"\x90av01"]);
+    }
+
+    #[test]
+    fn metadata_is_announced_from_what_was_made_once_until_it_changes() {
+        let mut headers = StreamHeaders::default();
+        let make = |metadata: &Frame| Rc::new(metadata.at(7));
+        assert!(headers.announced(0, make).is_none());
+        let metadata = |payload: &[u8]| Some(Rc::new(Frame::from_payload(Kind::Data, 0, payload)));
+        headers.set_metadata(metadata(b"a"));
+        let first = headers.announced(3, make).unwrap();
+        assert_eq!((first.payload(), first.timestamp), (&b"a"[..], 7));
+        assert!(Rc::ptr_eq(&first, &headers.announced(3, |_| unreachable!()).unwrap()));
+        assert!(!Rc::ptr_eq(&first, &headers.announced(1, make).unwrap()));
+        assert!(headers.announced(4, make).is_none());
+        headers.set_metadata(metadata(b"b"));
+        assert_eq!(headers.announced(3, make).unwrap().payload(), b"b");
     }
 
     #[test]

@@ -77,7 +77,7 @@ fn adts_headers_decide_about_the_sound_whatever_the_header_says() {
     let mut send = |payload: &[u8]| {
         publisher.frame(&mut world, Kind::Audio, 0, payload);
         let stream = world.engine.cx.streams.iter().next().unwrap();
-        let metadata = stream.headers.metadata.as_ref().map(|frame| amf0::decode(frame.payload()).unwrap());
+        let metadata = stream.headers.metadata().map(|frame| amf0::decode(frame.payload()).unwrap());
         let rate = metadata.and_then(|values| values[1].as_object()?.number("audiosamplerate"));
         let facts = &stream.facts;
         (facts.audio_codec.name(Kind::Audio), facts.audio_profile, facts.sample_rate, facts.channels, rate)

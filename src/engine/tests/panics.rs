@@ -529,8 +529,9 @@ fn in_a_debug_build_a_panic_ends_the_process() {
 fn a_module_that_panics_at_a_reload_keeps_no_other_from_its_settings() {
     let mut setup = Setup::new();
     let (publisher, player) = setup.stream("good");
-    let has_metadata =
-        |setup: &Setup| setup.world.engine.cx.streams.iter().all(|stream| stream.headers.metadata.is_some());
+    let has_metadata = |setup: &Setup| {
+        setup.world.engine.cx.streams.iter().all(|stream| stream.headers.metadata().is_some())
+    };
     assert!(has_metadata(&setup));
     setup.shared.at.set(Point::Adopt);
     setup.world.reload_with(setup.shared.modules(), &CONFIG.replace("live on;", "live on; meta off;"));

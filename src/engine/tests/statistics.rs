@@ -110,7 +110,7 @@ fn what_a_player_begins_with_counts_as_frames_and_as_bytes_of_media() {
     let mut bytes = Vec::new();
     write_message(&mut bytes, 128, 3, (MessageType::CommandAmf0, 2, 0), &amf0::encode_all(&play));
     client.send(&mut world, &bytes);
-    let metadata = stream(&world).headers.metadata.as_ref().unwrap().payload().len();
+    let metadata = stream(&world).headers.metadata().unwrap().payload().len();
     let headers = metadata + HEADER.len() + AUDIO_HEADER.len();
     let media = headers + KEY.len() + 24 * INTER.len() + 50 * AUDIO.len();
     let (traffic, totals) = (stream(&world).traffic, &world.engine.cx.totals);

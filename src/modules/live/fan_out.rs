@@ -26,8 +26,6 @@ pub(super) struct FrameFanout<'a> {
     missing: OnceCell<Flags>,
     /// The tracks of which players in browsers are to be told.
     steady: OnceCell<Flags>,
-    /// The metadata of HTTP players, for each combination of tracks.
-    metadata: [OnceCell<Option<Shape>>; Flags::COUNT],
     /// It is sound, and waits for the picture of a player that has none yet.
     waits_for_picture: bool,
 }
@@ -82,7 +80,6 @@ impl<'a> FrameFanout<'a> {
             browser: OnceCell::new(),
             missing: OnceCell::new(),
             steady: OnceCell::new(),
-            metadata: Default::default(),
             waits_for_picture,
         }
     }
@@ -114,8 +111,7 @@ impl<'a> FrameFanout<'a> {
             queue.send_flv_header(flags.audio, flags.video);
             // This frame is in the cache already.
             if let Some(frames) = cached(self.settings, stream, Some(form.compat)) {
-                let timestamp = frames.first().map_or(0, |first| first.timestamp);
-                let bytes = replay(queue, flags.metadata(stream, timestamp).as_ref(), &frames);
+                let bytes = replay(queue, flags.metadata(stream, form.compat).as_ref(), &frames);
                 queue.count_more(bytes);
                 return ControlFlow::Continue(());
             }
@@ -124,14 +120,19 @@ impl<'a> FrameFanout<'a> {
         if form.compat == Compat::Browser && self.is_mistold(flags, form, queue.player, stream) {
             return ControlFlow::Break(());
         }
-        let shape = match form.compat {
-            _ if self.published.is_metadata() => self.metadata(flags, form.compat, stream),
-            Compat::Raw => Some(self.raw(stream)),
-            Compat::Browser => self.browser(stream),
-        };
-        match shape {
-            Some(shape) => self.give(shape, Some(flags), queue, stream),
-            None => ControlFlow::Continue(()),
+        match form.compat {
+            Compat::Raw => self.give(self.raw(stream), None, queue, stream),
+            Compat::Browser if self.published.is_metadata() => {
+                let Some(frame) = flags.metadata(stream, form.compat) else {
+                    return ControlFlow::Continue(());
+                };
+                let metadata = Shape::new(self.settings, stream, Some(form.compat), frame);
+                self.give(&metadata, Some(flags), queue, stream)
+            }
+            Compat::Browser => match self.browser(stream) {
+                Some(shape) => self.give(shape, Some(flags), queue, stream),
+                None => ControlFlow::Continue(()),
+            },
         }
     }
 
@@ -160,17 +161,8 @@ impl<'a> FrameFanout<'a> {
         self.browser.get_or_init(make).as_ref()
     }
 
-    /// The metadata of HTTP players that are told of these tracks, at the time of this frame.
-    fn metadata(&self, flags: Flags, form: Compat, stream: &Stream) -> Option<&Shape> {
-        let make = || {
-            let metadata = flags.metadata(stream, self.published.timestamp)?;
-            Some(Shape::new(self.settings, stream, Some(form), metadata))
-        };
-        self.metadata.get(flags.number())?.get_or_init(make).as_ref()
-    }
-
-    /// Queues the frame for a player, if it can use it and has room; `flags` are an HTTP player's. Breaks if the player
-    /// has got all that it asked for.
+    /// Queues the frame for a player, if it can use it and has room; `flags` are those of a player in a browser. Breaks if
+    /// the player has got all that it asked for.
     fn give(
         &self,
         shape: &Shape,
@@ -203,20 +195,14 @@ impl<'a> FrameFanout<'a> {
         }
         player.take(kind, shape.frame.timestamp);
         if state == TrackState::Waiting {
-            self.lead_in(shape, flags.filter(|_| !had_metadata), queue, stream);
+            if let Some(flags) = flags.filter(|_| !had_metadata) {
+                flags.metadata(stream, Compat::Browser).iter().for_each(|metadata| queue.send(metadata));
+            }
             let preamble = shape.preamble(self.settings, stream).iter();
             preamble.filter(|part| !part.kind.is_data() || !had_metadata).for_each(|part| queue.send(part));
         }
         queue.send(&shape.frame);
         ControlFlow::Continue(())
-    }
-
-    /// Queues the metadata of an HTTP player.
-    fn lead_in(&self, shape: &Shape, flags: Option<Flags>, queue: &mut PlayerQueue<'_>, stream: &Stream) {
-        let (Some(flags), Some(form)) = (flags, shape.form) else { return };
-        if let Some(metadata) = self.metadata(flags, form, stream) {
-            queue.send(&metadata.frame);
-        }
     }
 }
 

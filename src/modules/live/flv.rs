@@ -35,9 +35,6 @@ pub(super) struct Flags {
 }
 
 impl Flags {
-    /// The number of their combinations.
-    pub const COUNT: usize = 4;
-
     /// The tracks of a stream for a player of this form; none if they are not known yet, or there are none.
     pub fn known(stream: &Stream, form: FlvForm, now: Instant) -> Option<Self> {
         let track = |kind, unwanted| match form.tracks == unwanted {
@@ -96,15 +93,17 @@ impl Flags {
     }
 
     /// The number of the combination.
-    pub fn number(self) -> usize {
+    fn number(self) -> usize {
         usize::from(self.audio) << 1 | usize::from(self.video)
     }
 
-    /// A stream's metadata at a time, for players that are told of these tracks.
-    pub fn metadata(self, stream: &Stream, timestamp: u64) -> Option<Rc<Frame>> {
-        let mut metadata = announce(stream.headers.metadata.as_ref()?, self.audio, self.video);
-        metadata.timestamp = timestamp;
-        Some(stream.stamped(metadata))
+    /// A stream's metadata for players in browsers that are told of these tracks; others get it as it is.
+    pub fn metadata(self, stream: &Stream, compat: Compat) -> Option<Rc<Frame>> {
+        let make = |metadata: &Frame| stream.stamped(announce(metadata, self.audio, self.video));
+        match compat {
+            Compat::Browser => stream.headers.announced(self.number(), make),
+            Compat::Raw => None,
+        }
     }
 }
 
@@ -141,7 +140,7 @@ impl Track {
     }
 }
 
-/// A frame as players over RTMP get it, or those over HTTP in a form, if they do. Metadata of HTTP players is that of
+/// A frame as players over RTMP get it, or those over HTTP in a form, if they do. Metadata for browsers is that of
 /// [`Flags::metadata`].
 pub(super) fn in_form(
     form: Option<Compat>,
@@ -151,8 +150,8 @@ pub(super) fn in_form(
 ) -> Option<Rc<Frame>> {
     match form {
         None => settings.for_players(frame, stream),
-        Some(_) if frame.is_metadata() => None,
         Some(Compat::Raw) => settings.for_players(frame, stream),
+        Some(Compat::Browser) if frame.is_metadata() => None,
         Some(Compat::Browser) if frame.kind.is_data() => {
             settings.for_players(frame, stream).filter(|_| browser::plays(frame.kind, frame.codec))
         }

@@ -10,7 +10,7 @@ use crate::media::{Frame, Kind, Packet, Role, Tracks};
 
 /// The beginning of a player that can begin at once.
 pub(super) struct Opening {
-    /// The tracks that an HTTP player is told of, and its metadata.
+    /// The tracks that an HTTP player is told of, and its metadata if that is not among the frames.
     flv: Option<(Flags, Option<Rc<Frame>>)>,
     /// What the cache holds.
     frames: Rc<[Rc<Frame>]>,
@@ -20,12 +20,11 @@ impl Opening {
     /// What a player that joins a stream begins with; none if the cache holds nothing, or if an HTTP player cannot be told
     /// yet which tracks there are.
     pub fn of(settings: Settings, stream: &Stream, player: &Player, now: Instant) -> Option<Self> {
-        let first = stream.gop.frames().first()?.timestamp;
         let flv = match player.flv() {
             None => None,
             Some(form) => {
                 let flags = Flags::known(stream, form, now)?;
-                Some((flags, flags.metadata(stream, first)))
+                Some((flags, flags.metadata(stream, form.compat)))
             }
         };
         let frames = cached(settings, stream, player.flv().map(|form| form.compat))?;
@@ -43,12 +42,12 @@ impl Opening {
     }
 }
 
-/// The cached frames in a form, in a list that players share, behind their headers, and for players over RTMP behind the
+/// The cached frames in a form, in a list that players share, behind their headers, and but for browsers behind the
 /// metadata. None if nothing is cached.
 pub(super) fn cached(settings: Settings, stream: &Stream, form: Option<Compat>) -> Option<Rc<[Rc<Frame>]>> {
     let first = stream.gop.frames().first()?;
     Some(stream.gop.opening(form, || {
-        let metadata = stream.headers.metadata.iter().filter(|_| form.is_none());
+        let metadata = stream.headers.metadata().filter(|_| form != Some(Compat::Browser)).into_iter();
         let lead = metadata.chain(stream.gop.headers());
         let lead = lead.map(|part| stream.stamped(part.at(first.timestamp)));
         let all = lead.chain(stream.gop.frames().iter().cloned());
@@ -56,7 +55,7 @@ pub(super) fn cached(settings: Settings, stream: &Stream, form: Option<Compat>) 
     }))
 }
 
-/// The messages before a player's first frame of a track: for players over RTMP the metadata, and the track's headers.
+/// The messages before a player's first frame of a track: but for browsers the metadata, and the track's headers.
 /// They come with that frame's time, as if they had just been sent.
 pub(super) fn preamble(
     settings: Settings,
@@ -64,7 +63,7 @@ pub(super) fn preamble(
     form: Option<Compat>,
     first: &Frame,
 ) -> Vec<Rc<Frame>> {
-    let metadata = stream.headers.metadata.iter().filter(|_| form.is_none());
+    let metadata = stream.headers.metadata().filter(|_| form != Some(Compat::Browser)).into_iter();
     let parts = metadata.chain(stream.headers.of(first.kind));
     let parts = parts.map(|part| stream.stamped(part.at(first.timestamp)));
     parts.filter_map(|part| in_form(form, &part, settings, stream)).collect()

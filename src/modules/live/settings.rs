@@ -42,7 +42,7 @@ impl Settings {
             Kind::Data | Kind::DataAmf3 if frame.role == Role::Empty => None,
             // Players get the metadata as the codec module has made it.
             Kind::Data | Kind::DataAmf3 if frame.is_metadata() => {
-                let metadata = stream.headers.metadata.as_ref()?;
+                let metadata = stream.headers.metadata()?;
                 Some(stream.stamped(metadata.at(frame.timestamp)))
             }
             Kind::Data | Kind::DataAmf3 => self.data_messages.then(|| Rc::clone(frame)),

@@ -87,6 +87,8 @@ enum Got {
     Flags(u8),
     /// Metadata, with `hasAudio` and `hasVideo`.
     Metadata(bool, bool),
+    /// Metadata without them, as players over RTMP get it.
+    MetadataAsIs,
     /// A tag, with its time.
     Tag(Kind, u32, Vec<u8>),
     /// The answer ends.
@@ -154,9 +156,11 @@ impl Page {
             assert_eq!(header.timestamp, 0, "ffmpeg takes metadata with another time for subtitles");
             let values = amf0::decode(payload).unwrap();
             let object = values[1].as_object().unwrap();
-            let flags = ["hasAudio", "hasVideo"].map(|name| object.get(name).cloned().unwrap());
-            let [Value::Boolean(audio), Value::Boolean(video)] = flags else { panic!("{flags:?}") };
-            return Got::Metadata(audio, video);
+            return match ["hasAudio", "hasVideo"].map(|name| object.get(name)) {
+                [Some(&Value::Boolean(audio)), Some(&Value::Boolean(video))] => Got::Metadata(audio, video),
+                [None, None] => Got::MetadataAsIs,
+                flags => panic!("{flags:?}"),
+            };
         }
         Got::Tag(header.kind, header.timestamp, payload.to_vec())
     }

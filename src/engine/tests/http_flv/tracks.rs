@@ -15,19 +15,22 @@ fn a_player_that_was_there_first_begins_when_both_tracks_have_frames() {
     publisher.frame(&mut world, Kind::Video, 1040, INTER);
     publisher.frame(&mut world, Kind::Audio, 1041, AUDIO);
     publisher.frame(&mut world, Kind::Video, 1080, INTER);
-    let expected = [
-        Got::Flags(5),
-        Got::Metadata(true, true),
-        video(0, &avc_header()),
-        audio(0, AUDIO_HEADER),
-        video(0, KEY),
-        video(40, INTER),
-        audio(41, AUDIO),
-        video(80, INTER),
-    ];
-    for page in &mut pages {
-        assert_eq!(page.take(&mut world), expected);
-    }
+    let expected = |metadata| {
+        [
+            Got::Flags(5),
+            metadata,
+            video(0, &avc_header()),
+            audio(0, AUDIO_HEADER),
+            video(0, KEY),
+            video(40, INTER),
+            audio(41, AUDIO),
+            video(80, INTER),
+        ]
+    };
+    let [page, websocket, raw] = &mut pages;
+    assert_eq!(page.take(&mut world), expected(Got::Metadata(true, true)));
+    assert_eq!(websocket.take(&mut world), expected(Got::Metadata(true, true)));
+    assert_eq!(raw.take(&mut world), expected(Got::MetadataAsIs));
 }
 
 #[test]
@@ -133,7 +136,7 @@ fn a_player_gets_the_track_that_it_wants_only() {
         assert_eq!(pictures[..2], [Got::Flags(1), Got::Metadata(false, true)]);
         assert!(pictures[2..].iter().all(|got| matches!(got, Got::Tag(Kind::Video, ..))));
         assert!(pictures.contains(&video(40, KEY)));
-        assert_eq!(sound[..2], [Got::Flags(4), Got::Metadata(true, false)]);
+        assert_eq!(sound[..2], [Got::Flags(4), Got::MetadataAsIs]);
         assert!(sound[2..].iter().all(|got| matches!(got, Got::Tag(Kind::Audio, ..))));
         assert!(sound.contains(&audio(41, AUDIO)));
     }
@@ -151,8 +154,8 @@ fn metadata_that_comes_later_says_the_tracks_that_the_player_was_told_of() {
     let payload = amf0::encode_all(&["@setDataFrame".into(), "onMetaData".into(), Value::Object(sent)]);
     publisher.frame(&mut world, Kind::Data, 2, &payload);
     let got = pages.each_mut().map(|page| page.take(&mut world));
-    let both = vec![Got::Metadata(true, true)];
-    assert_eq!(got, [both.clone(), vec![Got::Metadata(false, true)], both]);
+    let expected = [Got::Metadata(true, true), Got::Metadata(false, true), Got::MetadataAsIs];
+    assert_eq!(got, expected.map(|metadata| vec![metadata]));
 }
 
 #[test]
@@ -206,6 +209,47 @@ fn a_player_that_was_told_of_a_track_that_ceases_is_let_go() {
         assert_eq!(got.contains(&video(5001, KEY)), !ends);
     }
     assert_eq!(Page::open(&mut world, "").take(&mut world)[0], Got::Flags(1));
+}
+
+#[test]
+fn a_player_of_the_raw_form_gets_a_track_that_comes_late() {
+    for (config, path) in [(CACHED, "raw"), (UNCACHED, "raw"), (UNCACHED, "raw/video")] {
+        let mut world = world(config);
+        let mut page = Page::open(&mut world, path);
+        let mut publisher = publisher(&mut world);
+        publisher.frame(&mut world, Kind::Video, 0, KEY);
+        world.pass(1);
+        publisher.frame(&mut world, Kind::Video, 1000, KEY);
+        assert_eq!(page.take(&mut world)[..2], [Got::Flags(1), Got::MetadataAsIs]);
+        publisher.frame(&mut world, Kind::Audio, 1010, AUDIO);
+        publisher.frame(&mut world, Kind::Video, 1040, INTER);
+        let mut expected = vec![audio(1010, AUDIO_HEADER), audio(1010, AUDIO), video(1040, INTER)];
+        if path == "raw/video" {
+            expected.drain(..2);
+        }
+        assert_eq!(page.take(&mut world), expected, "{path}");
+    }
+}
+
+/// Metadata may be large, and many players may come at once.
+#[test]
+fn metadata_is_made_once_for_all_players_that_are_told_of_the_same_tracks() {
+    let mut world = world(CACHED);
+    let mut publisher = publisher(&mut world);
+    publisher.frame(&mut world, Kind::Video, 0, KEY);
+    publisher.frame(&mut world, Kind::Audio, 1, AUDIO);
+    let made = |world: &World| {
+        let headers = &world.engine.cx.streams.iter().next().unwrap().headers;
+        headers.announced(3, |_| panic!("it has not been made"))
+    };
+    let mut page = Page::open(&mut world, "");
+    let first = made(&world).unwrap();
+    publisher.frame(&mut world, Kind::Video, 40, INTER);
+    let mut next = Page::open(&mut world, "websocket");
+    for page in [&mut page, &mut next] {
+        assert_eq!(page.take(&mut world)[1], Got::Metadata(true, true));
+    }
+    assert!(Rc::ptr_eq(&first, &made(&world).unwrap()));
 }
 
 /// Encoders may take some seconds from the grant to the first picture, and pages may be open before.
