@@ -24,6 +24,8 @@ use crate::media::nal::{Framing, Nals};
 const PCM: Codec = Codec::Other(3);
 /// The bits of a sound format's byte that say nothing of these codecs: 44 kHz, 16 bits, stereo.
 const SOUND: u8 = 0x0f;
+/// The most bytes of a tag.
+const MAX_PAYLOAD: usize = 0xff_ffff;
 /// The samples of one frame of AAC.
 const AAC_SAMPLES: u32 = 1024;
 
@@ -73,7 +75,9 @@ pub fn for_browser(frame: &Frame) -> BrowserForm {
     if matches!(body, Cow::Borrowed(_)) && has_form(frame, body.len()) {
         return BrowserForm::AsIs;
     }
-    BrowserForm::Changed([Head::of(frame).as_bytes(), &body].concat())
+    let changed = [Head::of(frame).as_bytes(), &body].concat();
+    // Longer lengths of many small NAL units may exceed it.
+    if changed.len() > MAX_PAYLOAD { BrowserForm::LeftOut } else { BrowserForm::Changed(changed) }
 }
 
 /// The coded frames of a message with NAL units that have lengths of 3 or 4 bytes, or as raw AAC; none if that cannot

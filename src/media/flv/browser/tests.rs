@@ -255,6 +255,20 @@ fn payload() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![enhanced, rest]
 }
 
+/// A tag has 24 bits for its length.
+#[test]
+fn a_message_that_would_be_too_long_is_left_out() {
+    let ending_with = |length: u16| {
+        let slice = |length: u16| [&length.to_be_bytes()[..], &vec![0x41; length.into()]].concat();
+        let slices = [slice(u16::MAX).repeat(255), slice(length)].concat();
+        let mut frame = video(&[&[0x27, 1, 0, 0, 0], &slices]);
+        frame.framing = Framing::Lengths(2);
+        for_browser(&frame)
+    };
+    assert!(matches!(ending_with(64_761), BrowserForm::Changed(new) if new.len() == 0xff_ffff));
+    assert_eq!(ending_with(64_762), BrowserForm::LeftOut);
+}
+
 proptest! {
     #[test]
     fn any_message_keeps_its_media_or_is_left_out(
