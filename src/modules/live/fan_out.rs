@@ -1,12 +1,12 @@
 //! The fan-out of one frame: which players get it, and in which form.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::time::Instant;
 
 use super::flv::{Flags, in_form};
-use super::opening::{cached, preamble, replay};
+use super::opening::{Begun, begin, preamble};
 use super::settings::Settings;
 use crate::engine::{Allowance, Compat, FlvForm, MAX_QUEUED_BYTES, Player, PlayerQueue, Stream, TrackState};
 use crate::media::{Frame, Kind, Packet, Role};
@@ -26,6 +26,8 @@ pub(super) struct FrameFanout<'a> {
     missing: OnceCell<Flags>,
     /// The tracks of which players in browsers are to be told.
     steady: OnceCell<Flags>,
+    /// A player still waits for its FLV header.
+    has_waiting: Cell<bool>,
     /// It is sound, and waits for the picture of a player that has none yet.
     waits_for_picture: bool,
 }
@@ -80,6 +82,7 @@ impl<'a> FrameFanout<'a> {
             browser: OnceCell::new(),
             missing: OnceCell::new(),
             steady: OnceCell::new(),
+            has_waiting: Cell::new(false),
             waits_for_picture,
         }
     }
@@ -92,8 +95,13 @@ impl<'a> FrameFanout<'a> {
         }
     }
 
-    /// Whether it is media that players in browsers have not got, as they cannot play its codec.
-    pub fn is_unplayable(&self) -> bool {
+    /// Whether a player still waits for its FLV header.
+    pub fn has_waiting(&self) -> bool {
+        self.has_waiting.get()
+    }
+
+    /// Whether it is media that players in browsers do not get: this frame, or its whole track.
+    pub fn is_left_out(&self) -> bool {
         matches!(self.browser.get(), Some(None))
             && self.published.packet == Packet::Frames
             && self.published.role != Role::Empty
@@ -107,13 +115,18 @@ impl<'a> FrameFanout<'a> {
         stream: &Stream,
     ) -> ControlFlow<()> {
         if queue.player.awaits_flv_header() {
-            let Some(flags) = Flags::known(stream, form, self.now) else { return ControlFlow::Continue(()) };
-            queue.send_flv_header(flags.audio, flags.video);
-            // This frame is in the cache already.
-            if let Some(frames) = cached(self.settings, stream, Some(form.compat)) {
-                let bytes = replay(queue, flags.metadata(stream, form.compat).as_ref(), &frames);
-                queue.count_more(bytes);
-                return ControlFlow::Continue(());
+            match begin(self.settings, stream, form, queue, self.now) {
+                Begun::No => {
+                    self.has_waiting.set(true);
+                    // For the log.
+                    if form.compat == Compat::Browser {
+                        self.browser(stream);
+                    }
+                    return ControlFlow::Continue(());
+                }
+                // This frame is in the cache already.
+                Begun::WithGroup => return ControlFlow::Continue(()),
+                Begun::WithHeader => {}
             }
         }
         let flags = Flags::of(queue.player);

@@ -45,8 +45,13 @@ impl Flags {
         let video = track(Kind::Video, FlvTracks::Audio);
         let flags = Self { audio: audio == Track::There, video: video == Track::There };
         let is_known = audio != Track::Unknown && video != Track::Unknown;
-        let is_over = stream.media_since().is_some_and(|since| now >= since + TRACKS_DEADLINE);
+        let is_over = Self::known_at(stream).is_some_and(|at| now >= at);
         ((flags.audio || flags.video) && (is_known || is_over)).then_some(flags)
+    }
+
+    /// When it is known at the latest which tracks a stream has; none before its first frame of media.
+    pub fn known_at(stream: &Stream) -> Option<Instant> {
+        stream.media_since().map(|since| since + TRACKS_DEADLINE)
     }
 
     /// The tracks that players in browsers do not get any more, or not yet since another publisher has begun. A player that
@@ -105,6 +110,15 @@ impl Flags {
             Compat::Raw => None,
         }
     }
+}
+
+/// Why players in browsers do not get a stream's audio or video; none if they do, or may yet.
+pub(super) fn why_unplayable(stream: &Stream, kind: Kind, codec: Codec) -> Option<&'static str> {
+    let is_absent = Track::of(stream, kind, Compat::Browser) == Track::Absent;
+    is_absent.then(|| match browser::plays(kind, codec) {
+        true => "read the header of its",
+        false => "play",
+    })
 }
 
 /// What is known of a track.

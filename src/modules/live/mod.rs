@@ -16,6 +16,7 @@ mod settings;
 
 use std::any::Any;
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -26,7 +27,8 @@ use crate::engine::{
 };
 use crate::media::{Frame, Kind};
 use fan_out::FrameFanout;
-use opening::Opening;
+use flv::{Flags, why_unplayable};
+use opening::{Opening, begin};
 use settings::Settings;
 
 const DIRECTIVES: &[Directive] = &[
@@ -83,9 +85,12 @@ const DIRECTIVES: &[Directive] = &[
 #[derive(Debug, Default)]
 pub struct Live {
     apps: ByApp<Settings>,
-    /// The streams of which it has been logged that browsers cannot play a track, and since when their publishers
-    /// publish.
-    unplayable: HashMap<StreamId, Instant>,
+    /// The streams of which it has been logged that browsers cannot play their audio, or their video, and since when the
+    /// publishers of which it was said publish.
+    unplayable: HashMap<StreamId, [Option<Instant>; 2]>,
+    /// The streams whose HTTP players wait for their FLV header, and when it is known at the latest which tracks they have.
+    /// There is a timer for each, as no frame may come any more.
+    awaited: HashMap<StreamId, Instant>,
 }
 
 impl Module for Live {
@@ -144,13 +149,22 @@ impl Module for Live {
         let Some(settings) = self.settings(found.app) else { return };
         warn_of_codecs(cx, found, endpoint);
         let Some(player) = player_of(cx, endpoint) else { return };
-        if let Some(opening) = Opening::of(settings, found, player, cx.now.instant) {
-            cx.for_player(endpoint, |queue| opening.send(queue));
+        match Opening::of(settings, found, player, cx.now.instant) {
+            Some(opening) => cx.for_player(endpoint, |queue| opening.send(queue)),
+            None if player.awaits_flv_header() => self.await_tracks(cx, stream),
+            None => {}
         }
     }
 
     fn on_stream_end(&mut self, _cx: &mut Ctx, stream: StreamId) {
         self.unplayable.remove(&stream);
+        self.awaited.remove(&stream);
+    }
+
+    fn on_timer(&mut self, cx: &mut Ctx, _token: u64) {
+        let now = cx.now.instant;
+        let due: Vec<_> = self.awaited.extract_if(|_, at| *at <= now).map(|(stream, _)| stream).collect();
+        due.into_iter().for_each(|stream| self.begin_waiting(cx, stream));
     }
 
     fn on_frame(&mut self, cx: &mut Ctx, stream: StreamId, frame: &Rc<Frame>) {
@@ -163,8 +177,11 @@ impl Module for Live {
         let bytes = usual.payload().len() as u64;
         let fan_out = FrameFanout::new(settings, found, (frame, usual), cx.now.instant);
         cx.for_each_player(stream, bytes, |queue, stream| fan_out.offer(queue, stream));
-        if fan_out.is_unplayable() {
+        if fan_out.is_left_out() {
             self.tell_unplayable(cx, stream, frame);
+        }
+        if fan_out.has_waiting() {
+            self.await_tracks(cx, stream);
         }
     }
 }
@@ -174,15 +191,42 @@ impl Live {
         self.apps.get(app).copied()
     }
 
-    /// Logs, once for each publisher, that browsers cannot play a track.
+    /// Has the HTTP players of a stream that wait for their FLV header begin when it is known which tracks there are.
+    fn await_tracks(&mut self, cx: &mut Ctx, stream: StreamId) {
+        let at = cx.streams.get(stream).and_then(Flags::known_at).filter(|at| *at > cx.now.instant);
+        if let Some(at) = at
+            && self.awaited.insert(stream, at) != Some(at)
+        {
+            cx.set_module_timer(self.name(), at, 0);
+        }
+    }
+
+    /// Lets the HTTP players of a stream that wait for their FLV header begin.
+    fn begin_waiting(&self, cx: &mut Ctx, stream: StreamId) {
+        let Some(settings) = cx.streams.get(stream).and_then(|found| self.settings(found.app)) else {
+            return;
+        };
+        let now = cx.now.instant;
+        cx.for_each_player(stream, 0, |queue, stream| {
+            if let Some(form) = queue.player.flv().filter(|_| queue.player.awaits_flv_header()) {
+                begin(settings, stream, form, queue, now);
+            }
+            ControlFlow::Continue(())
+        });
+    }
+
+    /// Logs, once for each publisher, that browsers cannot play its audio or its video. A single message that they cannot
+    /// read is not worth a line.
     fn tell_unplayable(&mut self, cx: &Ctx, stream: StreamId, frame: &Frame) {
         let Some(found) = cx.streams.get(stream) else { return };
+        let Some(cannot) = why_unplayable(found, frame.kind, frame.codec) else { return };
         let since = found.publisher_since.unwrap_or(cx.now.instant);
-        if self.unplayable.insert(stream, since) != Some(since) {
+        let [audio, video] = self.unplayable.entry(stream).or_default();
+        let (what, told) = if frame.kind == Kind::Video { ("video", video) } else { ("audio", audio) };
+        if told.replace(since) != Some(since) {
             let (label, codec) = (&found.label, frame.codec.name(frame.kind));
-            let what = if frame.kind == Kind::Video { "video" } else { "audio" };
             log::warn!(
-                "{label}: players in browsers do not get its {what}, as they cannot play {codec} in FLV \
+                "{label}: players in browsers do not get its {what}, as they cannot {cannot} {codec} in FLV \
                  (flv_compat raw sends it all the same)"
             );
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::flv::{Flags, in_form};
 use super::settings::Settings;
-use crate::engine::{Allowance, Compat, MAX_QUEUED_BYTES, Player, PlayerQueue, Stream, TrackState};
+use crate::engine::{Allowance, Compat, FlvForm, MAX_QUEUED_BYTES, Player, PlayerQueue, Stream, TrackState};
 use crate::media::{Frame, Kind, Packet, Role, Tracks};
 
 /// The beginning of a player that can begin at once.
@@ -40,6 +40,32 @@ impl Opening {
         }
         replay(queue, lead, &self.frames)
     }
+}
+
+/// How an HTTP player that waited for its FLV header has begun.
+pub(super) enum Begun {
+    /// It still waits, as it is not known which tracks there are.
+    No,
+    /// It has its FLV header, and nothing else.
+    WithHeader,
+    /// It has also got what the cache holds.
+    WithGroup,
+}
+
+/// Lets an HTTP player that waits for its FLV header begin, if it is known which tracks there are.
+pub(super) fn begin(
+    settings: Settings,
+    stream: &Stream,
+    form: FlvForm,
+    queue: &mut PlayerQueue<'_>,
+    now: Instant,
+) -> Begun {
+    let Some(flags) = Flags::known(stream, form, now) else { return Begun::No };
+    queue.send_flv_header(flags.audio, flags.video);
+    let Some(frames) = cached(settings, stream, Some(form.compat)) else { return Begun::WithHeader };
+    let bytes = replay(queue, flags.metadata(stream, form.compat).as_ref(), &frames);
+    queue.count_more(bytes);
+    Begun::WithGroup
 }
 
 /// The cached frames in a form, in a list that players share, behind their headers, and but for browsers behind the

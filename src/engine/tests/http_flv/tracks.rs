@@ -78,11 +78,13 @@ fn a_track_that_has_not_come_within_a_second_is_not_promised_and_never_sent() {
         let mut page = Page::open(&mut world, "");
         let mut publisher = publisher(&mut world);
         publisher.frame(&mut world, Kind::Video, 0, KEY);
-        world.pass(1);
         assert_eq!(page.take(&mut world), []);
+        world.pass(1);
         publisher.frame(&mut world, Kind::Video, 1000, KEY);
-        let begun = [Got::Flags(1), Got::Metadata(false, true), video(1000, &avc_header()), video(1000, KEY)];
-        assert_eq!(page.take(&mut world), begun);
+        let got = page.take(&mut world);
+        assert_eq!(got[0], Got::Flags(1));
+        assert_eq!(got[1], Got::Metadata(false, true));
+        assert_eq!(got.last(), Some(&video(1000, KEY)));
         publisher.frame(&mut world, Kind::Audio, 1010, AUDIO);
         publisher.frame(&mut world, Kind::Video, 1040, INTER);
         assert_eq!(page.take(&mut world), [video(1040, INTER)]);
@@ -209,6 +211,36 @@ fn a_player_that_was_told_of_a_track_that_ceases_is_let_go() {
         assert_eq!(got.contains(&video(5001, KEY)), !ends);
     }
     assert_eq!(Page::open(&mut world, "").take(&mut world)[0], Got::Flags(1));
+}
+
+#[test]
+fn players_begin_within_a_second_of_the_first_frame_though_no_other_comes() {
+    for config in [CACHED, UNCACHED] {
+        let mut world = world(config);
+        let mut early = Page::open(&mut world, "");
+        let mut publisher = publisher(&mut world);
+        publisher.frame(&mut world, Kind::Video, 0, KEY);
+        let mut late = Page::open(&mut world, "websocket");
+        world.pass(1);
+        let mut expected =
+            vec![Got::Flags(1), Got::Metadata(false, true), video(0, &avc_header()), video(0, KEY)];
+        if config == UNCACHED {
+            expected.drain(1..);
+        }
+        assert_eq!(early.take(&mut world), expected);
+        assert_eq!(late.take(&mut world), expected);
+    }
+}
+
+#[test]
+fn a_player_that_joins_after_the_only_frame_begins_within_a_second_of_it() {
+    let mut world = world(CACHED);
+    let mut publisher = publisher(&mut world);
+    publisher.frame(&mut world, Kind::Video, 0, KEY);
+    let mut page = Page::open(&mut world, "");
+    assert_eq!(page.take(&mut world), []);
+    world.pass(1);
+    assert_eq!(page.take(&mut world).len(), 4);
 }
 
 #[test]
