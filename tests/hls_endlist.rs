@@ -128,5 +128,5 @@ fn the_page_is_told_which_streams_are_waited_for() {
     let lost = Client::try_publish(server.rtmp(), "tv", "cam").unwrap();
     wait("it is live", || said().contains("\"app\":\"tv\""));
     drop(lost);
-    wait("it is lost", || said().contains("\"hls\":null,\"ends_in_ms\":"));
+    wait("it is lost", || said().contains("\"hls\":null,\"flv\":null,\"ends_in_ms\":"));
 }

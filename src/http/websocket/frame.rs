@@ -128,7 +128,7 @@ impl CloseCode {
     }
 }
 
-/// A control frame: what is beyond [`MAX_CONTROL`] bytes of payload is cut off.
+/// A control frame: what is beyond 125 bytes of payload, the most that there may be, is cut off.
 pub fn control_frame(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
     debug_assert!(opcode.is_control() && payload.len() <= MAX_CONTROL);
     let payload = payload.get(..MAX_CONTROL).unwrap_or(payload);
