@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::client::{FlvPlayer, OVER_ALL, Over};
 use super::{expect_all, flv_configuration, flv_server, track};
+use crate::common::ffmpeg::{self, Tracks};
 use crate::common::http::Connection;
 use crate::common::media::{Packet, audio_only, both, video_only};
 use crate::common::player::Client;
@@ -272,4 +273,23 @@ fn two_thousand_players_get_every_tag() {
     }
     drop(players);
     wait("all connections are closed", || server.descriptors() < 60);
+}
+
+/// FFmpeg takes metadata at another time than 0 for the first of many texts, and a file would wait for the next one.
+#[test]
+fn ffmpeg_copies_a_stream_that_runs_into_a_file() {
+    let server = flv_server("");
+    let rtmp = format!("rtmp://{}/live/cam", server.rtmp());
+    let source = ffmpeg::source(Tracks::Both, 60);
+    let mut publisher = ffmpeg::spawn(ffmpeg::command().arg("-re").args(source).arg(&rtmp));
+    let mut first = FlvPlayer::play(&server, Over::Chunks, "cam");
+    first.media(100);
+    for url in [rtmp, format!("http://{}/live/cam.flv", server.http())] {
+        let file = server.folder.join("copy.mkv");
+        ffmpeg::run(ffmpeg::command().args(["-i", &url, "-t", "1", "-c", "copy"]).arg(&file));
+        assert!(std::fs::metadata(&file).unwrap().len() > 5000, "{url}");
+        ffmpeg::decode(file.to_str().unwrap());
+    }
+    publisher.kill().unwrap();
+    publisher.wait().unwrap();
 }

@@ -73,9 +73,8 @@ pub(super) fn begin(
 pub(super) fn cached(settings: Settings, stream: &Stream, form: Option<Compat>) -> Option<Rc<[Rc<Frame>]>> {
     let first = stream.gop.frames().first()?;
     Some(stream.gop.opening(form, || {
-        let metadata = stream.headers.metadata().filter(|_| form != Some(Compat::Browser)).into_iter();
-        let lead = metadata.chain(stream.gop.headers());
-        let lead = lead.map(|part| stream.stamped(part.at(first.timestamp)));
+        let lead = stream.gop.headers().iter().map(|part| stream.stamped(part.at(first.timestamp)));
+        let lead = metadata(stream, form).into_iter().chain(lead);
         let all = lead.chain(stream.gop.frames().iter().cloned());
         all.filter_map(|frame| in_form(form, &frame, settings, stream)).collect()
     }))
@@ -89,10 +88,16 @@ pub(super) fn preamble(
     form: Option<Compat>,
     first: &Frame,
 ) -> Vec<Rc<Frame>> {
-    let metadata = stream.headers.metadata().filter(|_| form != Some(Compat::Browser)).into_iter();
-    let parts = metadata.chain(stream.headers.of(first.kind));
-    let parts = parts.map(|part| stream.stamped(part.at(first.timestamp)));
+    let parts = stream.headers.of(first.kind).map(|part| stream.stamped(part.at(first.timestamp)));
+    let parts = metadata(stream, form).into_iter().chain(parts);
     parts.filter_map(|part| in_form(form, &part, settings, stream)).collect()
+}
+
+/// The metadata that a player begins with, but for those in browsers, who have their own. Its time is 0, as that of other
+/// servers: FFmpeg takes metadata at another time for the first of many texts, and waits for the next one.
+fn metadata(stream: &Stream, form: Option<Compat>) -> Option<Rc<Frame>> {
+    let metadata = stream.headers.metadata().filter(|_| form != Some(Compat::Browser))?;
+    Some(stream.stamped(metadata.at(0)))
 }
 
 /// Lets a player begin with its metadata, if that is its own, and with what the cache holds, unless more waits for its
