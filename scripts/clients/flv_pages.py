@@ -16,12 +16,19 @@ NAME = "flv-page"  # in place of the publisher
 WATCHED, WATCHED_ALONE = 4, 6  # seconds
 LATE = 2000  # milliseconds after which a late track begins
 PATIENCE = 60  # seconds
-BOTH, PICTURES, SOUND, PARSED, CLOCK = "video,audio", "video", "audio", "parsed", "clock"
+BOTH, PICTURES, SOUND, PARSED, CLOCK, CHANGING = "video,audio", "video", "audio", "parsed", "clock", "late"
+
+
+def twice(tags):
+    """The clip, and then again what it shows."""
+    shown = [tag for tag in tags if tag.kind in flv.TRACKS and not tag.is_header()]
+    return [*tags, *(tag._replace(time=tag.time + clips.SECONDS * 1000) for tag in shown)]
 
 
 def late(kind):
-    """Tags of one kind begin late, with a key frame if there are any, behind their header."""
+    """Tags of one kind begin late, with a key frame if there are any, behind their header. A player that begins anew has time."""
     def shape(tags):
+        tags = twice(tags)
         header = next(tag for tag in tags if tag.kind == kind and tag.is_header())
         start = next(tag.time for tag in tags
                      if tag.kind == kind and tag.time >= LATE and (kind == flv.AUDIO or tag.is_key()))
@@ -58,15 +65,15 @@ STREAMS = {
     "late-video": Stream("h264+aac", late(flv.VIDEO)),
     "enhanced": Stream("h264+aac", enhanced),
 }
-# What is to be seen of them. Chromium has no decoder of HEVC; the libraries know neither VP9 nor AC-3.
+# What is to be seen of them. A player is told of the tracks that there are, and let go when another one has come. Chromium has no decoder of HEVC; the libraries know neither VP9 nor AC-3.
 PLAYERS = {
     "mpegts-js": ("ws", {
         **dict.fromkeys(("h264+aac", "h264+mp3", "h264+opus", "h264+flac", "av1-without-hints+aac", "2xh264+2xaac", "enhanced"), BOTH),
-        "h264": PICTURES, "aac": SOUND, "vp9+opus": SOUND, "late-audio": PICTURES, "late-video": SOUND,
+        "h264": PICTURES, "aac": SOUND, "vp9+opus": SOUND, "late-audio": CHANGING, "late-video": CHANGING,
         "hevc+aac": PARSED, "hdr+aac51": PARSED, "hevc+ac3": PARSED, CLOCK: CLOCK}),
     # Browsers have six connections for one host.
-    "flv-js": ("http", {"h264+aac": BOTH, "h264+mp3": BOTH, "h264": PICTURES, "aac": SOUND, "late-audio": PICTURES,
-                        "late-video": SOUND}),
+    "flv-js": ("http", {"h264+aac": BOTH, "h264+mp3": BOTH, "h264": PICTURES, "aac": SOUND, "late-audio": CHANGING,
+                        "late-video": CHANGING}),
 }
 CASES = [(stream, player) for player, (_, wanted) in PLAYERS.items() for stream in wanted]
 

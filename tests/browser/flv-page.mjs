@@ -19,12 +19,12 @@ const RATE = 25; // pictures a second
 /**
  * The arguments: where streams are, as `ws://HOST:PORT/live/`; a file, which exists when the streams begin, with that
  * time; seconds to watch; and for each stream its name and what is in it: video, audio, `parsed` for what Chromium cannot
- * decode, `clock` for pictures that tell their time.
+ * decode, `clock` for pictures that tell their time, `late` for one track that comes late.
  */
 function target() {
   const [base, begun, seconds, ...streams] = process.argv.slice(2);
   if (streams.length === 0) {
-    console.error("usage: node TEST.mjs ws://HOST:PORT/APP/ FILE SECONDS STREAM=video[,audio]|parsed|clock...");
+    console.error("usage: node TEST.mjs ws://HOST:PORT/APP/ FILE SECONDS STREAM=video[,audio]|parsed|clock|late...");
     process.exit(2);
   }
   const split = (text) => [text.slice(0, text.lastIndexOf("=")), text.slice(text.lastIndexOf("=") + 1).split(",")];
@@ -71,7 +71,10 @@ async function begins(file) {
 
 async function judge(page, library, base, name, wanted, seconds, beginning) {
   if (wanted.includes("clock")) return judgeDelay(page, library, base, name, beginning);
-  const judged = wanted.includes("parsed") ? knows(page, name) : watchOne(page, `[id="${name}"]`, seconds, wanted);
+  const watched = (tracks) => watchOne(page, `[id="${name}"]`, seconds, tracks);
+  const judged = wanted.includes("parsed") ? knows(page, name)
+    : wanted.includes("late") ? beginAnew(page, library, base, name).then(() => watched(["video", "audio"]))
+    : watched(wanted);
   const note = await judged.then((note) => ({ note }), (error) => ({ note: error.message, failed: true }));
   const faults = await page.evaluate((name) => window.players.get(name).faults, name);
   // Chromium has no decoder for it; the library has read it.
@@ -86,6 +89,24 @@ async function knows(page, name) {
   await page.waitForFunction((name) => window.players.get(name).info, { timeout: BEGUN_MS, polling: LOOK_MS }, name)
     .catch(() => { throw new Error("its header has not arrived"); });
   return page.evaluate((name) => window.players.get(name).info, name);
+}
+
+/** A player that was not told of a track which has come since: its response ends, and the page asks for the stream again. */
+async function beginAnew(page, library, base, name) {
+  await page.waitForFunction((name) => window.players.get(name).isOver, { timeout: BEGUN_MS, polling: LOOK_MS }, name)
+    .catch(() => { throw new Error("its response does not end when the other track has come"); });
+  const seen = await page.evaluate((name) => {
+    const { player, faults } = window.players.get(name);
+    const video = document.getElementById(name);
+    const played = video.currentTime;
+    player.destroy();
+    video.remove();
+    return { played, faults };
+  }, name);
+  if (!(seen.played > 1) || seen.faults.length) {
+    throw new Error(`${seen.played.toFixed(2)} s before the other track; ${seen.faults.join(", ") || "no error"}`);
+  }
+  await page.evaluate(start, library, base, [name], {});
 }
 
 /** The delay of a player that comes late, and catches up as the library can. */
