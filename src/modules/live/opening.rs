@@ -108,7 +108,8 @@ pub(super) fn replay(
     frames: &Rc<[Rc<Frame>]>,
 ) -> u64 {
     let (before, bytes_before) = (queue.messages(), queue.bytes());
-    let Some(first) = frames.first() else { return 0 };
+    // The time of metadata means nothing.
+    let Some(first) = frames.iter().find(|frame| !frame.kind.is_data()) else { return 0 };
     if before >= queue.most_messages() || bytes_before >= MAX_QUEUED_BYTES {
         return 0;
     }
