@@ -83,7 +83,10 @@ fn run(job: &str, count: usize) -> Result<(), Box<dyn Error>> {
     for (index, message) in messages.iter().enumerate() {
         world.publish(message, pace::frame_due(index as u64));
     }
-    if players > 0 && world.sent_bytes() < (players * messages.iter().map(Vec::len).sum::<usize>()) as u64 {
+    // Players of FLV begin with the second group: without sound, the tracks are known a second after the first picture.
+    let unsent = if carrier.is_some() { RATES.group as usize } else { 0 };
+    let sent = messages.iter().skip(unsent).map(Vec::len).sum::<usize>();
+    if players > 0 && world.sent_bytes() < (players * sent) as u64 {
         return Err("not everything was sent".into());
     }
     Ok(())

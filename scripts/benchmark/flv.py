@@ -7,6 +7,7 @@ from .load import FLOOR, MILLSTREAM, Figure, Goal, Load
 from .servers import Extras
 
 LOCATION = Extras(locations="location /live {{ flv_live on; }}")
+SETTLE = 1500  # milliseconds; without sound the tracks are known a second after the first picture
 CARRIERS = ("http_flv", "websocket_flv")  # options of the generator, with the address of the players' server
 
 
@@ -51,7 +52,7 @@ class FlvFanOut(Load):
         with lab.servers.start(contender, extras=LOCATION) as server:
             options = {} if over_rtmp else {self.carrier: server.http}
             return lab.generator.drive(
-                server, players=players, probes=min(PROBES, players), video=self.video, **options)
+                server, players=players, probes=min(PROBES, players), video=self.video, settle=SETTLE, **options)
 
 
 @dataclasses.dataclass
