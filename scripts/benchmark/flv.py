@@ -83,9 +83,10 @@ def memory(report, players):
     return (report["memory_played"] - report["memory_published"]) / players / 1e3
 
 
-GOALS = [Goal("cpu_per_gb", over=FLOOR, most=1.10), Goal("player", most=2)]
+CPU = Goal("cpu_per_gb", over=FLOOR, most=1.10)
+GOALS = [CPU, Goal("player", most=2)]  # with few players, the frames that they share count as well
 FLV = {
-    "flv-500": FlvFanOut("HTTP-FLV: 1 publisher of 2 Mbit/s, 500 players", GOALS, players=500),
+    "flv-500": FlvFanOut("HTTP-FLV: 1 publisher of 2 Mbit/s, 500 players", [CPU], players=500),
     "flv-2000": FlvFanOut("HTTP-FLV: 1 publisher of 2 Mbit/s, 2000 players", GOALS, players=2000),
     "flv-websocket-2000": FlvFanOut(
         "WebSocket-FLV: 1 publisher of 2 Mbit/s, 2000 players", GOALS, carrier=CARRIERS[1], players=2000),
