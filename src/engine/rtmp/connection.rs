@@ -25,7 +25,8 @@ pub(in crate::engine) struct RtmpState {
     pub client: Client,
     /// The servers that its stream has come through, if it is the relay of another server.
     pub relay_path: Box<str>,
-    /// When the time began in which the client must connect, publish or play ([`STEP_DEADLINE`](crate::engine::session::STEP_DEADLINE)).
+    /// When the time began in which the client must connect, publish or play: a step, see
+    /// [`STEP_DEADLINE`](crate::engine::session::STEP_DEADLINE).
     pub idle_since: Instant,
     /// Requests to publish or play so far.
     pub stream_requests: u64,

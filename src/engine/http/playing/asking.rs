@@ -118,12 +118,11 @@ impl Engine {
         self.cx.count_client(id, app);
         let Some(player) = self.cx.sessions.get_mut(id).and_then(Session::http_player_mut) else { return };
         let protocol = player.framing.protocol();
+        let agent = client.flash_ver().to_owned();
         player.client = client;
-        self.cx.count_input(id);
-        let Some(player) = self.cx.sessions.get_mut(id).and_then(Session::http_player_mut) else { return };
         let Stage::Asking(play) = &player.stage else { return };
         let (name, args) = (play.name.clone(), play.args.clone());
-        let agent = player.client.flash_ver().to_owned();
+        self.cx.count_input(id);
         if let Some(peer) = self.cx.sessions.get(id).map(|session| session.peer) {
             log::info!("{id} connect {} from {peer} over {protocol} ({agent:?})", self.app_name(app));
         }

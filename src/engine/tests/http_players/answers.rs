@@ -32,19 +32,7 @@ fn the_same_image_is_sent_to_all_players_over_http() {
     let mut players: Vec<_> = (0..3).map(|_| HttpClient::get(&mut world, "/live/a.flv")).collect();
     players.iter_mut().for_each(|player| _ = player.read(&mut world));
     publisher.frame(&mut world, Kind::Video, 5040, INTER);
-    let mut address_of = |player: &HttpClient| {
-        let mut address = None;
-        let sent = world.engine.send(player.id, world.now, |outgoing| match outgoing {
-            Outgoing::Bytes(bytes) => {
-                address = Some(bytes.as_ptr());
-                Ok::<_, Infallible>(bytes.len())
-            }
-            other => panic!("{other:?}"),
-        });
-        assert_eq!(sent, Ok(None));
-        address.unwrap()
-    };
-    let addresses: Vec<_> = players.iter().map(&mut address_of).collect();
+    let addresses: Vec<_> = players.iter().map(|player| player.send_one_piece(&mut world)).collect();
     assert!(addresses.iter().all(|address| *address == addresses[0]), "{addresses:?}");
 }
 

@@ -102,6 +102,20 @@ impl HttpClient {
             .collect()
     }
 
+    /// Takes all that waits, which must be one piece of memory. Returns its address.
+    fn send_one_piece(&self, world: &mut World) -> *const u8 {
+        let mut address = None;
+        let sent = world.engine.send(self.id, world.now, |outgoing| match outgoing {
+            Outgoing::Bytes(bytes) => {
+                address = Some(bytes.as_ptr());
+                Ok::<_, Infallible>(bytes.len())
+            }
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(sent, Ok(None));
+        address.unwrap()
+    }
+
     fn is_open(&self, world: &World) -> bool {
         world.is_open(self.id)
     }

@@ -128,21 +128,7 @@ fn one_image_is_shared_by_all_players_over_websocket() {
     let mut players: Vec<_> = (0..2).map(|_| player(&mut world)).collect();
     players.iter_mut().for_each(|player| _ = player.read(&mut world));
     publisher.frame(&mut world, Kind::Video, 5040, INTER);
-    let addresses: Vec<_> = players
-        .iter()
-        .map(|player| {
-            let mut address = None;
-            let sent = world.engine.send(player.id, world.now, |outgoing| match outgoing {
-                Outgoing::Bytes(bytes) => {
-                    address = Some(bytes.as_ptr());
-                    Ok::<_, Infallible>(bytes.len())
-                }
-                other => panic!("{other:?}"),
-            });
-            assert_eq!(sent, Ok(None));
-            address
-        })
-        .collect();
+    let addresses: Vec<_> = players.iter().map(|player| player.send_one_piece(&mut world)).collect();
     assert_eq!(addresses[0], addresses[1]);
 }
 
