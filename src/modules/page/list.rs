@@ -9,7 +9,7 @@ use crate::engine::{
     Stream, StreamId,
 };
 
-use super::documents::document;
+use super::assets::document;
 use super::json::{
     self, App, AudioFacts, LiveStream, MAX_SLOWED, Refused, RelayFacts, VideoFacts, WaitingStream,
 };

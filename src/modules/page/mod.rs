@@ -1,10 +1,9 @@
 //! A small page that shows what is live, plays it, and says how to publish.
 //!
-//! Four documents below a location: the page, its script, its style, and `streams.json`, which the
-//! script asks for. All come from memory; nothing is fetched from elsewhere. The page tells the names
-//! of all streams to whoever may open it, so it is off until a location turns it on.
+//! Below a location are the files of `web/`, and what their scripts ask for. All come from memory; nothing is fetched from
+//! elsewhere. The page tells the names of all streams to whoever may open it, so it is off until a location turns it on.
 
-mod documents;
+mod assets;
 mod json;
 mod list;
 
@@ -18,7 +17,7 @@ use crate::engine::{
 };
 use crate::http::{Method, path};
 
-use documents::{Asset, html, script, style};
+use assets::Asset;
 use json::App;
 use list::{StreamList, Urls};
 
@@ -83,9 +82,7 @@ impl Module for Page {
             return Some(Answer::Reply(HttpReply::error(405).with("Allow", "GET, HEAD")));
         }
         Some(Answer::Reply(match asset {
-            Asset::Html => html(),
-            Asset::Script => script(),
-            Asset::Style => style(),
+            Asset::File(file) => file.reply(),
             Asset::Streams => {
                 // Every viewer may see the page.
                 let is_own = request.peer.ip().is_none_or(|ip| ip.is_loopback());

@@ -1,28 +1,42 @@
-//! The page's documents: what is at which path below it, and the headers that go with each.
+//! What is at which path below the page's: its files, which are compiled in, and what is made when it is asked for.
 
 use std::rc::Rc;
 
 use crate::engine::{Body, HttpReply};
 use crate::http::ResponseHead;
 
-const HTML: &str = include_str!("page.html");
-const SCRIPT: &str = include_str!("page.js");
-const STYLE: &str = include_str!("page.css");
+const HTML: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
 
-/// Nothing but our own script and style, and media from this server.
+/// The files of the page, by their paths below its own.
+const FILES: &[File] = &[
+    File { path: "", mime: HTML, text: include_str!("web/page.html") },
+    File { path: "page.js", mime: SCRIPT, text: include_str!("web/page.js") },
+    File { path: "page.css", mime: STYLE, text: include_str!("web/page.css") },
+];
+
+/// Nothing but our own scripts and styles, and media from this server.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       media-src 'self' blob:; img-src data:; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'self'";
 
-/// A document of the page.
+/// What is at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asset {
-    Html,
-    Script,
-    Style,
+    File(&'static File),
+    /// Everything of all streams.
     Streams,
     /// The page without its slash: what it loads would be looked for one level up.
     Redirect,
+}
+
+/// A file that is compiled in.
+#[derive(Debug, PartialEq, Eq)]
+pub struct File {
+    path: &'static str,
+    mime: &'static str,
+    text: &'static str,
 }
 
 impl Asset {
@@ -31,26 +45,21 @@ impl Asset {
         if path == base.trim_end_matches('/') {
             return Some(Self::Redirect);
         }
-        match path.strip_prefix(base)? {
-            "" => Some(Self::Html),
-            "page.js" => Some(Self::Script),
-            "page.css" => Some(Self::Style),
+        let below = path.strip_prefix(base)?;
+        if let Some(file) = FILES.iter().find(|file| file.path == below) {
+            return Some(Self::File(file));
+        }
+        match below {
             "streams.json" => Some(Self::Streams),
             _ => None,
         }
     }
 }
 
-pub fn html() -> HttpReply {
-    document("text/html; charset=utf-8", HTML.as_bytes())
-}
-
-pub fn script() -> HttpReply {
-    document("text/javascript; charset=utf-8", SCRIPT.as_bytes())
-}
-
-pub fn style() -> HttpReply {
-    document("text/css; charset=utf-8", STYLE.as_bytes())
+impl File {
+    pub fn reply(&self) -> HttpReply {
+        document(self.mime, self.text.as_bytes())
+    }
 }
 
 /// A document of the page, which may load only what `POLICY` lets it.
@@ -69,14 +78,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_has_four_files_and_leaves_the_rest_alone() {
+    fn a_page_has_its_files_and_leaves_the_rest_alone() {
+        let file = |path| FILES.iter().find(|file| file.path == path).map(Asset::File);
         let cases = [
-            ("/", "/", Some(Asset::Html)),
-            ("/", "/page.js", Some(Asset::Script)),
-            ("/", "/page.css", Some(Asset::Style)),
+            ("/", "/", file("")),
+            ("/", "/page.js", file("page.js")),
+            ("/", "/page.css", file("page.css")),
             ("/", "/streams.json", Some(Asset::Streams)),
             ("/", "/other", None),
-            ("/live/", "/live/", Some(Asset::Html)),
+            ("/live/", "/live/", file("")),
             ("/live/", "/live", Some(Asset::Redirect)),
             ("/live/", "/live/streams.json", Some(Asset::Streams)),
             ("/live/", "/livestreams.json", None),
@@ -88,17 +98,19 @@ mod tests {
     }
 
     #[test]
-    fn the_page_keeps_to_its_own_policy() {
-        for forbidden in ["<style", " style=", " onclick=", "http://", "https://", "//cdn"] {
-            let uses = HTML.matches(forbidden).count();
-            // The name of the SVG format in the icon is no address.
-            let allowed = usize::from(forbidden == "http://");
-            assert_eq!(uses, allowed, "{forbidden}");
+    fn the_files_keep_to_the_policy() {
+        for file in FILES {
+            let forbidden: &[&str] = match file.mime {
+                HTML => &["<style", " style=", " onclick=", "http://", "https://", "//cdn"],
+                STYLE => &["url(", "@import"],
+                _ => &["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "http://"],
+            };
+            for forbidden in forbidden {
+                // The name of the SVG format in the icon is no address.
+                let allowed = usize::from(file.mime == HTML && *forbidden == "http://");
+                assert!(file.text.matches(forbidden).count() <= allowed, "{}: {forbidden}", file.path);
+            }
         }
-        for forbidden in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "http"] {
-            assert!(!SCRIPT.contains(forbidden), "{forbidden}");
-        }
-        assert!(!STYLE.contains("url(") && !STYLE.contains("@import"));
     }
 
     #[test]
