@@ -48,6 +48,11 @@ impl StreamId {
         self.index as usize
     }
 
+    /// The number by which scripts of web pages know the stream.
+    pub fn serial(self) -> u32 {
+        self.serial
+    }
+
     /// An id of no stream, for tests that only tell streams apart.
     #[cfg(test)]
     pub(crate) fn of_nothing(index: u32) -> Self {

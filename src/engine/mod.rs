@@ -117,6 +117,7 @@ pub use session::sending::MAX_QUEUED_BYTES;
 pub use sink::{Finish, Outlet, Sink};
 pub use statistics::flv_players::FlvPlayers;
 pub use statistics::histogram::Histogram;
+pub use statistics::history::{History, StreamSecond};
 pub use statistics::longest::Longest;
 pub use statistics::present::{HttpActivity, MemoryUse};
 pub use statistics::rate::Rate;

@@ -142,9 +142,18 @@ impl Playlists {
 
     /// The URL path of a stream's playlist.
     pub fn of(&self, name: &str) -> String {
-        let name = path::encode(name).replace('/', "%2F");
-        self.folder.clone() + &self.layout.playlist(&name)
+        self.folder.clone() + &self.layout.playlist(&escaped(name))
     }
+
+    /// The URL path of the master playlist of variants, whose name without their suffixes is `base`.
+    pub fn master_of(&self, base: &str) -> String {
+        self.folder.clone() + &HlsLayout::Flat.playlist(&escaped(base))
+    }
+}
+
+/// A name as a part of a URL path.
+fn escaped(name: &str) -> String {
+    path::encode(name).replace('/', "%2F")
 }
 
 /// The location of a server that serves the files in a folder, and the folder's URL path there, ending with '/'.
@@ -223,5 +232,6 @@ mod tests {
     fn nested_playlists_have_a_folder_each() {
         let playlists = Playlists::find(&[root("/hls", "/tmp")], "/tmp/hls", HlsLayout::Nested).unwrap();
         assert_eq!(playlists.of("a b/c"), "/hls/a%20b%2Fc/index.m3u8");
+        assert_eq!(playlists.master_of("a b/c"), "/hls/a%20b%2Fc.m3u8");
     }
 }

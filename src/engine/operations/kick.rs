@@ -77,6 +77,7 @@ impl Engine {
         match next {
             Some(role) => {
                 self.cx.tell_of_end(id, &role, why);
+                self.note_kick(&role);
                 self.leave(Endpoint { session: id, msid: role.msid() }, LeaveReason::Ended);
             }
             // Before its connect a client does not expect this.
@@ -89,6 +90,15 @@ impl Engine {
             self.cx.finish(id, why);
         } else {
             self.cx.work.orders.push_front(Order::Kick(id, Rc::clone(why)));
+        }
+    }
+
+    /// The stream that a kicked client publishes ends, and not by itself.
+    fn note_kick(&mut self, role: &SessionRole) {
+        if let SessionRole::Publisher { stream, .. } = role
+            && let Some(stream) = self.cx.streams.get_mut(*stream)
+        {
+            stream.is_kicked = true;
         }
     }
 
@@ -111,9 +121,10 @@ impl Engine {
 
     /// Ends a stream before its grace is over.
     pub(super) fn end_kicked_grace(&mut self, id: StreamId) {
-        let Some(stream) = self.cx.streams.get(id).filter(|stream| stream.grace_until().is_some()) else {
+        let Some(stream) = self.cx.streams.get_mut(id).filter(|stream| stream.grace_until().is_some()) else {
             return;
         };
+        stream.is_kicked = true;
         log::info!("{} is ended by an operator while its publisher is waited for", stream.label);
         self.end_stream(id);
     }

@@ -10,6 +10,11 @@ impl Ctx {
         stream.players.len().saturating_sub(stream.pushes)
     }
 
+    /// Its viewers of every kind: players, and viewers of HLS.
+    pub fn viewers_of(&self, stream: &Stream) -> usize {
+        self.players_of(stream) + self.viewing.viewers.of_stream(stream.app, stream.name.as_str())
+    }
+
     /// The pushes that run.
     pub fn running_pushes(&self) -> usize {
         let is_meant = |relay: &&Relay| relay.kind == RelayKind::Push && relay.state == RelayState::Running;

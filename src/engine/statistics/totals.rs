@@ -54,6 +54,8 @@ pub struct Totals {
     pub publishes: u64,
     /// Players that have begun.
     pub plays: u64,
+    /// Key frames of the default tracks of publishers.
+    pub key_frames: u64,
     /// Frames from publishers.
     pub frames_in: u64,
     /// Frames queued for players; a frame for three players counts three times.

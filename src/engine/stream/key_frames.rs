@@ -22,6 +22,8 @@ pub struct KeyFrames {
     newest: u64,
     /// Whether a key frame has come.
     has_any: bool,
+    /// The number of the newest one among all of the server's; 0 if there is none.
+    newest_number: u64,
     /// Whether other pictures have come since the last key frame.
     others: bool,
     /// The last intervals, the oldest first. Invariant: at most [`KEPT`].
@@ -38,14 +40,19 @@ struct Interval {
 }
 
 impl KeyFrames {
-    /// Notes a frame whose pictures have been read; only pictures of the default track count.
-    pub(in crate::engine) fn add(&mut self, frame: &Frame) {
+    /// Notes a frame whose pictures have been read; only pictures of the default track count. `all` are the key frames of
+    /// the whole server so far.
+    pub(in crate::engine) fn add(&mut self, frame: &Frame, all: &mut u64) {
         let begins = matches!(frame.slices, Slices::Begin | Slices::Unread);
         if frame.kind != Kind::Video || !begins || !frame.is_default_track() {
             return;
         }
         match frame.role {
-            Role::Key => self.add_key(frame.timestamp),
+            Role::Key => {
+                self.add_key(frame.timestamp);
+                *all += 1;
+                self.newest_number = *all;
+            }
             Role::Inter | Role::Disposable => self.others = true,
             Role::Header | Role::Empty => return,
         }
@@ -72,6 +79,12 @@ impl KeyFrames {
         let mut lengths: Vec<u64> = self.intervals.iter().map(|interval| interval.length).collect();
         lengths.sort_unstable();
         lengths.get((lengths.len() - 1) / 2).map(|length| Duration::from_millis(*length))
+    }
+
+    /// The number of the newest key frame among all of the server's, by which one of a stream differs from every earlier
+    /// one of its name; 0 if there is none.
+    pub fn newest_number(&self) -> u64 {
+        self.newest_number
     }
 
     /// The time for which pictures have come without a key frame.
@@ -102,7 +115,7 @@ mod tests {
         let mut frames = KeyFrames::default();
         for time in (0..=keys.last().copied().unwrap_or_default() * SECOND).step_by(500) {
             let is_key = time % SECOND == 0 && keys.contains(&(time / SECOND));
-            frames.add(&picture(if is_key { Role::Key } else { Role::Inter }, time));
+            frames.add(&picture(if is_key { Role::Key } else { Role::Inter }, time), &mut 0);
         }
         frames
     }
@@ -135,11 +148,11 @@ mod tests {
     fn slices_and_further_tracks_are_no_key_frames_of_their_own() {
         let mut frames = KeyFrames::default();
         for time in [0, 2, 4] {
-            frames.add(&picture(Role::Key, time * SECOND));
-            frames.add(&picture(Role::Key, time * SECOND));
+            frames.add(&picture(Role::Key, time * SECOND), &mut 0);
+            frames.add(&picture(Role::Key, time * SECOND), &mut 0);
             let mut slice = picture(Role::Key, time * SECOND + 1);
             slice.slices = Slices::Continue { of_key: true };
-            frames.add(&slice);
+            frames.add(&slice, &mut 0);
         }
         assert_eq!(frames.interval(), Some(Duration::from_secs(2)));
         assert!(!frames.has_other_pictures(), "all pictures are key frames");
@@ -149,13 +162,13 @@ mod tests {
     fn a_key_frame_that_does_not_come_is_missed() {
         let mut frames = pictures(&[0, 2]);
         assert_eq!(frames.missing_for(), Duration::ZERO);
-        frames.add(&picture(Role::Inter, 12 * SECOND));
+        frames.add(&picture(Role::Inter, 12 * SECOND), &mut 0);
         assert_eq!(frames.missing_for(), Duration::from_secs(10));
         assert!(frames.has_other_pictures());
-        frames.add(&picture(Role::Key, 12 * SECOND));
+        frames.add(&picture(Role::Key, 12 * SECOND), &mut 0);
         assert_eq!(frames.missing_for(), Duration::ZERO);
         let mut never = KeyFrames::default();
-        (5..=30).for_each(|time| never.add(&picture(Role::Inter, time * SECOND)));
+        (5..=30).for_each(|time| never.add(&picture(Role::Inter, time * SECOND), &mut 0));
         assert_eq!(never.missing_for(), Duration::from_secs(25), "since the first picture");
     }
 }

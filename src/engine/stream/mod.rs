@@ -29,6 +29,7 @@ use crate::engine::ids::{AppId, Endpoint, StreamId};
 use crate::engine::jobs::JobResult;
 use crate::engine::panics::Panics;
 use crate::engine::sink::{Finish, Outlet, Sink};
+use crate::engine::statistics::history::History;
 use crate::engine::stream::flv_clock::FlvClock;
 use crate::engine::stream::gop::Gop;
 use crate::engine::stream::headers::StreamHeaders;
@@ -104,6 +105,8 @@ pub struct Stream {
     pub publisher_since: Option<Instant>,
     /// The reason for which its publisher has been dismissed; no more frames are taken.
     pub(in crate::engine) dismissed: Option<Box<str>>,
+    /// Whether an operator ends the publisher.
+    pub(in crate::engine) is_kicked: bool,
     /// When audio or video last came, or the publisher began.
     pub(in crate::engine) last_media: Option<Instant>,
     /// The time until which frames are held back, to be sent together (`buffer`).
@@ -134,6 +137,8 @@ pub struct Stream {
     pub frames_in: u64,
     /// The numbers of what comes in and goes out.
     pub traffic: StreamTraffic,
+    /// Its last minute, second by second.
+    pub history: History,
     /// Its recorders, written by the module that records.
     pub recordings: Vec<RecordingStatus>,
     /// The memory that its frames take, whoever holds them.
@@ -267,6 +272,11 @@ impl Stream {
         self.grace.map(|grace| grace.since)
     }
 
+    /// Whether it ends as an operator has ended its publisher, or the wait for it.
+    pub fn is_kicked(&self) -> bool {
+        self.is_kicked
+    }
+
     /// The newest time on its time line, in milliseconds of media; none before the first frame.
     pub fn newest_time(&self) -> Option<u64> {
         self.timeline.newest()
@@ -330,6 +340,7 @@ impl Stream {
     fn forget_publisher(&mut self) {
         self.grace = None;
         self.dismissed = None;
+        self.is_kicked = false;
         self.tally = Tally::default();
         self.traffic.change_publisher();
         self.timeline.change_publisher();
@@ -355,6 +366,7 @@ impl Stream {
         self.bytes_in = 0;
         self.frames_in = 0;
         self.traffic = StreamTraffic::default();
+        self.history = History::default();
         self.recordings.clear();
     }
 }
@@ -444,6 +456,7 @@ impl Streams {
             started: None,
             publisher_since: None,
             dismissed: None,
+            is_kicked: false,
             last_media: None,
             buffered_until: None,
             mux: Mux::Separate,
@@ -461,6 +474,7 @@ impl Streams {
             bytes_in: 0,
             frames_in: 0,
             traffic: StreamTraffic::default(),
+            history: History::default(),
             recordings: Vec::new(),
             meter: self.meter.part(),
             pending_ends: PendingEnds::default(),

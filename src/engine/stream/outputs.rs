@@ -3,7 +3,7 @@
 //! Recordings are written into the stream by the module that records; HLS is asked through
 //! [`Sink::status`](crate::engine::Sink::status). Nothing here decides anything.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// One recorder of a stream.
@@ -25,6 +25,14 @@ pub struct RecordingStatus {
     pub state: RecordingState,
 }
 
+impl RecordingStatus {
+    /// The name of the file, or of the last one, without its folder; empty if there has been none.
+    pub fn file_name(&self) -> String {
+        let name = self.path.as_deref().and_then(Path::file_name);
+        name.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+}
+
 /// What a recorder does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RecordingState {
@@ -36,6 +44,18 @@ pub enum RecordingState {
     Failing(String),
     /// It does not record now.
     Stopped,
+}
+
+impl RecordingState {
+    /// Its word for programs.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Recording => "recording",
+            Self::Waiting => "waiting",
+            Self::Failing(_) => "failing",
+            Self::Stopped => "stopped",
+        }
+    }
 }
 
 /// The HLS output of a stream.

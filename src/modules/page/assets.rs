@@ -27,6 +27,8 @@ pub enum Asset {
     File(&'static File),
     /// Everything of all streams.
     Streams,
+    /// The numbers of the last second.
+    Live,
     /// The page without its slash: what it loads would be looked for one level up.
     Redirect,
 }
@@ -51,6 +53,7 @@ impl Asset {
         }
         match below {
             "streams.json" => Some(Self::Streams),
+            "live.json" => Some(Self::Live),
             _ => None,
         }
     }
@@ -85,6 +88,7 @@ mod tests {
             ("/", "/page.js", file("page.js")),
             ("/", "/page.css", file("page.css")),
             ("/", "/streams.json", Some(Asset::Streams)),
+            ("/", "/live.json", Some(Asset::Live)),
             ("/", "/other", None),
             ("/live/", "/live/", file("")),
             ("/live/", "/live", Some(Asset::Redirect)),

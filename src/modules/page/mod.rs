@@ -4,22 +4,31 @@
 //! elsewhere. The page tells the names of all streams to whoever may open it, so it is off until a location turns it on.
 
 mod assets;
-mod json;
-mod list;
+mod numbers;
+mod sight;
 
 use std::any::Any;
 use std::rc::Rc;
 
+use crate::auth::query;
 use crate::conf::{self, Acts, Context, Directive, Repeat, Takes};
 use crate::engine::{
-    Answer, Application, ByApp, ByLocation, Config, Ctx, FlvSites, HttpReply, HttpRequest, Location,
-    LocationId, Module, Playlists,
+    Answer, AppId, ByApp, ByLocation, Compose, Config, Ctx, Endpoint, HttpReply, HttpRequest, Location,
+    LocationId, Module, Notice, RelayEvent, RelayId, SharedAnswer, SharedKey, Stream, StreamId, StreamName,
+    StreamRank,
 };
 use crate::http::{Method, path};
+use crate::media::Frame;
 
 use assets::Asset;
-use json::App;
-use list::{StreamList, Urls};
+use numbers::detail::Detail;
+use numbers::events::Events;
+use numbers::list::StreamList;
+use numbers::live::{Live, Wanted};
+use numbers::process::ProcessMeter;
+use numbers::selection;
+use numbers::site::{App, Beside, Urls, View};
+use sight::Sight;
 
 const DIRECTIVES: &[Directive] = &[Directive {
     name: "page",
@@ -38,6 +47,10 @@ pub struct Page {
     apps: Rc<ByApp<App>>,
     /// None where there is no page.
     pages: ByLocation<Option<Settings>>,
+    /// Whether there is any page.
+    has_pages: bool,
+    events: Events,
+    process: ProcessMeter,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -46,6 +59,7 @@ struct Settings {
     base: String,
     /// What this server has on the web.
     urls: Rc<ByApp<Urls>>,
+    beside: Rc<Beside>,
 }
 
 impl Module for Page {
@@ -58,10 +72,12 @@ impl Module for Page {
     }
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
-        self.apps = Rc::new(config.applications.iter().map(|app| (app.id, read_app(app))).collect());
+        self.apps = Rc::new(config.applications.iter().map(|app| (app.id, App::read(app))).collect());
         let mut faults = conf::Faults::default();
-        let mut read = |location: &Location<'_>| faults.keep_or_default(read_page(config, location));
+        let mut read =
+            |location: &Location<'_>| faults.keep_or_default(read_page(config, location, &self.apps));
         self.pages = config.locations.iter().map(|location| (location.id, read(location))).collect();
+        self.has_pages = self.pages.values().any(Option::is_some);
         faults.into_result(())
     }
 
@@ -69,43 +85,135 @@ impl Module for Page {
         let Ok(next) = next.downcast::<Self>() else { return };
         self.apps = next.apps;
         self.pages.adopt(next.pages);
+        self.has_pages = next.has_pages;
+        if !self.has_pages {
+            self.events = Events::default();
+        }
     }
 
     fn release_locations(&mut self, _cx: &mut Ctx, first: LocationId) {
         self.pages.release(first);
     }
 
-    fn on_http(&mut self, _cx: &mut Ctx, request: &HttpRequest) -> Option<Answer> {
+    fn on_publish_start(&mut self, cx: &mut Ctx, stream: StreamId, publisher: Endpoint) {
+        if let Some(stream) = self.watched(cx, stream) {
+            self.events.publisher_began(cx, stream, publisher);
+        }
+    }
+
+    fn on_publish_end(&mut self, cx: &mut Ctx, stream: StreamId, publisher: Endpoint) {
+        if let Some(stream) = self.watched(cx, stream) {
+            self.events.publisher_ended(cx, stream, publisher);
+        }
+    }
+
+    fn on_stream_end(&mut self, cx: &mut Ctx, stream: StreamId) {
+        if let Some(stream) = self.watched(cx, stream) {
+            self.events.stream_ended(cx, stream);
+        }
+    }
+
+    fn on_frame(&mut self, cx: &mut Ctx, stream: StreamId, _frame: &Rc<Frame>) {
+        if self.has_pages {
+            self.events.frame_came(cx, stream);
+        }
+    }
+
+    fn on_notice(&mut self, cx: &mut Ctx, notice: &Notice) {
+        match notice {
+            Notice::Recorded(recording) => self.events.recorded(cx.now.instant, recording),
+        }
+    }
+
+    fn on_relay(&mut self, cx: &mut Ctx, relay: RelayId, event: &RelayEvent) {
+        self.events.relay(cx, relay, event);
+    }
+
+    fn on_http(&mut self, cx: &mut Ctx, request: &HttpRequest) -> Option<Answer> {
         let settings = self.pages.get(request.location)?.as_ref()?;
         let asset = Asset::at(&settings.base, &request.head.path)?;
         if !matches!(request.head.method, Method::Get | Method::Head) {
             return Some(Answer::Reply(HttpReply::error(405).with("Allow", "GET, HEAD")));
         }
-        Some(Answer::Reply(match asset {
-            Asset::File(file) => file.reply(),
-            Asset::Streams => {
-                // Every viewer may see the page.
-                let is_own = request.peer.ip().is_none_or(|ip| ip.is_loopback());
-                let list = StreamList::new(Rc::clone(&self.apps), Rc::clone(&settings.urls), is_own);
-                return Some(Answer::Later(Box::new(list)));
+        Some(match asset {
+            Asset::File(file) => Answer::Reply(file.reply()),
+            Asset::Redirect => {
+                Answer::Reply(HttpReply::error(301).with("Location", path::encode(&settings.base)))
             }
-            Asset::Redirect => HttpReply::error(301).with("Location", path::encode(&settings.base)),
-        }))
+            Asset::Streams => streams(request, self.view(settings, request)),
+            Asset::Live => {
+                let view = self.view(settings, request);
+                self.live(cx, request, view)
+            }
+        })
     }
 }
 
-fn read_app(application: &Application<'_>) -> App {
-    App {
-        name: application.name.clone(),
-        is_live: application.features.live,
-        rtmp_port: application.ports.plain,
-        rtmp_is_local: application.ports.is_plain_local,
-        rtmps_port: application.ports.encrypted,
-        has_hls: application.features.hls.is_some(),
+impl Page {
+    /// The stream, if any page may tell of it.
+    fn watched<'a>(&self, cx: &'a Ctx, stream: StreamId) -> Option<&'a Stream> {
+        cx.streams.get(stream).filter(|_| self.has_pages)
+    }
+
+    /// What a request is shown.
+    fn view(&self, settings: &Settings, request: &HttpRequest) -> View {
+        View {
+            apps: Rc::clone(&self.apps),
+            urls: Rc::clone(&settings.urls),
+            beside: Rc::clone(&settings.beside),
+            sight: Sight::of_request(request, &self.apps),
+        }
+    }
+
+    /// `live.json`, with the detail of one stream if it is asked for.
+    fn live(&mut self, cx: &Ctx, request: &HttpRequest, view: View) -> Answer {
+        let (process, sight) = (self.process.read(cx.now.instant), view.sight.key());
+        let (wanted, what) = match query::value(&request.head.query, "of") {
+            None => (Wanted::Nothing, format!("live {sight}")),
+            Some(label) => match find(cx, &view, &label) {
+                None => (Wanted::Unknown, format!("live of nothing {sight}")),
+                Some(stream) => {
+                    let events = self.events.of(cx, stream, view.sight.targets);
+                    let what = format!("live of {} {sight}", stream.id.serial());
+                    (Wanted::Stream(Box::new(Detail::new(stream.id, events))), what)
+                }
+            },
+        };
+        shared(request, what, Live::new(view, process, wanted))
     }
 }
 
-fn read_page(config: &Config<'_>, location: &Location<'_>) -> Result<Option<Settings>, conf::Error> {
+/// `streams.json`, of all streams or of those whose numbers are asked for.
+fn streams(request: &HttpRequest, view: View) -> Answer {
+    let wanted = query::value(&request.head.query, "ids").map(|ids| selection::numbers(&ids));
+    let what = match &wanted {
+        None => format!("streams {}", view.sight.key()),
+        Some(ids) => format!("streams {ids:?} {}", view.sight.key()),
+    };
+    shared(request, what, StreamList::new(view, wanted))
+}
+
+/// An answer for all who ask for the same.
+fn shared(request: &HttpRequest, what: String, composer: impl Compose + 'static) -> Answer {
+    let key = SharedKey { module: "page", location: request.location, what };
+    Answer::Shared(SharedAnswer { key, composer: Box::new(composer) })
+}
+
+/// The live stream of a label like "live/cam", if it is shown.
+fn find<'a>(cx: &'a Ctx, view: &View, label: &str) -> Option<&'a Stream> {
+    let of_app = |(id, app): (AppId, &App)| {
+        let name = label.strip_prefix(app.name.as_str())?.strip_prefix('/')?;
+        view.app(id)?;
+        cx.streams.find(id, &StreamName::new(name).ok()?).filter(|stream| stream.is_live())
+    };
+    view.apps.iter().filter_map(of_app).min_by_key(|stream| StreamRank::of(cx, stream))
+}
+
+fn read_page(
+    config: &Config<'_>,
+    location: &Location<'_>,
+    apps: &ByApp<App>,
+) -> Result<Option<Settings>, conf::Error> {
     if !location.scope.flag("page") {
         return Ok(None);
     }
@@ -115,17 +223,9 @@ fn read_page(config: &Config<'_>, location: &Location<'_>) -> Result<Option<Sett
             "a page needs a location with the beginning of a path, for it has more than one file",
         ));
     }
-    let playlists = |application: &Application<'_>| {
-        let hls = application.features.hls.as_ref()?;
-        Playlists::on_server(&config.sites, location.server, &hls.path, hls.layout)
-    };
-    let sites = FlvSites::new(config);
-    let urls = |application: &Application<'_>| Urls {
-        playlists: playlists(application),
-        flv: sites.urls(config, location.server, application),
-    };
     Ok(Some(Settings {
         base: format!("{}/", location.path.trim_end_matches('/')),
-        urls: Rc::new(config.applications.iter().map(|app| (app.id, urls(app))).collect()),
+        urls: Rc::new(Urls::read_all(config, location)),
+        beside: Rc::new(Beside::new(apps.values(), None, &["'self'"])),
     }))
 }

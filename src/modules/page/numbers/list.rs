@@ -1,0 +1,77 @@
+//! `streams.json`: everything of all live streams, or of some, composed in steps.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::vec;
+
+use crate::engine::{COMPOSED_AT_ONCE, Compose, Composed, Ctx, StreamId};
+use crate::http::json::to_string;
+
+use super::json::{self, Refused};
+use super::selection::{Selected, Selection};
+use super::site::View;
+use super::stream::{HistoryFacts, LiveStream, WithHistory};
+use crate::modules::page::assets::document;
+
+/// Streams that are written in one step. Each has the numbers of a minute.
+const WRITTEN_AT_ONCE: usize = COMPOSED_AT_ONCE / 4;
+
+/// A list that is being made.
+#[derive(Debug)]
+pub struct StreamList {
+    view: View,
+    selection: Selection,
+    /// The streams that are left, once they have been selected.
+    streams: Option<vec::IntoIter<StreamId>>,
+    text: String,
+    written: usize,
+}
+
+impl StreamList {
+    /// The list of the streams with these numbers, or of all.
+    pub fn new(view: View, wanted: Option<BTreeSet<u32>>) -> Self {
+        Self { view, selection: Selection::new(wanted), streams: None, text: String::new(), written: 0 }
+    }
+
+    fn begin(&self, cx: &Ctx, total: usize) -> String {
+        let (beside, mut text) = (&self.view.beside, json::begin(cx, &self.view));
+        let (sees_all, refused) = (self.view.sight.all, to_string(&Refused::new(cx)));
+        let (access, applications) = (&beside.access, &beside.applications);
+        // Writing to a String cannot fail.
+        let _ = write!(text, r#","sees_all":{sees_all},{access},"total":{total},"#);
+        let _ = write!(text, r#""refused":{refused},{applications},"streams":["#);
+        text
+    }
+
+    fn write(&mut self, cx: &mut Ctx, id: StreamId) {
+        cx.close_seconds(id);
+        let cx = &*cx;
+        let Some(stream) = cx.streams.get(id).filter(|stream| stream.is_live()) else { return };
+        let Some(live) = LiveStream::new(cx, &self.view, stream) else { return };
+        let live = WithHistory { live, history: HistoryFacts::new(&stream.history) };
+        json::push(&mut self.text, &live, self.written > 0);
+        self.written += 1;
+    }
+}
+
+impl Compose for StreamList {
+    fn step(&mut self, cx: &mut Ctx) -> Composed {
+        let Some(streams) = &mut self.streams else {
+            if let Some(Selected { total, streams, .. }) = self.selection.step(cx, &self.view) {
+                self.text = self.begin(cx, total);
+                self.streams = Some(streams.into_iter());
+            }
+            return Composed::Partly;
+        };
+        let part: Vec<_> = streams.take(WRITTEN_AT_ONCE).collect();
+        let is_over = streams.as_slice().is_empty();
+        part.into_iter().for_each(|id| self.write(cx, id));
+        if !is_over {
+            return Composed::Partly;
+        }
+        self.text.push(']');
+        json::push_waiting(&mut self.text, cx, &self.view, |waiting| to_string(waiting));
+        self.text.push_str(json::END);
+        Composed::Reply(document("application/json", self.text.as_bytes()))
+    }
+}
