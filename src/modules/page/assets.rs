@@ -14,6 +14,14 @@ const FILES: &[File] = &[
     File { path: "", mime: HTML, text: include_str!("web/page.html") },
     File { path: "page.js", mime: SCRIPT, text: include_str!("web/page.js") },
     File { path: "page.css", mime: STYLE, text: include_str!("web/page.css") },
+    File { path: "embed.js", mime: SCRIPT, text: include_str!("web/embed.js") },
+    File { path: "embed.css", mime: STYLE, text: include_str!("web/embed.css") },
+    File { path: "player/player.js", mime: SCRIPT, text: include_str!("web/player/player.js") },
+    File { path: "player/player.css", mime: STYLE, text: include_str!("web/player/player.css") },
+    File { path: "player/mse.js", mime: SCRIPT, text: include_str!("web/player/mse.js") },
+    File { path: "player/mp4.js", mime: SCRIPT, text: include_str!("web/player/mp4.js") },
+    File { path: "player/codecs.js", mime: SCRIPT, text: include_str!("web/player/codecs.js") },
+    File { path: "player/flv.js", mime: SCRIPT, text: include_str!("web/player/flv.js") },
 ];
 
 /// Nothing but our own scripts and styles, and media from this server.
