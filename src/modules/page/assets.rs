@@ -21,6 +21,8 @@ const FILES: &[File] = &[
     File { path: "player/mse.js", mime: SCRIPT, text: include_str!("web/player/mse.js") },
     File { path: "player/mp4.js", mime: SCRIPT, text: include_str!("web/player/mp4.js") },
     File { path: "player/codecs.js", mime: SCRIPT, text: include_str!("web/player/codecs.js") },
+    File { path: "player/hls.js", mime: SCRIPT, text: include_str!("web/player/hls.js") },
+    File { path: "player/ts.js", mime: SCRIPT, text: include_str!("web/player/ts.js") },
     File { path: "player/flv.js", mime: SCRIPT, text: include_str!("web/player/flv.js") },
 ];
 

@@ -1,5 +1,4 @@
-// Feeds frames to a <video> by Media Source Extensions: places them on one line of time, keeps what is buffered small,
-// and keeps near to what is live.
+// Feeds frames to a <video> by Media Source Extensions: one line of time, a short buffer, near to what is live.
 
 import { describe } from "./codecs.js";
 import { Track, initSegment } from "./mp4.js";
@@ -9,30 +8,48 @@ export const Source = self.MediaSource ?? self.ManagedMediaSource;
 const JUMP_MS = 3000; // timestamps that differ by more do not go on: another encoder, or a pause
 const FIRST_MS = 1000; // where the line of time begins
 const STEP_MS = 30; // between what was and what comes, if timestamps do not tell
-const PATIENCE_MS = 1500; // for the header of a track that is announced
+const PATIENCE_MS = 1500; // for the header of a track that is announced, and for enough to begin with
+const STALL_MS = 20000; // two stalls within it: a larger reserve is needed
+const MAX_TARGET_S = 3;
 const MAX_FRAMES = 2000; // that wait to be appended
 const MAX_BYTES = 24 << 20;
-const KEEP_S = 5; // behind what is shown
+const MAX_CHANGES = 16; // of the codec, that wait to be appended
 const MAX_KEYS = 1000;
-const FASTER = 1.05;
-const SLOWER = 0.95;
+const KEEP_S = 5; // behind what is shown
 
-const end = ({ buffered }) => (buffered.length ? buffered.end(buffered.length - 1) : 0);
+const same = (a, b) => a.length === b.length && a.every((byte, i) => byte === b[i]);
 
+/** What FlvReader and TsReader tell goes to a <video>. */
 export class Sink {
-  /** `on.fault(text)`: nothing more can be played; `on.tracks()`: there is a track that this sink has no room for. */
-  constructor(video, { target, jump }, on) {
-    Object.assign(this, { video, target, jump, on, feeds: {}, wanted: null, source: null, keys: [], ms: FIRST_MS - STEP_MS });
+  /** `on`: open(), fault(text), tracks() if others are there than those that it began with, lacks({ kind, codec }). */
+  constructor(video, on) {
+    Object.assign(this, { video, on, feeds: {}, keys: [], picture: { width: 1280, height: 720 } });
+    this.without = []; // tracks that this browser cannot play
+    this.ms = FIRST_MS - STEP_MS; // the end of the line of time
     this.span = this.before = null;
-    this.picture = { width: 1280, height: 720 };
-    this.without = []; // kinds of tracks that this browser cannot play
-    this.hold();
+    this.keepDelay(1, 4);
+    this.heldAt = performance.now();
   }
 
+  /** How far to be behind what is live, in seconds, and when to jump. */
+  keepDelay(target, jump) {
+    [this.least, this.target, this.jump] = [target, target, jump];
+  }
+
+  /** An answer of the server begins: with a key frame, and with some that have been shown. */
   tracks(wanted) {
     this.wanted = wanted;
-    // A new answer begins with a key frame.
-    for (const kind in this.feeds) this.feeds[kind].hasKey = false;
+    this.freshUntil = performance.now() + PATIENCE_MS;
+    this.goOn();
+    for (const kind in this.feeds) {
+      this.feeds[kind].hasKey = false;
+      if (!wanted[kind]) return this.on.tracks();
+    }
+  }
+
+  /** Whatever the next timestamp is, it follows the last one. */
+  goOn() {
+    this.span = this.before = null;
   }
 
   size(width, height) {
@@ -40,29 +57,33 @@ export class Sink {
   }
 
   header(header) {
-    const { kind } = header;
+    const feed = this.feeds[header.kind];
+    if (this.isClosed || feed?.isSame(header)) return;
     const description = describe(header, this.picture);
     if (!description || !Source.isTypeSupported(description.mime)) return this.refuse(header);
-    const feed = this.feeds[kind];
-    if (feed?.isSame(header)) return;
     if (feed) return feed.change(header, description);
     if (this.source) return this.on.tracks();
-    this.feeds[kind] = new Feed(header, description, this);
-    this.begun ??= performance.now();
+    this.feeds[header.kind] = new Feed(header, description, this);
+    this.begunAt ??= performance.now();
     this.open();
   }
 
   refuse({ kind, codec }) {
-    if (this.without.some((other) => other.kind === kind)) return;
+    if (this.feeds[kind]) return this.on.tracks();
+    if (this.lacks(kind)) return;
     this.without.push({ kind, codec });
-    if (this.feeds[kind]) this.on.tracks();
-    else this.on.lacks({ kind, codec });
+    this.on.lacks({ kind, codec });
+    this.open();
+  }
+
+  lacks(kind) {
+    return this.without.some((track) => track.kind === kind);
   }
 
   frame(frame) {
     const feed = this.feeds[frame.kind];
-    if (!feed) return;
-    if (!feed.hasKey && !(feed.hasKey = frame.isKey)) return;
+    if (!feed || this.isClosed) return;
+    if (!(feed.hasKey ||= frame.isKey)) return;
     const ms = this.place(frame.time);
     if (frame.kind === "video" && frame.isKey && this.keys.push(ms / 1000) > MAX_KEYS) this.keys.shift();
     feed.track.add(frame, ms);
@@ -86,96 +107,110 @@ export class Sink {
 
   /** Begins when every track that is announced has its header, or has had time for it. */
   open() {
-    const isKnown = (kind) => !this.wanted?.[kind] || this.feeds[kind] || this.without.some((other) => other.kind === kind);
-    const isComplete = isKnown("video") && isKnown("audio");
-    if (this.source || (!isComplete && performance.now() - this.begun < PATIENCE_MS)) return;
+    const isKnown = (kind) => !this.wanted?.[kind] || this.feeds[kind] || this.lacks(kind);
+    const isLate = performance.now() - this.begunAt > PATIENCE_MS;
+    if (this.source || this.isClosed || !(this.feeds.video || this.feeds.audio)) return;
+    if (!isLate && !(isKnown("video") && isKnown("audio"))) return;
     this.source = new Source();
-    this.video.disableRemotePlayback = true;
-    this.url = URL.createObjectURL(this.source);
+    const url = URL.createObjectURL(this.source);
     this.source.addEventListener("sourceopen", () => {
-      URL.revokeObjectURL(this.url);
+      URL.revokeObjectURL(url);
       for (const feed of Object.values(this.feeds)) feed.open(this.source);
     }, { once: true });
-    this.video.src = this.url;
+    this.video.disableRemotePlayback = true;
+    this.video.src = url;
     this.on.open();
   }
 
-  /** Nothing is shown until there is enough ahead again. */
-  hold() {
-    this.heldAt ??= performance.now();
+  /** There is nothing to show: it goes on when there is enough ahead again. */
+  stall() {
+    const now = performance.now();
+    if (now - this.stalledAt < STALL_MS) this.target = Math.max(this.target, Math.min(MAX_TARGET_S, this.target + 0.5));
+    this.heldAt ??= now;
+    this.stalledAt = now;
   }
 
-  /** Seconds of the picture ahead of what is shown. */
-  ahead() {
-    return end(this.video) - this.video.currentTime;
+  get end() {
+    const { buffered } = this.video;
+    return buffered.length ? buffered.end(buffered.length - 1) : 0;
   }
 
-  /** Keeps near to what is live: by a little more or less speed, by a jump only if it is far away. */
+  /** Seconds that are there to be shown. */
+  get ahead() {
+    return Math.max(0, this.end - this.video.currentTime);
+  }
+
+  /** Keeps near to what is live: by a little more or less speed, by a jump only if it is far away or stands still. */
   tick() {
-    const { video } = this;
+    const { video, end, target } = this;
+    const now = performance.now();
     if (!this.source || !video.buffered.length || video.seeking) return;
-    const start = video.buffered.start(0);
-    let ahead = this.ahead();
-    if (video.currentTime < start || ahead > this.jump || (this.heldAt && ahead > this.target + 1)) {
-      const wished = Math.max(start, end(video) - this.target);
-      if (Math.abs(wished - video.currentTime) > 0.05) video.currentTime = wished;
-      ahead = end(video) - wished;
+    if (now - this.stalledAt > 3 * STALL_MS) [this.target, this.stalledAt] = [Math.max(this.least, target - 0.5), now];
+    const first = video.buffered.start(0);
+    const mayJump = this.heldAt || now < this.freshUntil;
+    if (video.currentTime < first || this.ahead > (mayJump ? target + 1 : this.jump)) this.seek(Math.max(first, end - target));
+    else if (video.buffered.length > 1) this.leap();
+    const ahead = end - video.currentTime;
+    if (this.heldAt && ahead < target * 0.8 && !(now - this.heldAt > PATIENCE_MS && ahead > 0.2)) return this.speed(0);
+    this.heldAt = undefined;
+    // Of HLS, seconds come at once.
+    const isFar = target <= MAX_TARGET_S && Math.abs(ahead - target) > 0.3;
+    if (isFar) this.speed(ahead > target ? 1.05 : ahead < target - 0.5 ? 0.95 : 1);
+    else if (!video.playbackRate || Math.abs(ahead - target) < 0.1 || target > MAX_TARGET_S) this.speed(1);
+  }
+
+  /** Over a hole. */
+  leap() {
+    const { currentTime, buffered } = this.video;
+    for (let i = 1; i < buffered.length; i++) {
+      if (currentTime < buffered.start(i) && currentTime > buffered.end(i - 1) - 0.1) return this.seek(buffered.start(i) + 0.01);
     }
-    if (this.heldAt) {
-      const isLong = performance.now() - this.heldAt > PATIENCE_MS && ahead > 0.2;
-      if (ahead < this.target * 0.8 && !isLong) return this.speed(0);
-      this.heldAt = undefined;
-    }
-    if (ahead > this.target + 0.3) this.speed(FASTER);
-    else if (ahead < this.target - 0.5) this.speed(SLOWER);
-    else if (Math.abs(ahead - this.target) < 0.1 || video.playbackRate === 0) this.speed(1);
+  }
+
+  seek(time) {
+    this.video.currentTime = time;
   }
 
   speed(rate) {
     if (this.video.playbackRate !== rate) this.video.playbackRate = rate;
   }
 
-  /** Up to where nothing is needed any more: a key frame, because what follows depends on it. */
-  needless() {
+  /** Up to where nothing is needed any more: up to a key frame, because what follows depends on it. */
+  get needless() {
     const limit = this.video.currentTime - KEEP_S;
     if (!this.feeds.video) return limit;
-    while (this.keys.length > 1 && this.keys[1] < limit) this.keys.shift();
+    while (this.keys[1] < limit) this.keys.shift();
     return this.keys[0] < limit ? this.keys[0] - 0.01 : 0;
   }
 
   close() {
-    for (const feed of Object.values(this.feeds)) feed.close();
     this.isClosed = true;
+    this.feeds = {};
   }
 }
 
 /** A track and its SourceBuffer. */
 class Feed {
   constructor(header, description, sink) {
-    Object.assign(this, { header, sink, track: new Track(description), mime: description.mime, hasKey: false });
-    this.out = [{ bytes: initSegment(description) }];
-    this.trimmed = 0;
+    Object.assign(this, { header, sink, track: new Track(description), mime: description.mime, hasKey: false, trimmed: 0 });
+    this.out = [{ mime: this.mime, bytes: initSegment(description) }];
   }
 
   isSame({ codec, config }) {
-    const own = this.header;
-    return own.codec === codec && (this.isFrameHeader(codec) || own.config.length === config.length && config.every((byte, i) => byte === own.config[i]));
+    return codec === this.header.codec && (same(config, this.header.config) || codec === ".mp3" || codec === "ac-3");
   }
 
-  isFrameHeader(codec) {
-    return codec === ".mp3" || codec === "ac-3";
-  }
-
-  /** Another codec, or another size: what came before it is played first. */
+  /** Another codec, or another size: what came before is played first. */
   change(header, description) {
     const bytes = this.track.take(true);
-    if (bytes) this.out.push({ bytes });
+    if (bytes) this.out.push({ mime: this.out.at(-1)?.mime ?? this.mime, bytes });
     this.out.push({ mime: description.mime, bytes: initSegment(description) });
     Object.assign(this, { header, track: new Track(description), hasKey: false });
-    if (this.out.length > 64) this.sink.on.fault("the stream changes too often");
+    if (this.out.length > MAX_CHANGES) this.sink.on.fault("it changes too often");
   }
 
   open(source) {
+    if (this.sink.isClosed) return;
     try {
       this.buffer = source.addSourceBuffer(this.mime);
     } catch (error) {
@@ -185,7 +220,6 @@ class Feed {
       this.pump();
       this.sink.tick();
     });
-    this.buffer.addEventListener("error", () => this.sink.on.fault("the browser cannot read the stream"));
     this.pump();
   }
 
@@ -198,32 +232,21 @@ class Feed {
     const { buffer, sink } = this;
     if (!buffer || buffer.updating || sink.isClosed || sink.video.error) return;
     try {
-      const needless = sink.needless();
-      if (needless > this.trimmed + KEEP_S) return this.trim(needless);
-      const next = this.out[0] ?? { bytes: this.track.take() };
-      if (!next.bytes) return;
-      if (next.mime && next.mime !== this.mime) {
-        buffer.changeType(next.mime);
-        this.mime = next.mime;
-      }
-      if (!this.out.length) this.out.push(next);
-      buffer.appendBuffer(next.bytes);
+      if (sink.needless > this.trimmed + KEEP_S) return this.trim();
+      if (!this.out.length) this.out.push({ mime: this.mime, bytes: this.track.take() });
+      const { mime, bytes } = this.out[0];
+      if (mime !== this.mime) buffer.changeType(mime);
+      this.mime = mime;
+      if (bytes) buffer.appendBuffer(bytes);
       this.out.shift();
     } catch (error) {
-      if (error.name !== "QuotaExceededError") return sink.on.fault(error.message);
-      const needless = sink.needless();
-      if (needless > this.trimmed) this.trim(needless);
-      else sink.on.fault("the browser has no room for the stream");
+      if (error.name !== "QuotaExceededError" || sink.needless <= this.trimmed) sink.on.fault(error.message);
+      else this.trim();
     }
   }
 
-  trim(until) {
-    this.trimmed = until;
-    this.buffer.remove(0, until);
-  }
-
-  close() {
-    this.drop();
-    this.out = [];
+  trim() {
+    this.trimmed = this.sink.needless;
+    this.buffer.remove(0, this.trimmed);
   }
 }

@@ -7,48 +7,53 @@ import { Sink, Source } from "./mse.js";
 const HLS_TYPE = "application/vnd.apple.mpegurl";
 const NO_ENCODER = "Waiting for the encoder…";
 const NO_SERVER = "No connection to the server. Trying again…";
+const NO_SOURCE = "This browser has no Media Source Extensions.";
+const NO_ADDRESS = "The server offers it over neither HTTP-FLV nor HLS.";
+const ENDED = "The stream has ended.";
 const TICK_MS = 250;
+const QUIET_MS = 1500; // without a header, after which nobody seems to publish
 const SILENCE_MS = 5000; // without data, after which the encoder seems to be away
 const DEAD_MS = 20000; // the same for the connection
 const ASLEEP_MS = 8000; // between two ticks: the machine has slept
+const SOON_MS = 200;
 const FIRST_RETRY_MS = 1000;
 const LAST_RETRY_MS = 8000;
-const MAX_FAULTS = 3; // of decoding, in a row, before another way is tried
-const MAX_REASON = 200;
-const LIVE = { target: 1, jump: 4 };
+const MAX_FAULTS = 3; // in a row, before another way is tried
+const MAX_REASON = 200; // characters
 const NAMES = {
-  avc1: "H.264", avc3: "H.264", hvc1: "H.265", hev1: "H.265", av01: "AV1", vp09: "VP9", vp08: "VP8", vvc1: "H.266", mp4a: "AAC", mp3: "MP3",
-  ".mp3": "MP3", Opus: "Opus", opus: "Opus", fLaC: "FLAC", flac: "FLAC", "ac-3": "AC-3", "ec-3": "E-AC-3",
+  avc1: "H.264", avc3: "H.264", hvc1: "H.265", hev1: "H.265", vvc1: "H.266", av01: "AV1", vp08: "VP8", vp09: "VP9", mp4a: "AAC",
+  mp3: "MP3", Opus: "Opus", opus: "Opus", fLaC: "FLAC", flac: "FLAC", "ac-3": "AC-3", "ec-3": "E-AC-3",
 };
 
 /** Why this browser cannot play a stream, or "". */
 export function whyNot({ codecs, flv, hls, in_hls: inHls = {} }) {
   const video = document.createElement("video");
-  const plays = (kind) => {
-    const name = codecs[kind];
-    return !name || (Source ? Source.isTypeSupported(typeOf(kind, name)) : video.canPlayType(typeOf(kind, name)) !== "");
-  };
   const byFlv = flv && Source;
-  const byHls = hls && (Source || video.canPlayType(HLS_TYPE));
-  if (!byFlv && !byHls) return flv || hls ? "This browser has no Media Source Extensions." : "The server offers no FLV or HLS of this stream.";
-  const lacks = (kind) => codecs[kind] && !(plays(kind) && (byFlv || inHls[kind]));
-  if (lacks("video") && (lacks("audio") || !codecs.audio)) return cannot(codecs.video, plays("video"));
-  if (lacks("video")) return `Sound only: ${cannot(codecs.video, plays("video"))}`;
-  if (lacks("audio")) return codecs.video ? `No sound: ${cannot(codecs.audio, plays("audio"))}` : cannot(codecs.audio, plays("audio"));
-  return "";
+  if (!byFlv && !(hls && (Source || video.canPlayType(HLS_TYPE)))) return flv || hls ? NO_SOURCE : NO_ADDRESS;
+  const fault = (kind) => {
+    const name = codecs[kind];
+    const type = `${kind}/mp4; codecs="${name}"`;
+    if (!name) return "";
+    if (!(Source ? Source.isTypeSupported(type) : video.canPlayType(type))) return cannot(name);
+    return byFlv || inHls[kind] ? "" : `HLS has no ${nameOf(name)}`;
+  };
+  const [picture, sound] = [fault("video"), fault("audio")];
+  if (picture && (sound || !codecs.audio)) return sentence(picture);
+  if (sound && !codecs.video) return sentence(sound);
+  return picture ? `No picture: ${picture}.` : sound ? `No sound: ${sound}.` : "";
 }
 
-const typeOf = (kind, name) => `${kind}/mp4; codecs="${name}"`;
-const nameOf = (codec) => NAMES[codec.split(".")[0] || codec] ?? (/^mp4a\.(6b|69)$/i.test(codec) ? "MP3" : codec);
-const cannot = (codec, plays) => (plays ? `HLS has no ${nameOf(codec)}.` : `this browser cannot play ${nameOf(codec)}.`);
-const upper = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+function nameOf(codec) {
+  if (/^mp4a\.(6b|69)$/i.test(codec)) return "MP3";
+  return NAMES[codec.split(".").find(Boolean)] ?? codec;
+}
+
+const cannot = (codec) => `this browser cannot play ${nameOf(codec)}`;
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.…!?]$/.test(text) ? "" : ".");
 
 export class Player {
   constructor(box, { name, flv, hls, onchange }) {
-    Object.assign(this, { box, flv: withQuery(flv), hls: withQuery(hls), onchange });
-    this.state = "connecting";
-    this.why = this.via = "";
-    this.retries = this.faults = 0;
+    Object.assign(this, { box, flv: withQuery(flv), hls: withQuery(hls), onchange, state: "connecting", why: "", via: "" });
     build(this, name);
     this.ways = [
       this.flv && Source && { via: "WebSocket-FLV", begin: () => this.playFlv() },
@@ -56,211 +61,213 @@ export class Player {
       this.hls && Source && { via: "HLS", begin: () => this.playHls() },
     ].filter(Boolean);
     this.listen();
-    this.ticks = setInterval(() => this.tick(), TICK_MS);
     this.tickedAt = performance.now();
-    this.nextWay(this.ways.length ? "" : whyNot({ codecs: {}, flv, hls }));
+    this.ticks = setInterval(() => this.tick(), TICK_MS);
+    this.begin();
   }
 
+  /** Seconds behind what is live, as far as it is known. */
   get delay() {
     const { video, sink } = this;
-    const edge = sink ? video.buffered : video.seekable;
-    return this.state === "playing" && edge.length ? Math.max(0, edge.end(edge.length - 1) - video.currentTime) : null;
+    if (this.state !== "playing") return null;
+    if (sink) return sink.ahead + (this.segments?.behind ?? 0);
+    return video.seekable.length ? Math.max(0, video.seekable.end(video.seekable.length - 1) - video.currentTime) : null;
   }
 
   close() {
     this.isClosed = true;
     clearInterval(this.ticks);
-    this.stop();
-    this.abort.abort();
+    this.listening.abort();
     this.empty();
     this.box.classList.remove("player");
     this.box.replaceChildren();
   }
 
-  // What it is doing.
-
   change(state, why = "") {
     if (this.isClosed || (this.state === state && this.why === why)) return;
     [this.state, this.why] = [state, why];
-    this.box.dataset.state = state;
-    const words = { connecting: "Connecting…", playing: this.note ?? "", blocked: "" }[state] ?? why;
-    if (this.words.textContent !== words) this.words.textContent = words;
-    this.button.hidden = state !== "blocked" && state !== "failed";
-    this.button.textContent = state === "failed" ? "Try again" : "Play";
-    this.showSound();
+    this.show();
     this.onchange?.(this);
   }
 
-  listen() {
-    this.abort = new AbortController();
-    const on = (target, event, act) => target.addEventListener(event, act, { signal: this.abort.signal });
-    const { video } = this;
-    on(video, "timeupdate", () => this.moves());
-    on(video, "playing", () => this.moves());
-    on(video, "waiting", () => this.sink?.hold());
-    on(video, "error", () => this.sink ? this.fault(video.error?.message || "the browser cannot decode it") : this.nativeFails());
-    on(video, "ended", () => this.sink || this.nativeEnds());
-    on(video, "volumechange", () => this.showSound());
-    on(video, "pause", () => this.paused());
-    on(video, "play", () => this.resumed());
-    on(window, "online", () => this.again(0));
-    on(document, "visibilitychange", () => document.hidden || this.tick());
-    on(this.sound, "click", () => this.turnOn());
-    on(this.button, "click", () => this.press());
+  show() {
+    const { state, words, button, sound, sink, video } = this;
+    this.box.dataset.state = state;
+    const text = { connecting: "Connecting…", playing: this.note, blocked: "" }[state] ?? this.why;
+    if (words.textContent !== text) words.textContent = text;
+    button.hidden = state !== "blocked" && state !== "failed";
+    button.textContent = state === "failed" ? "Try again" : "Play";
+    sound.hidden = !video.muted || state !== "playing" || Boolean(sink && !sink.feeds.audio);
   }
 
-  /** The picture moves. */
+  listen() {
+    this.listening = new AbortController();
+    const on = (target, event, act) => target.addEventListener(event, act, { signal: this.listening.signal });
+    const { video } = this;
+    on(video, "timeupdate", () => this.moves());
+    on(video, "waiting", () => this.sink?.stall());
+    on(video, "error", () => this.sink ? this.fault(video.error?.message) : this.nativeFails());
+    on(video, "ended", () => this.sink || this.nativeEnds());
+    on(video, "volumechange", () => this.show());
+    on(video, "pause", () => this.paused());
+    on(video, "play", () => this.resumed());
+    on(window, "online", () => performance.now() - this.heardAt > FIRST_RETRY_MS && this.again(0));
+    on(document, "visibilitychange", () => document.hidden || this.tick());
+    on(this.button, "click", () => this.press());
+    on(this.sound, "click", () => {
+      video.muted = false;
+      video.volume ||= 1;
+      video.focus();
+    });
+  }
+
+  /** The picture moves, or the sound. */
   moves() {
-    const { currentTime } = this.video;
-    if (currentTime === this.shownAt || this.video.paused || this.video.playbackRate === 0) return;
-    this.shownAt = currentTime;
+    const { video, sink } = this;
+    if (video.currentTime === this.shown || video.paused || video.seeking || !video.playbackRate) return;
+    [this.shown, this.movedAt] = [video.currentTime, performance.now()];
+    if (video.readyState < 3 || (this.isSilent && sink)) return;
     this.canvas.hidden = true;
-    if (this.isSilent && this.sink) return;
-    this.faults = currentTime - this.beganAt > 10 ? 0 : this.faults;
+    if (this.movedAt - this.playedAt > 2 * SILENCE_MS) this.faults = 0;
+    if (!sink && this.reason && !video.videoWidth) this.note = `No picture: ${this.reason}`;
     this.change("playing");
   }
 
   /** The last picture stays while another source begins. */
   keepPicture() {
     const { video, canvas } = this;
-    if (!video.videoWidth || !canvas.hidden) return;
+    if (!video.videoWidth || !canvas.hidden || video.readyState < 2) return;
     [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
     canvas.getContext("2d").drawImage(video, 0, 0);
     canvas.hidden = false;
   }
 
-  empty() {
-    this.keepPicture();
-    this.sink?.close();
-    this.sink = null;
-    this.video.removeAttribute("src");
-    this.video.load();
-  }
-
   play() {
-    this.beganAt = this.video.currentTime;
+    this.playedAt = this.movedAt = performance.now();
     this.video.play()?.catch((error) => {
-      if (error.name === "NotAllowedError") this.change("blocked", "The browser lets nothing play by itself.");
+      if (error.name !== "NotAllowedError" || this.isClosed) return;
+      this.stop();
+      this.change("blocked", "The browser lets nothing play by itself.");
     });
   }
 
   press() {
-    if (this.state === "blocked") {
-      this.change("connecting");
-      return this.play();
-    }
-    this.way = -1;
-    this.faults = 0;
-    this.nextWay("");
-  }
-
-  showSound() {
-    this.sound.hidden = !this.video.muted || this.state !== "playing" || (this.sink && !this.sink.feeds.audio);
-  }
-
-  turnOn() {
-    this.video.muted = false;
-    if (this.video.volume === 0) this.video.volume = 1;
-    this.video.focus();
+    const wasBlocked = this.state === "blocked";
+    this.change("connecting");
+    if (wasBlocked) this.play();
+    else this.begin();
   }
 
   // A viewer who pauses needs no stream; one who goes on wants what is live.
 
   paused() {
-    if (this.sink && !this.video.ended && !this.video.error) this.stop();
+    if (this.sink?.source && !this.video.error) this.stop();
   }
 
   resumed() {
-    if (this.sink && !this.socket && !this.hlsReader && !this.timer) this.again(0);
+    if (this.sink?.source && !this.socket && !this.segments && !this.timer) this.again(0);
   }
 
   // Ways to play.
 
+  begin() {
+    Object.assign(this, { way: -1, retries: 0, misses: 0, reason: "", note: "", partly: undefined, isSettled: false, isRefused: false });
+    this.nextWay(this.ways.length ? "" : this.flv || this.hls ? NO_SOURCE : NO_ADDRESS);
+  }
+
+  /** The next way; or the sound without its picture, if that is all. */
   nextWay(reason) {
-    this.stop();
     this.empty();
-    if (reason) this.reason = reason;
-    this.way = (this.way ?? -1) + 1;
-    const way = this.ways[this.way];
-    if (!way) {
-      this.via = "";
-      return this.change("failed", this.reason);
-    }
-    this.via = way.via;
+    this.reason ||= sentence(reason);
+    this.way++;
+    if (this.way >= this.ways.length && this.partly !== undefined && !this.isSettled) [this.way, this.isSettled] = [this.partly, true];
+    this.faults = 0;
+    this.via = this.ways[this.way]?.via ?? "";
+    if (!this.via) return this.change("failed", this.reason);
     this.change("connecting");
-    way.begin();
-  }
-
-  /** Begins anew, after some time. */
-  again(ms) {
-    if (this.isClosed || this.state === "failed" || this.state === "blocked") return;
-    this.stop();
-    this.timer = setTimeout(() => {
-      this.timer = 0;
-      this.ways[this.way].begin();
-    }, ms);
-  }
-
-  retry() {
-    const ms = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.retries++);
-    this.again(ms * (0.7 + 0.6 * Math.random()));
+    this.ways[this.way].begin();
   }
 
   /** Lets go of the connection; what is shown stays. */
   stop() {
     clearTimeout(this.timer);
-    this.timer = 0;
-    this.hlsReader?.close();
+    this.segments?.close();
     const { socket } = this;
-    this.hlsReader = this.socket = null;
-    if (socket) {
-      socket.onclose = socket.onmessage = null;
-      socket.close();
-    }
+    this.timer = this.segments = this.socket = null;
+    if (!socket) return;
+    socket.onclose = socket.onmessage = null;
+    socket.close();
   }
 
-  makeSink(options) {
-    this.sink ??= new Sink(this.video, options, {
-      open: () => this.play(),
-      fault: (text) => this.fault(text),
-      tracks: () => this.renew(),
-      lacks: (track) => this.lacks(track),
-    });
-    return this.sink;
+  /** Lets go of all but the last picture. */
+  empty() {
+    this.stop();
+    this.keepPicture();
+    this.sink?.close();
+    this.sink = null;
+    if (!this.video.hasAttribute("src")) return;
+    this.video.removeAttribute("src");
+    this.video.load();
   }
 
-  /** Other tracks: another source of media. */
-  renew() {
-    this.empty();
-    this.again(0);
+  /** Connects anew, after some time. */
+  again(ms) {
+    if (this.isClosed || this.state === "failed" || this.state === "blocked") return;
+    this.stop();
+    this.timer = setTimeout(() => {
+      this.timer = null;
+      // A viewer who has paused says when.
+      if (!(this.sink?.source && this.video.paused)) this.ways[this.way].begin();
+    }, ms);
   }
 
-  /** A track that this browser cannot play: another way may do it, or the rest is played. */
-  lacks({ kind, codec }) {
-    const text = cannot(codec, false);
-    this.reason = upper(text);
-    if (this.way + 1 < this.ways.length && kind === "video") return setTimeout(() => this.nextWay(this.reason));
-    if (this.sink?.without.length > 1) return this.nextWay("");
-    this.note = `${kind === "video" ? "No picture" : "No sound"}: ${text}`;
+  retry() {
+    this.again(Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.retries++) * (0.7 + 0.6 * Math.random()));
   }
 
   fault(text) {
     if (this.isClosed || !this.sink) return;
+    if (++this.faults > MAX_FAULTS) return this.nextWay(`This browser cannot play it: ${text || "it cannot decode it"}`);
     this.empty();
-    if (++this.faults > MAX_FAULTS) return this.nextWay(`It cannot be played: ${text}`);
-    this.again(200);
+    this.again(SOON_MS * 2 ** this.faults);
   }
 
+  makeSink() {
+    this.sink ??= new Sink(this.video, {
+      open: () => this.play(),
+      fault: (text) => this.fault(text),
+      tracks: () => setTimeout(() => {
+        this.empty();
+        this.again(0);
+      }),
+      lacks: (track) => setTimeout(() => this.lacks(track)),
+    });
+    return this.sink;
+  }
+
+  /** A track that this browser cannot play: another way may do it, or the other track is played. */
+  lacks({ kind, codec }) {
+    if (!this.sink) return;
+    const isAll = this.sink.without.length > 1 || !this.sink.wanted?.[kind === "video" ? "audio" : "video"];
+    if (isAll) return this.nextWay(cannot(codec));
+    if (kind === "video" && !this.isSettled) {
+      this.partly ??= this.way;
+      return this.nextWay(cannot(codec));
+    }
+    this.note = `No ${kind === "video" ? "picture" : "sound"}: ${cannot(codec)}.`;
+    this.show();
+  }
+
+  // FLV over a WebSocket.
+
   playFlv() {
-    const url = new URL(this.flv, location.href);
+    const url = new URL(this.flv);
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url);
-    const reader = new FlvReader(this.makeSink(LIVE));
+    const reader = new FlvReader(this.makeSink());
     socket.binaryType = "arraybuffer";
-    this.socket = socket;
-    this.heardAt = performance.now();
-    let isOpen = false;
-    socket.onopen = () => { isOpen = true; };
+    Object.assign(this, { socket, reader, openedAt: undefined, heardAt: performance.now(), usual: 0 });
+    socket.onopen = () => { this.openedAt = performance.now(); };
     socket.onmessage = ({ data }) => {
       this.heard();
       try {
@@ -269,30 +276,38 @@ export class Player {
         this.fault(error.message);
       }
     };
-    socket.onclose = () => this.lost(isOpen, reader.isBegun);
+    socket.onclose = () => this.lost();
   }
 
   heard() {
     const now = performance.now();
     // Pictures may come seldom.
-    this.usual = Math.max(now - this.heardAt, (this.usual ?? 0) * 0.98);
+    this.usual = Math.max(now - this.heardAt, this.usual * 0.98);
     this.heardAt = now;
     this.isSilent = false;
-    this.retries = 0;
+    if (now - this.openedAt > SILENCE_MS) this.retries = this.misses = 0;
   }
 
-  async lost(isOpen, isBegun) {
+  async lost() {
     this.socket = null;
-    if (isBegun) return this.again(200 + 600 * Math.random());
-    if (isOpen) {
-      this.change("waiting", NO_ENCODER);
-      return this.retry();
-    }
+    // A stream that ends may go on at once, with other tracks.
+    if (this.reader.isBegun && this.retries++ === 0) return this.again(SOON_MS * (1 + 3 * Math.random()));
+    if (this.openedAt) return this.wait(NO_ENCODER);
     // A WebSocket does not say why it is refused. The same URL does.
     const { status, text } = await ask(this.flv);
-    if (this.isClosed || this.socket || this.timer) return;
-    if ((status === 401 || status === 403) && (this.state !== "playing")) return this.nextWay(`Refused: ${text}`);
-    this.change("waiting", status === 0 ? NO_SERVER : status === 404 || status === 200 ? NO_ENCODER : upper(text));
+    if (this.isClosed || this.socket || this.timer || this.state === "failed") return;
+    if (status === 401 || status === 403) return this.refused(text);
+    if (status && ++this.misses >= MAX_FAULTS && this.way + 1 < this.ways.length) return this.nextWay(text);
+    this.wait(status === 0 ? NO_SERVER : status === 200 || /^nobody/.test(text) ? NO_ENCODER : sentence(text));
+  }
+
+  refused(text) {
+    this.isRefused = true;
+    this.nextWay(`Refused: ${text}`);
+  }
+
+  wait(why) {
+    this.change("waiting", why);
     this.retry();
   }
 
@@ -301,24 +316,27 @@ export class Player {
     const wasAsleep = now - this.tickedAt > ASLEEP_MS && !document.hidden;
     this.tickedAt = now;
     this.sink?.tick();
-    if (!this.socket) return;
+    const { video, socket } = this;
+    const stands = now - this.movedAt > SILENCE_MS && !video.paused && !document.hidden;
+    if (!this.sink && stands && this.state === "playing") this.change("waiting", NO_ENCODER);
+    if (!socket || !this.openedAt) return;
     const silence = now - this.heardAt;
-    if (wasAsleep && silence > SILENCE_MS / 2) return this.again(0);
-    if (silence < Math.max(SILENCE_MS, 2.5 * (this.usual ?? 0)) || this.socket.readyState !== WebSocket.OPEN) return;
-    if (silence > DEAD_MS) return this.again(0);
-    this.isSilent = true;
-    if (this.state !== "blocked") this.change("waiting", NO_ENCODER);
-    if (!(now - this.probedAt < SILENCE_MS)) this.probe(now);
+    if (silence > DEAD_MS || (wasAsleep && silence > FIRST_RETRY_MS)) return this.again(0);
+    if (!this.reader.isBegun && now - this.openedAt > QUIET_MS) this.change("waiting", NO_ENCODER);
+    if (silence > Math.max(SILENCE_MS, 2.5 * this.usual)) this.silent(now);
+    // There is data, and nothing is shown of it: one of the tracks has ceased.
+    else if (stands && silence < FIRST_RETRY_MS && this.sink?.source && this.state !== "blocked") this.fault("it stands still");
   }
 
-  /** Whether it is the encoder that is away, or the network. */
-  async probe(now) {
-    this.probedAt = now;
+  /** The encoder is away, or the network. */
+  async silent(now) {
     const { socket } = this;
+    if (!this.isSilent) this.change("waiting", NO_ENCODER);
+    if (this.isSilent && now - this.askedAt < SILENCE_MS) return;
+    this.isSilent = true;
+    this.askedAt = now;
     const { status } = await ask(this.flv, "HEAD");
-    if (status !== 0 || socket !== this.socket || !this.isSilent) return;
-    this.change("waiting", NO_SERVER);
-    this.again(FIRST_RETRY_MS);
+    if (status === 0 && socket === this.socket && this.isSilent) this.wait(NO_SERVER);
   }
 
   // HLS that the browser plays by itself.
@@ -329,43 +347,50 @@ export class Player {
   }
 
   async nativeFails() {
-    if (!this.video.hasAttribute("src") || this.isClosed) return;
+    const { way } = this;
     const { status, text } = await ask(this.hls);
-    if (this.isClosed || this.ways[this.way]?.via !== "HLS of the browser") return;
-    if (status === 401 || status === 403) return this.nextWay(`Refused: ${text}`);
+    if (this.isClosed || this.way !== way || this.timer || this.state === "failed") return;
+    if (status === 401 || status === 403) return this.refused(text);
+    if (this.isRefused && status > 200) return this.nextWay("");
     if (status === 200 && ++this.faults > MAX_FAULTS) return this.nextWay("This browser cannot play it.");
-    this.change("waiting", status === 0 ? NO_SERVER : NO_ENCODER);
-    this.retry();
+    this.keepPicture();
+    this.wait(status === 0 ? NO_SERVER : NO_ENCODER);
   }
 
-  nativeEnds() {
-    this.change("ended", "The stream has ended.");
+  /** The playlist has ended. It goes on if the stream is published again. */
+  async nativeEnds() {
+    this.change("ended", ENDED);
+    const { text } = await ask(this.hls);
+    if (this.state !== "ended" || this.isClosed) return;
+    if (text && !text.includes("#EXT-X-ENDLIST")) return this.again(0);
+    this.timer = setTimeout(() => this.nativeEnds(), LAST_RETRY_MS);
   }
 
   // HLS that is read here.
 
   async playHls() {
     const { Hls } = await import("./hls.js");
-    if (this.isClosed) return;
-    this.hlsReader = new Hls(this.hls, this.makeSink({ target: 6, jump: 30 }), {
-      heard: () => this.heard(),
-      refused: (text) => this.nextWay(`Refused: ${text}`),
-      waits: (isAway) => this.change("waiting", isAway ? NO_SERVER : NO_ENCODER),
-      ended: () => this.change("ended", "The stream has ended."),
-      fails: (text) => this.nextWay(text),
+    if (this.isClosed || this.segments || this.ways[this.way]?.via !== "HLS") return;
+    const sink = this.makeSink();
+    const pauses = (state, why) => sink.ahead < 0.5 && this.change(state, why);
+    this.segments = new Hls(this.hls, sink, {
+      refused: (text) => this.refused(text),
+      waits: (isAway) => (this.isRefused && !sink.source ? this.nextWay("") : pauses("waiting", isAway ? NO_SERVER : NO_ENCODER)),
+      ended: () => pauses("ended", ENDED),
+      fails: (text) => this.fault(text),
     });
   }
 }
 
-/** What the server says of a URL: the status, 0 if it does not answer, and its reason. */
+/** What the server says of a URL: the status, 0 if it does not answer, and its reason, or a playlist. */
 async function ask(url, method = "GET") {
   try {
-    const abort = AbortSignal.timeout(SILENCE_MS);
-    const response = await fetch(url, { method, cache: "no-store", signal: abort });
-    const isText = !response.ok && response.headers.get("content-type")?.startsWith("text/plain");
-    const text = isText ? (await response.text()).trim().slice(0, MAX_REASON) : "";
+    const response = await fetch(url, { method, cache: "no-store", signal: AbortSignal.timeout(SILENCE_MS) });
+    const isText = /^text\/plain|mpegurl/.test(response.headers.get("content-type"));
+    const text = isText ? (await response.text()).trim() : "";
     if (!isText) response.body?.cancel();
-    return { status: response.status, text: text || `the server says ${response.status}` };
+    if (response.ok) return { status: 200, text };
+    return { status: response.status, text: text.slice(0, MAX_REASON) || `the server says ${response.status}` };
   } catch {
     return { status: 0, text: "" };
   }
@@ -379,24 +404,20 @@ function withQuery(path) {
 }
 
 function build(player, name) {
-  const { box } = player;
   const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
-  player.video = make("video", { controls: true, muted: true, autoplay: true, playsInline: true });
-  player.video.setAttribute("aria-label", name);
-  player.canvas = make("canvas", { hidden: true });
-  player.words = make("p", { className: "words" });
-  player.words.setAttribute("role", "status");
-  player.button = make("button", { type: "button", className: "go", hidden: true });
-  player.sound = make("button", { type: "button", className: "sound", hidden: true, textContent: "Sound is off" });
-  player.sound.setAttribute("aria-label", "Sound is off. Turn it on");
+  const { box } = player;
+  const video = make("video", { controls: true, muted: true, autoplay: true, playsInline: true });
+  const words = make("p", { className: "words", textContent: "Connecting…" });
+  const button = make("button", { type: "button", hidden: true });
+  const sound = make("button", { type: "button", className: "sound", hidden: true, textContent: "Sound is off", title: "Turn the sound on" });
   const over = make("div", { className: "over" });
-  over.append(player.words, player.button);
+  over.append(words, button);
+  Object.assign(player, { video, words, button, sound, canvas: make("canvas", { hidden: true }) });
+  words.setAttribute("role", "status");
+  video.setAttribute("aria-label", name);
   box.classList.add("player");
   box.dataset.state = "connecting";
-  player.words.textContent = "Connecting…";
-  box.replaceChildren(player.video, player.canvas, over, player.sound);
+  box.replaceChildren(video, player.canvas, over, sound);
   const href = new URL("player.css", import.meta.url).href;
-  if (![...document.styleSheets].some((sheet) => sheet.href === href)) {
-    document.head.append(make("link", { rel: "stylesheet", href }));
-  }
+  if (![...document.styleSheets].some((sheet) => sheet.href === href)) document.head.append(make("link", { rel: "stylesheet", href }));
 }
