@@ -178,7 +178,7 @@ export class Player {
   /** The next way; or the sound without its picture, if that is all. */
   nextWay(reason) {
     this.empty();
-    this.reason ||= sentence(reason);
+    this.reason ||= reason && sentence(reason);
     this.way++;
     if (this.way >= this.ways.length && this.partly !== undefined && !this.isSettled) [this.way, this.isSettled] = [this.partly, true];
     this.faults = 0;
