@@ -12,3 +12,4 @@ pub mod secret;
 pub mod secure_link;
 pub mod segment_token;
 pub mod signature;
+pub mod tokens;

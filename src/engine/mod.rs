@@ -55,12 +55,14 @@ pub use config::by_id::ByApp;
 pub use config::control::ControlSocket;
 pub use config::error_log::{ErrorLog, LogTarget};
 pub use config::features::{
-    Features, Guards, HlsFeature, HlsLayout, LinkScope, LocationFiles, RecorderFeature,
+    ApiFeature, Features, Guards, HlsFeature, HlsLayout, LinkScope, LocationAccess, LocationFiles,
+    PlayerChecks, RecorderFeature,
 };
 pub use config::listen::options::{KeepAliveProbes, SocketOptions};
 pub use config::listen_on::ListenOn;
 pub use config::listener::{Listener, Protocol};
 pub use config::network::Network;
+pub use config::network::rules::{AddressRules, Asker, Judgement, Whom};
 pub use config::probe::{Account, Probe, is_readable_by_all};
 pub use config::real_address::TrustedProxies;
 #[cfg(test)]
@@ -90,6 +92,7 @@ pub use limits::descriptors::Descriptors;
 pub use limits::guesses::{Guesses, Purpose};
 pub use limits::origin::Origin;
 pub use limits::refusals::Refusals;
+pub use limits::tokens::TokenRefusal;
 pub use limits::tries::Try;
 pub use memory::{Extent, Growth, MemoryFile, MemoryFiles, SHORTEST_READ_TIME};
 pub use module::Module;

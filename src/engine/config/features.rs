@@ -7,8 +7,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::auth::tokens::TokenLine;
 use crate::conf::Node;
 use crate::engine::calls::destination::ClientTls;
+use crate::engine::config::network::rules::{AddressRules, Asker, Judgement};
 
 /// The features of an application.
 #[derive(Debug, Clone, Default)]
@@ -29,8 +31,8 @@ pub struct Features<'t> {
     pub play_links: LinkScope,
     /// Callbacks that decide, to which the name of a stream may be a key.
     pub asks: Guards,
-    /// Rules, keys or a backend decide about players, or about all clients: nobody else is told what is live.
-    pub checks_players: bool,
+    /// What decides about players: who may not play at once is not told what is live.
+    pub players: PlayerChecks,
     /// Streams may be pulled from other servers: the first player, of whatever kind, has to be noticed.
     pub pulls: bool,
     /// The settings of TLS towards other servers, without a certificate of our own (`ssl_verify`).
@@ -42,6 +44,27 @@ impl Features<'_> {
     pub fn guards_viewers(&self) -> bool {
         let Some(hls) = &self.hls else { return false };
         self.guards.play || hls.sessions && self.asks.play
+    }
+}
+
+/// What decides who may play in an application.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PlayerChecks {
+    /// Keys, links or passwords have to be shown, or a backend is asked about players, or about all clients.
+    pub are_asked: bool,
+    /// The rules by address for players.
+    pub rules: AddressRules,
+}
+
+impl PlayerChecks {
+    /// Whether everybody may play.
+    pub fn are_none(&self) -> bool {
+        !self.are_asked && self.rules.is_empty()
+    }
+
+    /// Whether a client may play at once, without anything to show.
+    pub fn admit(&self, asker: Asker) -> bool {
+        !self.are_asked && self.rules.admit(asker)
     }
 }
 
@@ -144,4 +167,38 @@ pub struct LocationFiles {
     pub root: String,
     /// `alias`, or empty.
     pub alias: String,
+}
+
+/// Who may ask for a location.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LocationAccess {
+    /// `allow` and `deny`.
+    pub rules: AddressRules,
+    /// `auth_basic`: a password is asked for.
+    pub asks_password: bool,
+    /// `satisfy any`: an address that is let in needs no password, and who has one may be anywhere.
+    pub either_suffices: bool,
+}
+
+impl LocationAccess {
+    /// Whether a client may pass, perhaps with a password.
+    pub fn may_pass(&self, asker: Asker) -> bool {
+        self.rules.admit(asker) || self.asks_password && self.either_suffices
+    }
+
+    /// Whether a client passes without a password.
+    pub fn passes_at_once(&self, asker: Asker) -> bool {
+        let is_let_in = match self.rules.judge(asker) {
+            Some(judgement) => judgement == Judgement::Allow,
+            None => !self.asks_password,
+        };
+        is_let_in && (!self.asks_password || self.either_suffices)
+    }
+}
+
+/// The API at a location (`millstream_api`).
+#[derive(Debug, Clone)]
+pub struct ApiFeature {
+    /// Its tokens (`api_token`).
+    pub tokens: Vec<TokenLine>,
 }

@@ -11,7 +11,7 @@ use regex_lite::Regex;
 use crate::conf::value;
 use crate::conf::{Context, Error, Faults, Node, Scope};
 use crate::engine::config::control::is_of_control;
-use crate::engine::config::features::LocationFiles;
+use crate::engine::config::features::{ApiFeature, LocationAccess, LocationFiles};
 use crate::engine::config::listen::Listen;
 use crate::engine::config::real_address::RealAddress;
 use crate::engine::http::hosts::{Case, compile};
@@ -41,6 +41,10 @@ pub struct Location<'t> {
     pub flv_origins: Vec<String>,
     /// Whether not everybody may ask for it: there are rules by address, or a password.
     pub is_restricted: bool,
+    /// Who may ask for it.
+    pub access: LocationAccess,
+    /// Its API.
+    pub api: Option<ApiFeature>,
     /// Whether requests may have bodies, see [`Request::body`](crate::http::Request::body). Elsewhere they are refused.
     pub takes_bodies: bool,
     /// Whether it is that of the control socket.
@@ -159,6 +163,8 @@ pub(in crate::engine) fn read<'t>(
         sends_flv: false,
         flv_origins: Vec::new(),
         is_restricted: false,
+        access: LocationAccess::default(),
+        api: None,
         takes_bodies: false,
         is_control: is_of_control(scope.node()),
         scope: own,
@@ -188,6 +194,8 @@ pub(in crate::engine) fn read<'t>(
             sends_flv: false,
             flv_origins: Vec::new(),
             is_restricted: false,
+            access: LocationAccess::default(),
+            api: None,
             takes_bodies: false,
             is_control: is_of_control(node),
             scope: location,

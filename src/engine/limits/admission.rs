@@ -99,6 +99,16 @@ impl Ctx {
         debug_assert!(self.sessions.len() > 1 || self.connections.is_empty(), "nobody is left to be counted");
     }
 
+    /// Whether a peer is banned from anything.
+    pub fn is_banned_from_any(&self, peer: Peer) -> bool {
+        !self.bans.is_empty() && self.bans.are_on(peer, self.now.instant)
+    }
+
+    /// Whether a peer is banned from a stream.
+    pub fn is_banned(&self, peer: Peer, stream: (AppId, &str)) -> bool {
+        self.banned_for(peer, stream).is_some()
+    }
+
     /// How long a peer may still not have a stream, if it is banned.
     pub(in crate::engine) fn banned_for(&self, peer: Peer, (app, name): (AppId, &str)) -> Option<Duration> {
         if self.bans.is_empty() {

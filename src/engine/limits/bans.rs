@@ -106,6 +106,12 @@ struct OfAddress {
     by_stream: HashMap<String, u64>,
 }
 
+impl OfAddress {
+    fn ids(&self) -> impl Iterator<Item = u64> {
+        self.everywhere.into_iter().chain(self.by_stream.values().copied())
+    }
+}
+
 impl Bans {
     /// Adds a ban, in place of one for the same address and stream; none if there are too many.
     pub fn add(&mut self, ban: Ban, now: Instant) -> Option<&Ban> {
@@ -181,12 +187,25 @@ impl Bans {
 
     /// How long a peer is still banned from a stream.
     pub fn time_left(&self, peer: Peer, (app, name): (&str, &str), now: Instant) -> Option<Duration> {
-        let ip = peer.ip()?.to_canonical();
         let stream = format!("{app}/{name}");
-        let lengths = self.lengths.keys().filter(|(is_ipv4, _)| *is_ipv4 == ip.is_ipv4());
-        let networks = lengths.filter_map(|(_, bits)| self.by_address.get(&Banned(Network::of(ip, *bits))));
-        let ids = networks.flat_map(|bans| [bans.everywhere, bans.by_stream.get(&stream).copied()]).flatten();
+        let ids = self
+            .of_peer(peer)?
+            .flat_map(|bans| [bans.everywhere, bans.by_stream.get(&stream).copied()])
+            .flatten();
         ids.filter_map(|id| self.get(id, now)).map(|ban| ban.until - now).max()
+    }
+
+    /// Whether a peer is banned from any stream.
+    pub fn are_on(&self, peer: Peer, now: Instant) -> bool {
+        let mut ids = self.of_peer(peer).into_iter().flatten().flat_map(OfAddress::ids);
+        ids.any(|id| self.get(id, now).is_some())
+    }
+
+    /// The bans on the networks that a peer is in; none if it has no address.
+    fn of_peer(&self, peer: Peer) -> Option<impl Iterator<Item = &OfAddress>> {
+        let ip = peer.ip()?.to_canonical();
+        let lengths = self.lengths.keys().filter(move |(is_ipv4, _)| *is_ipv4 == ip.is_ipv4());
+        Some(lengths.filter_map(move |(_, bits)| self.by_address.get(&Banned(Network::of(ip, *bits)))))
     }
 }
 

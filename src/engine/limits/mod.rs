@@ -13,4 +13,5 @@ pub(in crate::engine) mod guesses;
 pub(in crate::engine) mod origin;
 pub(in crate::engine) mod refusals;
 pub(in crate::engine) mod relief;
+pub(in crate::engine) mod tokens;
 pub(in crate::engine) mod tries;

@@ -25,6 +25,15 @@ pub struct TlsFacts {
     pub client: Option<Box<ClientCertificate>>,
 }
 
+impl TlsFacts {
+    /// Whether the client has shown a certificate that is verified as `wanted`.
+    pub fn satisfies(&self, wanted: &ClientVerification) -> bool {
+        let by = self.verifier.as_deref().map(|verifier| &verifier.clients);
+        let is_same = by.is_some_and(|by| by.authorities == wanted.authorities && by.depth <= wanted.depth);
+        is_same && self.verification == Verification::Success
+    }
+}
+
 /// By what the certificates of clients are verified. What it has found counts only where the same is in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verifier {

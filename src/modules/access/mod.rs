@@ -34,6 +34,7 @@ use crate::engine::{
 use action::Action;
 use directives::DIRECTIVES;
 use outcome::Outcome;
+use rules::Rules;
 use settings::{Credentials, Settings};
 use shown::Shown;
 use signatures::Claim;
@@ -63,7 +64,8 @@ impl Module for Access {
     fn declare(&self, config: &mut Config<'_>) {
         for app in &mut config.applications {
             app.features.guards = settings::guards(&app.scope);
-            app.features.checks_players |= settings::checks_players(&app.scope);
+            app.features.players.are_asked |= app.features.guards.play;
+            app.features.players.rules = Rules::read(&app.scope).of(Action::Play);
             app.features.play_links = settings::play_links(&app.scope);
         }
     }

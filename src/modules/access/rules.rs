@@ -1,7 +1,7 @@
 //! `allow` and `deny`: who may publish and play, by address.
 
 use crate::conf::{Node, Scope};
-use crate::engine::{Network, Peer};
+use crate::engine::{AddressRules, Judgement, Network, Peer, Whom};
 
 use super::action::Action;
 
@@ -38,12 +38,6 @@ impl Rule {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rules(Vec<(Judgement, Rule)>);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Judgement {
-    Allow,
-    Deny,
-}
-
 impl Rules {
     /// The rules of a block, and behind them those of the blocks around it.
     pub fn read(scope: &Scope<'_>) -> Self {
@@ -54,9 +48,10 @@ impl Rules {
         Self(scope.by_level(NAMES).into_iter().flatten().map(rule).collect())
     }
 
-    /// Whether everybody may do everything.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Those for one action.
+    pub fn of(&self, action: Action) -> AddressRules {
+        let own = self.0.iter().filter(|(_, rule)| rule.is_for(action));
+        AddressRules::new(own.map(|(judgement, rule)| (*judgement, Whom::Network(rule.network))).collect())
     }
 
     /// Whether a client may do this: the first rule that fits decides; without one it may.

@@ -119,11 +119,6 @@ pub fn guards(scope: &Scope<'_>) -> Guards {
     Guards { publish: is_set(Action::Publish), play: is_set(Action::Play) }
 }
 
-/// Whether anything here decides who may play.
-pub fn checks_players(scope: &Scope<'_>) -> bool {
-    guards(scope).play || !Rules::read(scope).is_empty()
-}
-
 /// Where the links of an application's players may be used: at one address, if one of its secrets says so.
 pub fn play_links(scope: &Scope<'_>) -> LinkScope {
     let nodes = scope.all(Action::Play.secret_directive());

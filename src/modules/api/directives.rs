@@ -1,9 +1,8 @@
 //! The module's directives. A token is a secret: no message quotes one.
 
+use crate::auth::tokens::TokenLine;
 use crate::conf::value::Custom;
 use crate::conf::{Acts, Context, Directive, Repeat, Takes};
-
-use super::tokens::TokenLine;
 
 /// The rows of the table.
 pub const DIRECTIVES: &[Directive] = &[

@@ -9,7 +9,7 @@ use super::facts::BanFacts;
 use super::read::{Clients, OneClient, OneStream, Recorders, RelayFacts, Status, Streams};
 use super::reply::{Fault, json_reply};
 use super::route::Read;
-use super::tokens::Grant;
+use crate::auth::tokens::Grant;
 
 /// What there is to ask for.
 #[derive(Debug, Serialize)]

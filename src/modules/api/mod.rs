@@ -19,14 +19,16 @@ use std::any::Any;
 use std::rc::Rc;
 
 use crate::auth::secret::Hasher;
-use crate::conf::{self, Directive};
-use crate::engine::{Answer, ByLocation, Config, Ctx, HttpRequest, LocationId, Module, Probe};
+use crate::auth::tokens::{Grant, Token};
+use crate::conf::{self, Directive, Node};
+use crate::engine::{
+    Answer, ApiFeature, ByLocation, Config, Ctx, HttpRequest, LocationId, Module, Probe, TokenRefusal,
+};
 
 use actor::Actor;
 use reply::Fault;
 use route::Call;
 use settings::Settings;
-use tokens::Grant;
 
 #[derive(Debug, Default)]
 pub struct Api {
@@ -47,7 +49,11 @@ impl Module for Api {
 
     fn declare(&self, config: &mut Config<'_>) {
         for location in &mut config.locations {
-            location.takes_bodies |= location.scope.text("millstream_api") != "off";
+            if location.scope.text("millstream_api") != "off" {
+                location.takes_bodies = true;
+                let tokens = location.scope.all("api_token").into_iter().map(Node::custom).collect();
+                location.api = Some(ApiFeature { tokens });
+            }
         }
     }
 
@@ -80,14 +86,25 @@ impl Module for Api {
 
     fn on_http(&mut self, cx: &mut Ctx, request: &HttpRequest) -> Option<Answer> {
         let settings = Rc::clone(self.locations.get(request.location)?.as_ref()?);
-        let answer = self.answer(cx, &settings, request);
+        let token = match &settings.tokens {
+            open if open.is_empty() => None,
+            tokens => match TokenRefusal::judge(tokens, cx, request) {
+                Ok(token) => Some(token),
+                Err(refusal) => return Some(Answer::Verbatim(refusal.into_reply())),
+            },
+        };
+        let answer = self.answer(cx, (&settings, token), request);
         Some(answer.unwrap_or_else(|fault| Answer::Verbatim(fault.into_reply())))
     }
 }
 
 impl Api {
-    fn answer(&mut self, cx: &mut Ctx, settings: &Settings, request: &HttpRequest) -> Result<Answer, Fault> {
-        let token = settings.tokens.judge(cx, request)?;
+    fn answer(
+        &mut self,
+        cx: &mut Ctx,
+        (settings, token): (&Settings, Option<&Token>),
+        request: &HttpRequest,
+    ) -> Result<Answer, Fault> {
         let call = Call::of(&settings.base, &request.head.path, &request.head.method)?;
         let grant = token.map_or(settings.open_for, |token| token.grant);
         match call {

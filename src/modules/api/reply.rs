@@ -1,7 +1,5 @@
 //! Answers of the API: JSON in each case, errors as `{"error": "..."}`.
 
-use std::time::Duration;
-
 use serde::Serialize;
 
 use crate::engine::HttpReply;
@@ -26,21 +24,6 @@ impl Fault {
     /// There is no such thing.
     pub fn not_found(why: impl Into<String>) -> Self {
         Self::new(404, why)
-    }
-
-    /// A token is missing or wrong.
-    pub fn unauthorized(why: &str) -> Self {
-        Self {
-            field: Some(("WWW-Authenticate", "Bearer realm=\"millstream\"".to_owned())),
-            ..Self::new(401, why)
-        }
-    }
-
-    /// Too many wrong tokens have come from this address.
-    pub fn slowed(wait: Duration) -> Self {
-        let seconds = wait.as_secs_f32().ceil();
-        let why = format!("too many wrong tokens from your address; try again in {seconds} s");
-        Self { field: Some(("Retry-After", format!("{seconds}"))), ..Self::new(429, why) }
     }
 
     /// Another method is needed.

@@ -3,10 +3,11 @@
 use std::rc::Rc;
 
 use crate::auth::secret::Hasher;
+use crate::auth::tokens::{Grant, Token, Tokens};
 use crate::conf::{Error, Faults};
 use crate::engine::{Config, HttpRequest, Location, Probe};
 
-use super::tokens::{Grant, Token, Tokens};
+use super::tokens;
 
 /// The API at a location.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ impl Settings {
         }
         Some(Rc::new(Self {
             base: format!("{}/", location.path.trim_end_matches('/')),
-            tokens: Tokens::read(&location.scope, hasher, faults),
+            tokens: tokens::read(&location.scope, hasher, faults),
             open_for,
             is_socket: location.is_control,
         }))

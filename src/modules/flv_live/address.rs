@@ -4,7 +4,7 @@
 //! Whether there is such a stream, and who may play it, is decided elsewhere.
 
 use crate::auth::query;
-use crate::engine::{AppId, Application, ClientVerification, Config, FlvTracks, HttpRequest, Verification};
+use crate::engine::{AppId, Application, ClientVerification, Config, FlvTracks, HttpRequest};
 
 /// The arguments that choose what is sent. The others are for who decides about the play.
 const OWN_ARGUMENTS: [&str; 5] = ["app", "stream", "port", "onlyaudio", "onlyvideo"];
@@ -73,7 +73,7 @@ impl Apps {
             id: app.id,
             name: app.name.clone(),
             ports: config.ports_of(app),
-            is_guarded: app.features.checks_players,
+            is_guarded: !app.features.players.are_none(),
             certificate: config.certificates_of(app),
         };
         Self(live.map(read).collect())
@@ -191,12 +191,7 @@ impl App {
     /// own server would take.
     fn is_open_to(&self, request: &HttpRequest) -> bool {
         let Some(wanted) = &self.certificate else { return true };
-        request.tls.as_deref().is_some_and(|facts| {
-            let by = facts.verifier.as_deref().map(|verifier| &verifier.clients);
-            let is_same =
-                by.is_some_and(|by| by.authorities == wanted.authorities && by.depth <= wanted.depth);
-            is_same && facts.verification == Verification::Success
-        })
+        request.tls.as_deref().is_some_and(|facts| facts.satisfies(wanted))
     }
 }
 
@@ -224,7 +219,7 @@ mod tests {
 
     use super::*;
     use crate::conf::{Scope, Tree, check};
-    use crate::engine::{TlsFacts, VerificationMode, Verifier, directive_table};
+    use crate::engine::{TlsFacts, Verification, VerificationMode, Verifier, directive_table};
 
     const APPS: &str = "rtmp {
         server { listen 1935; listen 1936; application live { live on; } application vod { } }

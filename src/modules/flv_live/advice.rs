@@ -38,7 +38,7 @@ fn warn_of_local_applications(config: &Config<'_>, probe: &mut Probe) {
         return;
     };
     let is_opened =
-        |app: &&Application<'_>| app.features.live && !app.features.checks_players && config.is_local(app);
+        |app: &&Application<'_>| app.features.live && app.features.players.are_none() && config.is_local(app);
     if let Some(app) = config.applications.iter().find(is_opened) {
         let name = &app.name;
         let message = format!(

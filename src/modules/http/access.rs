@@ -1,26 +1,7 @@
 //! `allow` and `deny`: the addresses that may ask; and `satisfy`, which says whether a password does as well.
 
 use crate::conf::{Node, Scope};
-use crate::engine::{Config, HttpRequest, Network, Probe};
-
-/// The rules of a location, in order.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rules(Vec<(Rule, Whom)>);
-
-/// Whom a rule is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whom {
-    /// Programs of this machine, see [`HttpRequest::is_local`].
-    Local,
-    Network(Network),
-}
-
-/// What a rule says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rule {
-    Allow,
-    Deny,
-}
+use crate::engine::{AddressRules, Config, Judgement, LocationAccess, Network, Probe, Whom};
 
 /// `satisfy`: what a client needs where both, its address and a password, are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,44 +17,31 @@ impl Satisfy {
     }
 }
 
-impl Rules {
-    /// The rules of the nearest level that has any.
-    pub fn read(scope: &Scope<'_>) -> Self {
-        let rule = |node: &Node| {
-            let rule = if node.name == "allow" { Rule::Allow } else { Rule::Deny };
-            (rule, node.custom())
-        };
-        Self(scope.all_of(&["allow", "deny"]).into_iter().map(rule).collect())
-    }
-
-    /// The first rule that fits a request, which decides; without one the client may pass.
-    pub fn of(&self, request: &HttpRequest) -> Option<Rule> {
-        self.0.iter().find(|(_, whom)| whom.fits(request)).map(|(rule, _)| *rule)
-    }
-
-    /// The rule for all whom no rule before it names, if there is one. One for all of IPv4 alone, or of IPv6, does.
-    fn for_the_rest(&self) -> Option<Rule> {
-        let is_rest = |whom: &Whom| matches!(whom, Whom::Network(network) if network.is_everybody());
-        self.0.iter().find(|(_, whom)| is_rest(whom)).map(|(rule, _)| *rule)
-    }
+/// The rules of the nearest level that has any.
+pub fn rules(scope: &Scope<'_>) -> AddressRules {
+    let rule = |node: &Node| {
+        let judgement = if node.name == "allow" { Judgement::Allow } else { Judgement::Deny };
+        (judgement, node.custom())
+    };
+    AddressRules::new(scope.all_of(&["allow", "deny"]).into_iter().map(rule).collect())
 }
 
-impl Whom {
-    fn fits(self, request: &HttpRequest) -> bool {
-        match self {
-            Self::Local => request.is_local(),
-            Self::Network(network) => network.contains(request.peer),
-        }
+/// Who may ask for a location.
+pub fn read(scope: &Scope<'_>) -> LocationAccess {
+    LocationAccess {
+        rules: rules(scope),
+        asks_password: scope.text("auth_basic") != "off",
+        either_suffices: Satisfy::read(scope) == Satisfy::Any,
     }
 }
 
 /// Whether not everybody may ask for a location: its rules deny in the end all that they do not name, or it has a password.
-pub fn is_restricted(scope: &Scope<'_>) -> bool {
-    let (rules, has_password) = (Rules::read(scope), scope.text("auth_basic") != "off");
-    match Satisfy::read(scope) {
-        Satisfy::All => has_password || rules.for_the_rest() == Some(Rule::Deny),
-        Satisfy::Any if has_password => rules.for_the_rest() != Some(Rule::Allow),
-        Satisfy::Any => rules.for_the_rest() == Some(Rule::Deny),
+pub fn is_restricted(access: &LocationAccess) -> bool {
+    let for_the_rest = access.rules.for_the_rest();
+    match (access.either_suffices, access.asks_password) {
+        (true, true) => for_the_rest != Some(Judgement::Allow),
+        (false, true) => true,
+        (_, false) => for_the_rest == Some(Judgement::Deny),
     }
 }
 

@@ -24,12 +24,12 @@ use crate::conf::{self, Directive};
 use crate::engine::access_logs::{self, DELAY, Logs};
 use crate::engine::files::log_file::{NewLogs, OpenLogs};
 use crate::engine::{
-    Admission, Answer, ByLocation, Config, Ctx, Exchange, HttpReply, HttpRequest, LocationFiles, LocationId,
-    Module, Probe, Route,
+    Admission, Answer, ByLocation, Config, Ctx, Exchange, HttpReply, HttpRequest, Judgement, LocationFiles,
+    LocationId, Module, Probe, Route,
 };
 use crate::http::{Request, ResponseHead};
 
-use access::{Rule, Satisfy};
+use access::Satisfy;
 use auth::Logins;
 use files::sources::Sources;
 use files::volumes::Volumes;
@@ -56,11 +56,11 @@ impl Http {
     /// was asked for.
     fn admit(&mut self, cx: &mut Ctx, request: &HttpRequest) -> Result<Option<String>, Route> {
         let Some(settings) = self.locations.get(request.location) else { return Ok(None) };
-        match (settings.rules.of(request), settings.satisfy, &settings.login) {
-            (Some(Rule::Deny), Satisfy::All, _) | (Some(Rule::Deny), Satisfy::Any, None) => {
+        match (settings.rules.judge(request.asker()), settings.satisfy, &settings.login) {
+            (Some(Judgement::Deny), Satisfy::All, _) | (Some(Judgement::Deny), Satisfy::Any, None) => {
                 Err(Route::Reply(HttpReply::error(403)))
             }
-            (Some(Rule::Allow), Satisfy::Any, _) | (_, _, None) => Ok(None),
+            (Some(Judgement::Allow), Satisfy::Any, _) | (_, _, None) => Ok(None),
             (_, _, Some(login)) => self.logins.admit(cx, login, &settings.view(request)).map(Some),
         }
     }
@@ -79,7 +79,8 @@ impl Module for Http {
         for location in &mut config.locations {
             let (root, alias) = (location.scope.text("root"), location.scope.text("alias"));
             location.files = LocationFiles { root, alias };
-            location.is_restricted = access::is_restricted(&location.scope);
+            location.access = access::read(&location.scope);
+            location.is_restricted = access::is_restricted(&location.access);
         }
     }
 

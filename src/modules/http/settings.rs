@@ -2,10 +2,10 @@
 
 use crate::conf::{self, Node, Scope};
 use crate::engine::access_logs::AccessLog;
-use crate::engine::{HttpRequest, Location};
+use crate::engine::{AddressRules, HttpRequest, Location};
 use crate::http::{Request, mime, response};
 
-use super::access::{Rules, Satisfy};
+use super::access::{self, Satisfy};
 use super::added::{AddedHeader, Expires};
 use super::auth::login::Login;
 use super::error_page::ErrorPages;
@@ -33,7 +33,7 @@ pub struct Settings {
     pub rewrite: Rewrite,
     pub secure_link: Option<SecureLink>,
     /// Its `allow` and `deny`.
-    pub rules: Rules,
+    pub rules: AddressRules,
     pub satisfy: Satisfy,
     /// Its `auth_basic`.
     pub login: Option<Login>,
@@ -61,7 +61,7 @@ impl Settings {
             expires: scope.find("expires").map_or(Expires::Off, Node::custom),
             rewrite: Rewrite::read(scope, &mut faults),
             secure_link: SecureLink::read(scope, &mut faults),
-            rules: Rules::read(scope),
+            rules: access::rules(scope),
             satisfy: Satisfy::read(scope),
             login: Login::read(scope, &mut faults),
             internal: scope.own("internal").next().is_some(),
@@ -235,6 +235,6 @@ mod tests {
         .unwrap();
         assert!(inner.try_files.is_none() && inner.rewrite.added("GET").is_none());
         assert_eq!(inner.expires, Expires::Now(3600));
-        assert_ne!((&inner.rules, &inner.error_pages), (&Rules::default(), &ErrorPages::default()));
+        assert_ne!((&inner.rules, &inner.error_pages), (&AddressRules::default(), &ErrorPages::default()));
     }
 }

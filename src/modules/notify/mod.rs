@@ -50,7 +50,7 @@ impl Module for Notify {
     fn declare(&self, config: &mut Config<'_>) {
         for app in &mut config.applications {
             app.features.asks = settings::asks(&app.scope);
-            app.features.checks_players |= settings::asks_about_players(&app.scope);
+            app.features.players.are_asked |= settings::asks_about_players(&app.scope);
             app.features.client_tls = settings::tls_without_certificate(&app.scope);
         }
     }

@@ -11,6 +11,7 @@ use std::any::Any;
 use std::rc::Rc;
 
 use crate::auth::query;
+use crate::auth::secret::Hasher;
 use crate::conf::{self, Acts, Context, Directive, Repeat, Takes};
 use crate::engine::{
     Answer, AppId, ByApp, ByLocation, Compose, Config, Ctx, Endpoint, HttpReply, HttpRequest, Location,
@@ -28,7 +29,7 @@ use numbers::live::{Live, Wanted};
 use numbers::process::ProcessMeter;
 use numbers::selection;
 use numbers::site::{App, Beside, Urls, View};
-use sight::Sight;
+use sight::{Api, Entrance, Sight};
 
 const DIRECTIVES: &[Directive] = &[Directive {
     name: "page",
@@ -45,6 +46,7 @@ const DIRECTIVES: &[Directive] = &[Directive {
 #[derive(Debug, Default)]
 pub struct Page {
     apps: Rc<ByApp<App>>,
+    entrances: ByApp<Entrance>,
     /// None where there is no page.
     pages: ByLocation<Option<Settings>>,
     /// Whether there is any page.
@@ -53,13 +55,17 @@ pub struct Page {
     process: ProcessMeter,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Settings {
     /// The page's path, ending with '/'.
     base: String,
     /// What this server has on the web.
     urls: Rc<ByApp<Urls>>,
     beside: Rc<Beside>,
+    /// The same for who may not ask the API.
+    beside_without_api: Rc<Beside>,
+    /// The API of this server.
+    api: Option<Api>,
 }
 
 impl Module for Page {
@@ -74,16 +80,21 @@ impl Module for Page {
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
         self.apps = Rc::new(config.applications.iter().map(|app| (app.id, App::read(app))).collect());
         let mut faults = conf::Faults::default();
-        let mut read =
-            |location: &Location<'_>| faults.keep_or_default(read_page(config, location, &self.apps));
+        let hasher = faults.keep(random_hasher(config));
+        let mut read = |location: &Location<'_>| {
+            faults.keep_or_default(read_page(config, location, (&self.apps, hasher.as_ref()?)))
+        };
         self.pages = config.locations.iter().map(|location| (location.id, read(location))).collect();
         self.has_pages = self.pages.values().any(Option::is_some);
+        self.entrances =
+            config.applications.iter().map(|app| (app.id, Entrance::read(config, app))).collect();
         faults.into_result(())
     }
 
     fn adopt(&mut self, _cx: &mut Ctx, next: Box<dyn Any>) {
         let Ok(next) = next.downcast::<Self>() else { return };
         self.apps = next.apps;
+        self.entrances = next.entrances;
         self.pages.adopt(next.pages);
         self.has_pages = next.has_pages;
         if !self.has_pages {
@@ -140,10 +151,18 @@ impl Module for Page {
             Asset::Redirect => {
                 Answer::Reply(HttpReply::error(301).with("Location", path::encode(&settings.base)))
             }
-            Asset::Streams => streams(request, self.view(settings, request)),
-            Asset::Live => {
-                let view = self.view(settings, request);
-                self.live(cx, request, view)
+            Asset::Streams | Asset::Live => {
+                match Sight::of(cx, (&self.entrances, settings.api.as_ref()), request) {
+                    Err(refusal) => Answer::Verbatim(refusal),
+                    Ok(sight) => {
+                        let view = self.view(settings, sight);
+                        if asset == Asset::Live {
+                            self.live(cx, request, view)
+                        } else {
+                            streams(request, view)
+                        }
+                    }
+                }
             }
         })
     }
@@ -155,13 +174,14 @@ impl Page {
         cx.streams.get(stream).filter(|_| self.has_pages)
     }
 
-    /// What a request is shown.
-    fn view(&self, settings: &Settings, request: &HttpRequest) -> View {
+    /// What is composed for who sees this.
+    fn view(&self, settings: &Settings, sight: Sight) -> View {
+        let beside = if sight.is_offered_api() { &settings.beside } else { &settings.beside_without_api };
         View {
             apps: Rc::clone(&self.apps),
             urls: Rc::clone(&settings.urls),
-            beside: Rc::clone(&settings.beside),
-            sight: Sight::of_request(request, &self.apps),
+            beside: Rc::clone(beside),
+            sight,
         }
     }
 
@@ -203,8 +223,9 @@ fn shared(request: &HttpRequest, what: String, composer: impl Compose + 'static)
 fn find<'a>(cx: &'a Ctx, view: &View, label: &str) -> Option<&'a Stream> {
     let of_app = |(id, app): (AppId, &App)| {
         let name = label.strip_prefix(app.name.as_str())?.strip_prefix('/')?;
-        view.app(id)?;
-        cx.streams.find(id, &StreamName::new(name).ok()?).filter(|stream| stream.is_live())
+        let stream = cx.streams.find(id, &StreamName::new(name).ok()?)?;
+        view.app_of(cx, (id, stream.name.as_str()))?;
+        Some(stream).filter(|stream| stream.is_live())
     };
     view.apps.iter().filter_map(of_app).min_by_key(|stream| StreamRank::of(cx, stream))
 }
@@ -212,7 +233,7 @@ fn find<'a>(cx: &'a Ctx, view: &View, label: &str) -> Option<&'a Stream> {
 fn read_page(
     config: &Config<'_>,
     location: &Location<'_>,
-    apps: &ByApp<App>,
+    (apps, hasher): (&ByApp<App>, &Hasher),
 ) -> Result<Option<Settings>, conf::Error> {
     if !location.scope.flag("page") {
         return Ok(None);
@@ -223,9 +244,24 @@ fn read_page(
             "a page needs a location with the beginning of a path, for it has more than one file",
         ));
     }
+    let api = Api::of_server(config, location.server, hasher);
+    let beside = |api: Option<&Api>| {
+        let api = api.map(Api::offered);
+        Rc::new(Beside::new(apps.values(), api.as_ref(), &["'self'".to_owned()]))
+    };
     Ok(Some(Settings {
         base: format!("{}/", location.path.trim_end_matches('/')),
         urls: Rc::new(Urls::read_all(config, location)),
-        beside: Rc::new(Beside::new(apps.values(), None, &["'self'"])),
+        beside: beside(api.as_ref()),
+        beside_without_api: beside(None),
+        api,
     }))
+}
+
+/// A hasher under a random key.
+fn random_hasher(config: &Config<'_>) -> Result<Hasher, conf::Error> {
+    Hasher::random().map_err(|why| {
+        let place = config.locations.first().map(|location| location.scope.place("page"));
+        conf::Error::in_place(place.unwrap_or_else(conf::Place::command_line), why)
+    })
 }

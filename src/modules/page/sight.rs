@@ -1,67 +1,154 @@
-//! What of the live streams somebody may see who asks for the numbers.
+//! Who sees what: of which streams a request is told.
 //!
-//! Decided once for a request, and asked by all that is composed for it. Two requests that see the same share an answer.
+//! Without a token those that its client may play at once, by its address alone. With a token of the API of the same server
+//! all. A client that may not play hears neither of the stream nor of how many there are.
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use crate::engine::{AppId, ByApp, HttpRequest};
+use serde::Serialize;
 
-use super::numbers::site::App;
+use crate::auth::secret::Hasher;
+use crate::auth::tokens::{Shown, Tokens};
+use crate::engine::{
+    AppId, Application, ByApp, ClientVerification, Config, Ctx, HttpReply, HttpRequest, Location,
+    LocationAccess, Peer, PlayerChecks, TokenRefusal,
+};
 
-/// What is shown of the live streams.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What a client needs to play in an application.
+#[derive(Debug)]
+pub struct Entrance {
+    checks: PlayerChecks,
+    /// The certificate that its RTMP server wants of all its clients.
+    certificate: Option<ClientVerification>,
+}
+
+/// The API of the page's server, whose tokens are good for the page, too.
+#[derive(Debug)]
+pub struct Api {
+    /// Its path, ending with '/'.
+    path: String,
+    access: LocationAccess,
+    tokens: Tokens,
+}
+
+/// An API that a script of the page can ask.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OfferedApi {
+    pub path: String,
+    /// Whether it takes tokens.
+    pub tokens: bool,
+}
+
+/// What a request may see.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sight {
-    /// Whether a token was shown: then it is everything.
+    /// Whether a token was shown: it is everything.
     pub all: bool,
     /// Whether the other servers of relays are shown.
     pub targets: bool,
-    /// The applications whose streams are not shown.
-    hidden: BTreeSet<AppId>,
+    /// The applications of which it sees nothing, in order.
+    hidden: Vec<AppId>,
+    /// Its client, if there is a ban on it.
+    banned: Option<Peer>,
+    /// Whether its client may ask the API.
+    has_api: bool,
+}
+
+impl Entrance {
+    pub fn read(config: &Config<'_>, app: &Application<'_>) -> Self {
+        Self { checks: app.features.players.clone(), certificate: config.certificates_of(app) }
+    }
+
+    fn is_open_to(&self, request: &HttpRequest) -> bool {
+        let has_shown = |wanted| request.tls.as_deref().is_some_and(|facts| facts.satisfies(wanted));
+        self.checks.admit(request.asker()) && self.certificate.as_ref().is_none_or(has_shown)
+    }
+}
+
+impl Api {
+    /// The first API of a server; that of the control socket is another one's.
+    pub fn of_server(config: &Config<'_>, server: usize, hasher: &Hasher) -> Option<Self> {
+        let is_it = |location: &&Location<'_>| {
+            location.server == server
+                && !location.is_control
+                && location.kind.is_prefix()
+                && location.api.is_some()
+        };
+        let location = config.locations.iter().find(is_it)?;
+        let mut tokens = Tokens::new(hasher);
+        for line in location.api.iter().flat_map(|api| &api.tokens) {
+            // Two of one secret are a mistake, which the API tells.
+            tokens.add(line.clone());
+        }
+        let path = format!("{}/", location.path.trim_end_matches('/'));
+        Some(Self { path, access: location.access.clone(), tokens })
+    }
+
+    /// What the page is told of it.
+    pub fn offered(&self) -> OfferedApi {
+        OfferedApi { path: self.path.clone(), tokens: !self.tokens.is_empty() }
+    }
+
+    /// Whether a script of the page gets an answer: neither is its client turned away, nor is a password asked for in the
+    /// header that the token stands in.
+    fn is_open_to(&self, request: &HttpRequest) -> bool {
+        let asker = request.asker();
+        if self.tokens.is_empty() { self.access.may_pass(asker) } else { self.access.passes_at_once(asker) }
+    }
 }
 
 impl Sight {
-    /// What a request may see of these applications without a token.
-    pub fn of_request(request: &HttpRequest, apps: &ByApp<App>) -> Self {
-        let targets = request.peer.ip().is_none_or(|ip| ip.is_loopback());
-        let hidden = apps.iter().filter(|(_, app)| app.is_hidden).map(|(id, _)| id).collect();
-        Self { all: false, targets, hidden }
+    /// What a request may see, or the answer if it shows a token that is not right.
+    pub fn of(
+        cx: &mut Ctx,
+        (entrances, api): (&ByApp<Entrance>, Option<&Api>),
+        request: &HttpRequest,
+    ) -> Result<Self, HttpReply> {
+        let api = api.filter(|api| api.is_open_to(request));
+        let all = match (Shown::of(&request.head.headers), api) {
+            (Shown::Nothing, _) => false,
+            (_, Some(api)) if !api.tokens.is_empty() => {
+                TokenRefusal::judge(&api.tokens, cx, request).map_err(TokenRefusal::into_reply)?;
+                true
+            }
+            _ => return Err(TokenRefusal::Untaken.into_reply()),
+        };
+        let closed = entrances.iter().filter(|(_, entrance)| !all && !entrance.is_open_to(request));
+        Ok(Self {
+            all,
+            targets: all || request.peer.ip().is_none_or(|ip| ip.is_loopback()),
+            hidden: closed.map(|(app, _)| app).collect(),
+            banned: Some(request.peer).filter(|peer| !all && cx.is_banned_from_any(*peer)),
+            has_api: api.is_some(),
+        })
     }
 
-    /// Whether the streams of an application are shown.
+    /// Whether it sees the streams of an application.
     pub fn shows(&self, app: AppId) -> bool {
-        self.all || !self.hidden.contains(&app)
+        self.hidden.binary_search(&app).is_err()
     }
 
-    /// By what an answer is shared: the same for all who see the same.
+    /// Whether it sees a stream.
+    pub fn shows_stream(&self, cx: &Ctx, stream: (AppId, &str)) -> bool {
+        self.shows(stream.0) && self.banned.is_none_or(|peer| !cx.is_banned(peer, stream))
+    }
+
+    /// Whether its client may ask the API.
+    pub fn is_offered_api(&self) -> bool {
+        self.has_api
+    }
+
+    /// By what an answer is shared: the same for all who see the same at a location.
     pub fn key(&self) -> String {
         let mut key = String::from(if self.targets { "targets" } else { "streams" });
-        if self.all {
-            key.push_str(" all");
+        key.push_str(if self.all { " all" } else { "" });
+        // Writing to a String cannot fail.
+        for AppId(hidden) in &self.hidden {
+            let _ = write!(key, " {hidden}");
         }
-        for app in self.hidden.iter().filter(|_| !self.all) {
-            // Writing to a String cannot fail.
-            let _ = write!(key, " {}", app.0);
+        if let Some(peer) = self.banned {
+            let _ = write!(key, " but {}", peer.host());
         }
-        key
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_sees_the_same_shares_an_answer() {
-        let hidden =
-            |apps: &[usize]| Sight { hidden: apps.iter().copied().map(AppId).collect(), ..Sight::default() };
-        let some = hidden(&[1, 3]);
-        assert!(some.shows(AppId(0)) && !some.shows(AppId(3)));
-        assert_eq!(some.key(), hidden(&[3, 1]).key());
-        assert_ne!(some.key(), hidden(&[13]).key());
-        let all = Sight { all: true, ..hidden(&[1]) };
-        assert!(all.shows(AppId(1)));
-        assert_eq!(all.key(), Sight { all: true, ..hidden(&[2]) }.key());
-        assert_ne!(all.key(), Sight { targets: true, ..all.clone() }.key());
+        key + if self.has_api { " api" } else { "" }
     }
 }

@@ -4,6 +4,7 @@
 
 use std::net::IpAddr;
 
+use crate::engine::config::network::rules::Asker;
 use crate::engine::http::request::HttpRequest;
 use crate::http::Headers;
 
@@ -12,6 +13,11 @@ const OF_PROXIES: [&str; 6] =
     ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"];
 
 impl HttpRequest {
+    /// Who asks, for rules by address.
+    pub fn asker(&self) -> Asker {
+        Asker { peer: self.peer, is_local: self.is_local() }
+    }
+
     /// Whether a program of this machine asks, for itself: by loopback, without a proxy's fields, and by a name that only
     /// this machine has. A browser that a page has led here by a name of its own (DNS rebinding) is not local. Nor is a client of a
     /// Unix socket: mostly that is a proxy, which nginx would be without any field of a proxy and with "Host: localhost".

@@ -59,7 +59,8 @@ pub fn last_second(cx: &Ctx) -> u64 {
 pub fn push_waiting(text: &mut String, cx: &Ctx, view: &View, show: impl Fn(&WaitingStream<'_>) -> String) {
     let (now, mut total, mut listed) = (cx.now.instant, 0, Vec::new());
     for (app, id) in view.by_name() {
-        for (name, until) in cx.awaited.of(id, now) {
+        let awaited = cx.awaited.of(id, now);
+        for (name, until) in awaited.filter(|(name, _)| view.sight.shows_stream(cx, (id, name))) {
             total += 1;
             if listed.len() < MAX_LISTED {
                 let ends_in_ms = milliseconds(until.saturating_duration_since(now));

@@ -40,7 +40,8 @@ impl Selection {
     pub fn step(&mut self, cx: &Ctx, view: &View) -> Option<Selected> {
         let end = cx.streams.slots().min(self.slot + COMPOSED_AT_ONCE);
         for stream in (self.slot..end).filter_map(|slot| cx.streams.at(slot)) {
-            let Some(app) = view.app(stream.app).filter(|_| stream.is_live()) else { continue };
+            let shown = view.app_of(cx, (stream.app, stream.name.as_str()));
+            let Some(app) = shown.filter(|_| stream.is_live()) else { continue };
             self.selected.total += 1;
             self.selected.viewers += cx.viewers_of(stream);
             if self.wanted.as_ref().is_some_and(|wanted| !wanted.contains(&stream.id.serial())) {

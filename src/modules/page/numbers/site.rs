@@ -6,11 +6,11 @@ use std::rc::Rc;
 
 use serde::Serialize;
 
-use crate::engine::{AppId, Application, ByApp, Config, FlvSites, FlvUrls, Location, Playlists};
+use crate::engine::{AppId, Application, ByApp, Config, Ctx, FlvSites, FlvUrls, Location, Playlists};
 use crate::http::json;
 
 use super::digest;
-use crate::modules::page::sight::Sight;
+use crate::modules::page::sight::{OfferedApi, Sight};
 
 /// An application, and what of it is in the documents.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -31,9 +31,6 @@ pub struct App {
     /// The suffixes of its variants.
     #[serde(skip)]
     pub suffixes: Vec<String>,
-    /// Whether not everybody may play its streams, so that not everybody is told of them.
-    #[serde(skip)]
-    pub is_hidden: bool,
 }
 
 /// The URLs of an application's streams on the page's server.
@@ -41,15 +38,6 @@ pub struct App {
 pub struct Urls {
     pub playlists: Option<Playlists>,
     pub flv: Option<FlvUrls>,
-}
-
-/// The API of the page's server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Api {
-    /// Its path, with a slash at its end.
-    pub path: String,
-    /// Whether it asks for a token.
-    pub tokens: bool,
 }
 
 /// What stands in `streams.json` beside the streams, and changes with the configuration only.
@@ -65,7 +53,7 @@ pub struct Beside {
 
 impl Beside {
     /// What stands beside the streams of these applications; `embed` are the sites that may embed the player.
-    pub fn new<'a>(apps: impl Iterator<Item = &'a App>, api: Option<&Api>, embed: &[&str]) -> Self {
+    pub fn new<'a>(apps: impl Iterator<Item = &'a App>, api: Option<&OfferedApi>, embed: &[String]) -> Self {
         let apps: Vec<_> = apps.filter(|app| app.is_live).collect();
         let access = format!(r#""api":{},"embed":{}"#, json::to_string(&api), json::to_string(&embed));
         let applications = format!(r#""applications":{}"#, json::to_string(&apps));
@@ -89,6 +77,11 @@ impl View {
         self.apps.get(id).filter(|_| self.sight.shows(id))
     }
 
+    /// The application of a stream, if that is shown.
+    pub fn app_of(&self, cx: &Ctx, (id, name): (AppId, &str)) -> Option<&App> {
+        self.apps.get(id).filter(|_| self.sight.shows_stream(cx, (id, name)))
+    }
+
     /// The applications whose streams are shown, by their names.
     pub fn by_name(&self) -> BTreeSet<(&str, AppId)> {
         let shown = self.apps.iter().filter(|(id, _)| self.sight.shows(*id));
@@ -108,7 +101,6 @@ impl App {
             rtmps_port: application.ports.encrypted,
             has_hls: hls.is_some(),
             suffixes: hls.map(|hls| hls.suffixes.clone()).unwrap_or_default(),
-            is_hidden: application.features.checks_players,
         }
     }
 
@@ -151,8 +143,8 @@ mod tests {
     fn what_stands_beside_the_streams_has_a_digest() {
         let app = App { name: "live".into(), rtmp_port: Some(1935), is_live: true, ..App::default() };
         let off = App { name: "off".into(), ..App::default() };
-        let beside = |app: &App, api| Beside::new([app, &off].into_iter(), api, &["'self'"]);
-        let (plain, api) = (beside(&app, None), Api { path: "/api/".into(), tokens: true });
+        let beside = |app: &App, api| Beside::new([app, &off].into_iter(), api, &["'self'".into()]);
+        let (plain, api) = (beside(&app, None), OfferedApi { path: "/api/".into(), tokens: true });
         assert_eq!(plain.access, r#""api":null,"embed":["'self'"]"#);
         assert_eq!(plain.applications, r#""applications":[{"name":"live","rtmp_port":1935}]"#);
         assert_eq!(plain, beside(&app, None));

@@ -1,7 +1,8 @@
-//! Networks: sets of addresses, as `allow` and `deny` name them.
+//! Networks: sets of addresses, as `allow` and `deny` name them; and rules of them.
 //!
-//! A network is read from one word and can tell whether it contains an address. Whom such rules let in is decided in
-//! the modules.
+//! A network is read from one word and can tell whether it contains an address.
+
+pub(in crate::engine) mod rules;
 
 use std::net::IpAddr;
 
