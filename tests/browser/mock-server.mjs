@@ -1,0 +1,321 @@
+// A server that answers as Millstream's page does, with streams in every state that the console shows, and numbers that
+// move. Tests steer it by its fields; alone it serves a person who works on the console:
+//
+//   node mock-server.mjs PORT [STREAMS]
+
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const WEB = fileURLToPath(new URL("../../src/modules/page/web/", import.meta.url));
+const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8" };
+const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; media-src 'self' blob:; " +
+  "img-src 'self' data:; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
+const TOKEN = "see-and-act";
+const HISTORY = 60;
+const MAX_STREAMS = 500;
+const PICTURES = ["testsrc2", "mandelbrot=end_scale=0.02", "smptehdbars", "gradients=c0=navy:c1=orange:x0=0:y0=0:x1=640:y1=360:duration=9", "life=mold=10:r=9:ratio=0.1:death_color=#006644:life_color=#88ffdd", "rgbtestsrc", "sierpinski", "colorspectrum"];
+
+const NAMES = ["Stage left", "Pulpit", "Studio 2", "北カメラ", "drone", "lobby", "Council chamber", "harbour-cam", "Hauptbühne", "podcast"];
+const CODECS = {
+  h264: ["H.264 High", "avc1.64001f"], hevc: ["HEVC Main", "hvc1.1.6.L93.B0"], av1: ["AV1 Main", "av01.0.05M.08"],
+  aac: ["AAC LC", "mp4a.40.2"], opus: ["Opus", "opus"], none: ["", ""],
+};
+
+export class MockServer {
+  streams = []; // what is live; made by `stream`
+  waiting = []; // [app, name, ms]
+  run = "18f3c2a1";
+  isAway = false; // no answer at all
+  status = 0; // an answer of this status in place of every JSON
+  embed = ["'self'"];
+  hasApi = true;
+  requests = []; // the last of them
+  acts = []; // what was asked of the API
+  #second = 5000;
+  #serial = 0;
+  #media = makeMedia();
+
+  async listen(port = 0) {
+    this.server = createServer((request, response) => this.#answer(request, response));
+    this.server.on("upgrade", (request, socket) => this.#play(request, socket));
+    this.server.listen(port, "127.0.0.1");
+    await new Promise((resolve) => this.server.once("listening", resolve));
+    this.timer = setInterval(() => this.#tick(), 1000);
+    return `http://127.0.0.1:${this.server.address().port}/`;
+  }
+
+  close() {
+    clearInterval(this.timer);
+    this.server.closeAllConnections();
+    this.server.close();
+  }
+
+  /** A stream to be put among the others; `more` replaces some of its facts. */
+  stream(name, more = {}) {
+    const id = ++this.#serial;
+    const rate = more.rate ?? 1.2e6 + (id % 7) * 7e5;
+    const [video, audio] = [CODECS[more.codec ?? "h264"], CODECS[more.sound ?? "aac"]];
+    const has = video[0] !== "";
+    const path = encodeURIComponent(name);
+    const app = more.app ?? "live";
+    const stream = {
+      id, app, name, rate, seed: id, interval: more.interval ?? 2, viewers: more.viewers ?? (id * 7) % 23, began: Date.now() - 60000 * id, isCorrect: true,
+      grace: 0, dropped: more.dropped ?? 0, recorded: 0, picture: has ? 1 : 0, media: id % PICTURES.length, version: 1, hides: false, ...more.own,
+      facts: {
+        app, name, uptime_ms: 0, bytes_in: 0, players: 0, hls_viewers: 0,
+        video: { codec: video[0], width: has ? 1280 : 0, height: has ? 720 : 0, frame_rate: has ? 30 : 0, key_interval: has ? more.interval ?? 2 : 0, in_hls: video[0].startsWith("H") },
+        audio: { codec: audio[0], sample_rate: audio[0] ? 48000 : 0, channels: audio[0] ? 2 : 0, in_hls: audio[0].startsWith("A") },
+        codecs: { video: video[1], audio: audio[1] }, rtmp_port: 1935, hls: `/hls/${path}.m3u8`, flv: `/${app}/${path}.flv`,
+        base: null, master: null, warnings: [], recordings: [], relays: [], ...more.facts,
+      },
+      bits: [], pictures: [], keys: [], watching: [],
+    };
+    const young = more.seconds ?? HISTORY;
+    for (let i = -young; i < 0; i++) record(stream, this.#second + i + 1);
+    return stream;
+  }
+
+  /** So many streams, some of them in states of their own. */
+  fill(count) {
+    this.streams = [];
+    for (let i = 0; i < Math.min(count, MAX_STREAMS); i++) {
+      const name = i < NAMES.length ? NAMES[i] : `camera-${String(i + 1).padStart(3, "0")}`;
+      this.streams.push(this.stream(name, VARIETY[i] ?? {}));
+    }
+  }
+
+  /** Gives a stream other facts. */
+  change(stream, facts) {
+    Object.assign(stream.facts, facts);
+    stream.version++;
+  }
+
+  #tick() {
+    this.#second++;
+    for (const stream of this.streams) {
+      record(stream, this.#second);
+      if (stream.keys.at(-1)) stream.picture++;
+      if (stream.grace) stream.grace = Math.max(stream.grace - 1000, 1000);
+      if (stream.facts.recordings.some((recording) => recording.state === "recording")) stream.recorded += stream.rate / 8;
+    }
+    for (const one of this.waiting) one[2] = Math.max(one[2] - 1000, 0);
+  }
+
+  #answer(request, response) {
+    const url = new URL(request.url, "http://mock");
+    this.requests = [...this.requests.slice(-999), request.url];
+    if (this.isAway) return request.socket.destroy();
+    const path = decodeURIComponent(url.pathname);
+    if (path.startsWith("/api/")) return this.#act(request, response, path.slice(5));
+    if (path === "/live.json") return this.#json(request, response, () => this.#live(url));
+    if (path === "/streams.json") return this.#json(request, response, () => this.#everything(url));
+    if (path === "/qr.svg") return send(response, 200, "image/svg+xml", QR);
+    const picture = path.match(/^\/thumbnails\/([^/]+)\/(.+)\.mp4$/);
+    if (picture) return this.#picture(response, picture);
+    const file = join(WEB, path === "/" ? "page.html" : normalize(path));
+    if (file.startsWith(WEB) && TYPES[extname(file)]) return serve(response, file);
+    send(response, 404, "text/plain", "404");
+  }
+
+  #json(request, response, make) {
+    const token = request.headers.authorization;
+    if (token && token !== `Bearer ${TOKEN}`) return send(response, 401, "application/json", '{"error":"no such token"}');
+    if (this.status) return send(response, this.status, "application/json", '{"error":"mock"}');
+    this.seesAll = token !== undefined;
+    send(response, 200, "application/json", JSON.stringify(make()));
+  }
+
+  #seen() {
+    return this.streams.filter((stream) => this.seesAll || !stream.hides);
+  }
+
+  #live(url) {
+    const streams = this.#seen();
+    const sum = (of) => streams.reduce((total, stream) => total + of(stream), 0);
+    const last = (list) => list.at(-1) ?? 0;
+    const [, app, name] = url.searchParams.get("of")?.match(/^([^/]+)\/(.+)$/) ?? [];
+    const detail = url.searchParams.has("of") ? { detail: this.#detail(streams.find((one) => one.app === app && one.name === name)) } : {};
+    return {
+      server: "Millstream", version: "0.9.0", run: this.run, second: this.#second,
+      totals: { bits_in: sum((one) => last(one.bits)), bits_out: sum((one) => last(one.bits) * last(one.watching)), viewers: sum((one) => last(one.watching)), cpu: 0.031 + streams.length / 900, memory: 7340032 + 400000 * streams.length, uptime_ms: this.#second * 1000, streams: streams.length },
+      shared: "1",
+      streams: streams.map((one) => [one.id, String(one.version), last(one.bits), last(one.pictures), last(one.keys), last(one.watching), one.grace, one.picture, one.dropped, Math.round(one.recorded)]),
+      waiting: this.waiting, waiting_total: this.waiting.length, ...detail,
+    };
+  }
+
+  #detail(stream) {
+    if (!stream) return null;
+    const viewers = stream.watching.at(-1) ?? 0;
+    const split = { "RTMP": 0.1, "HTTP-FLV": 0.2, "WebSocket-FLV": 0.4 };
+    const players = Object.entries(split).map(([protocol, part]) => ({ protocol, count: Math.floor(viewers * part) }));
+    players.push({ protocol: "HLS", count: viewers - players.reduce((total, one) => total + one.count, 0) });
+    const { video, audio, warnings, relays, recordings } = stream.facts;
+    const tracks = [video.codec && { kind: "video", number: 0, codec: video.codec }, audio.codec && { kind: "audio", number: 0, codec: audio.codec }].filter(Boolean);
+    return {
+      players, tracks, relays, recordings, warnings, dropped: stream.dropped, encoder: "obs-output module (libobs version 30.2.3)",
+      key_interval_ms: stream.interval * 1000, audio_lead_ms: -12, bits_in: stream.bits.at(-1), bits_out: stream.bits.at(-1) * viewers, uptime_ms: Date.now() - stream.began,
+      events: [{ ago_ms: 41000, text: "a viewer joins over HLS" }, { ago_ms: Date.now() - stream.began, text: "the encoder begins to publish" }],
+    };
+  }
+
+  #everything(url) {
+    const ids = url.searchParams.get("ids")?.split(",").map(Number);
+    const streams = this.#seen().filter((stream) => !ids || ids.includes(stream.id));
+    return {
+      server: "Millstream", version: "0.9.0", run: this.run, shared: "1", second: this.#second, sees_all: this.seesAll, embed: this.embed,
+      api: this.hasApi ? { path: "/api/", tokens: true } : null, total: this.#seen().length,
+      applications: [{ name: "live", rtmp_port: 1935 }, { name: "church", rtmp_port: 1935 }],
+      streams: streams.map((one) => ({
+        ...one.facts, id: one.id, facts: String(one.version), uptime_ms: Date.now() - one.began,
+        history: { second: this.#second, bits: one.bits, pictures: one.pictures, keys: one.keys, viewers: one.watching },
+      })),
+      waiting_total: this.waiting.length, waiting: this.waiting.map(([app, name, ends_in_ms]) => ({ app, name, ends_in_ms })),
+    };
+  }
+
+  #picture(response, [, app, name]) {
+    const stream = this.streams.find((one) => one.app === app && one.name === name);
+    if (!stream?.picture) return send(response, 404, "text/plain", "404");
+    send(response, 200, "video/mp4", this.#media.pictures[stream.media]);
+  }
+
+  #act(request, response, path) {
+    const may = request.headers.authorization === `Bearer ${TOKEN}`;
+    if (!may) return send(response, 401, "application/json", '{"error":"no such token"}');
+    if (request.method === "GET") return send(response, 200, "application/json", '{"server":"Millstream","version":"0.9.0","may_act":true,"requests":[]}');
+    let body = "";
+    request.on("data", (data) => { body = (body + data).slice(0, 65536); });
+    request.on("end", () => {
+      this.acts = [...this.acts.slice(-99), `${path} ${body}`];
+      if (path === "reload") return send(response, 422, "application/json", '{"error":"/etc/millstream.conf:12: unknown directive \\"recrod\\""}');
+      send(response, 200, "application/json", "{}");
+    });
+  }
+
+  /** WebSocket-FLV: the clip again and again, in real time. */
+  #play(request, socket) {
+    const accept = createHash("sha1").update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
+    const path = decodeURIComponent(request.url.split("?")[0]);
+    const isThere = () => !this.isAway && this.streams.some((one) => path === `/${one.app}/${one.name}.flv`);
+    socket.on("error", () => {});
+    if (!isThere()) return socket.end("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
+    const { head, tags, length } = this.#media.clip;
+    socket.write(message(head));
+    const [start, ahead] = [Date.now(), 1500];
+    let next = 0;
+    const timer = setInterval(() => {
+      if (!isThere()) socket.end(Buffer.from([0x88, 0]));
+      for (;;) {
+        const tag = tags[next % tags.length];
+        const time = Math.floor(next / tags.length) * length + tag.time;
+        if (time > Date.now() - start + ahead) return;
+        next++;
+        if (!tag.isHeader || next <= tags.length) socket.write(message(retimed(tag.bytes, time)));
+      }
+    }, 40);
+    socket.on("close", () => clearInterval(timer));
+  }
+}
+
+const VARIETY = {
+  1: { interval: 10, facts: { warnings: ["key frames are 10 s apart: viewers of HLS are 30 s behind; set 2 s in the encoder"] } },
+  2: { facts: { recordings: [{ recorder: "", file: "Studio 2-20261201.flv", state: "recording", bytes: 0, manual: false }] }, own: { recorded: 7340032 } },
+  3: { codec: "hevc", rate: 5.4e6 },
+  4: { dropped: 42, viewers: 140, rate: 7.8e6 },
+  5: { codec: "none", rate: 128000, sound: "aac" },
+  6: { own: { grace: 9000 } },
+  7: { codec: "av1", facts: { warnings: ["HLS has no AV1, only the sound: play over RTMP"] } },
+};
+
+/** The numbers of one more second. */
+function record(stream, second) {
+  const wave = Math.sin(second / 9 + stream.seed) * 0.08 + ((second * stream.seed * 7919) % 13) / 130;
+  const gone = stream.grace > 0;
+  const push = (list, value) => { list.push(value); if (list.length > HISTORY) list.shift(); };
+  const rate = stream.facts.video.frame_rate;
+  push(stream.bits, gone ? 0 : Math.round(stream.rate * (0.95 + wave)));
+  push(stream.pictures, gone ? 0 : rate && rate - ((second * stream.seed) % 17 === 0 ? 2 : 0));
+  push(stream.keys, !gone && rate && second % stream.interval === 0 ? 1 : 0);
+  push(stream.watching, Math.max(0, stream.viewers + Math.round(Math.sin(second / 25 + stream.seed) * stream.viewers / 6)));
+}
+
+function serve(response, file) {
+  try {
+    response.writeHead(200, { "content-type": TYPES[extname(file)], "cache-control": "no-store", "content-security-policy": POLICY });
+    response.end(readFileSync(file));
+  } catch {
+    send(response, 404, "text/plain", "404");
+  }
+}
+
+function send(response, status, type, body) {
+  if (!response.headersSent) response.writeHead(status, { "content-type": type, "cache-control": "no-store" });
+  response.end(body);
+}
+
+/** A frame of WebSocket with bytes. */
+function message(bytes) {
+  const head = bytes.length < 126 ? Buffer.from([0x82, bytes.length]) : Buffer.alloc(bytes.length < 65536 ? 4 : 10, 0);
+  if (bytes.length >= 126) {
+    head[0] = 0x82;
+    head[1] = bytes.length < 65536 ? 126 : 127;
+    if (bytes.length < 65536) head.writeUInt16BE(bytes.length, 2);
+    else head.writeBigUInt64BE(BigInt(bytes.length), 2);
+  }
+  return Buffer.concat([head, bytes]);
+}
+
+function retimed(bytes, time) {
+  const copy = Buffer.from(bytes);
+  copy.writeUIntBE(time & 0xffffff, 4, 3);
+  copy[7] = (time >>> 24) & 0xff;
+  return copy;
+}
+
+/** One picture of each kind, and a clip of four seconds. */
+function makeMedia() {
+  const folder = mkdtempSync(join(tmpdir(), "millstream-mock-"));
+  const ffmpeg = (...words) => execFileSync("ffmpeg", ["-v", "error", "-y", ...words], { cwd: folder });
+  const encode = ["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p"];
+  const lavfi = (source, seek) => ["-f", "lavfi", "-i", `${source}${source.includes("=") ? ":" : "="}size=640x360`, "-ss", seek];
+  try {
+    const pictures = PICTURES.map((source, i) => {
+      ffmpeg(...lavfi(source, source.startsWith("life") ? 3 : 0.5), "-frames:v", 1, ...encode, "-movflags", "frag_keyframe+empty_moov+default_base_moof", `${i}.mp4`);
+      return readFileSync(join(folder, `${i}.mp4`));
+    });
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000", "-t", 4,
+      ...encode, "-bf", 0, "-g", 50, "-c:a", "aac", "-f", "flv", "-flvflags", "no_duration_filesize", "clip.flv");
+    return { pictures, clip: readClip(readFileSync(join(folder, "clip.flv"))) };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function readClip(flv) {
+  const tags = [];
+  for (let at = 13; at + 15 <= flv.length;) {
+    const size = flv.readUIntBE(at + 1, 3);
+    const bytes = flv.subarray(at, at + 11 + size + 4);
+    const kind = flv[at];
+    tags.push({ bytes, time: flv.readUIntBE(at + 4, 3) + flv[at + 7] * 0x1000000, isHeader: kind === 18 || flv[at + 12] === 0 || (kind === 9 && flv[at + 12] === 2) });
+    at += bytes.length;
+  }
+  return { head: flv.subarray(0, 13), tags: tags.filter((tag) => !(tag.bytes[0] === 9 && tag.bytes[12] === 2)), length: 4000 };
+}
+
+const QR = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 29 29"><path fill="#fff" d="M0 0h29v29H0z"/><path d="' +
+  Array.from({ length: 441 }, (_, i) => ((i * i * 7 + i * 3) % 5 < 2 ? `M${4 + (i % 21)} ${4 + Math.floor(i / 21)}h1v1h-1z` : "")).join("") + '"/></svg>';
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const mock = new MockServer();
+  mock.fill(Number(process.argv[3] ?? 8));
+  console.log(await mock.listen(Number(process.argv[2] ?? 0)));
+  process.on("SIGTERM", () => process.exit(0));
+}
