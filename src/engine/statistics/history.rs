@@ -89,6 +89,9 @@ impl History {
             self.past.reserve_exact(KEPT.saturating_sub(self.past.len()));
             self.sum_dropped(number, dropped);
         }
+        if passed > KEPT as u64 {
+            self.current = StreamSecond::default();
+        }
         for _ in 0..passed.min(KEPT as u64) {
             if self.past.len() == KEPT {
                 self.past.pop_front();

@@ -10,6 +10,7 @@ mod callbacks;
 mod calls;
 mod commands;
 mod connections;
+mod console;
 mod dismissal;
 mod exec;
 mod fan_out;

@@ -43,6 +43,8 @@ struct Past {
     events: VecDeque<Event>,
     /// When its publisher has left, until it is known what that means.
     left: Option<Left>,
+    /// When its publisher was lost, if nobody has continued it since.
+    lost: Option<Instant>,
     ended: Option<Instant>,
     /// The recorders that have failed, or write a file, when they were looked at last.
     recorders: Vec<(String, Recorder)>,
@@ -94,8 +96,8 @@ impl Events {
     pub fn publisher_began(&mut self, cx: &Ctx, stream: &Stream, publisher: Endpoint) {
         let now = cx.now.instant;
         let Some(past) = self.past_of(stream, now) else { return };
-        let is_taken_over = past.left.is_some_and(|left| left.at == now);
-        let lost_at = past.settle(now);
+        past.settle(now);
+        let (is_taken_over, lost_at) = (past.left.take().is_some(), past.lost.take());
         past.ended = None;
         let who = if cx.is_relay(publisher.session) { "A pull" } else { "A publisher" };
         past.say(
@@ -125,15 +127,12 @@ impl Events {
     pub fn stream_ended(&mut self, cx: &Ctx, stream: &Stream) {
         let (now, key) = (cx.now.instant, key_of(stream));
         let Some(past) = self.streams.get_mut(&key) else { return };
-        let text = match past.left.take() {
+        past.settle(now);
+        let text = match (past.lost.take(), past.left.take()) {
             _ if stream.is_kicked() => "An operator has ended the stream.",
-            Some(left) if left.at < now => {
-                past.left = Some(left);
-                past.settle(now);
-                "Nobody has continued the stream."
-            }
-            Some(Left { is_lost: true, .. }) => "The connection of the publisher was lost.",
-            _ => "The publisher has stopped.",
+            (Some(_), _) => "Nobody has continued the stream.",
+            (None, Some(Left { is_lost: true, .. })) => "The connection of the publisher was lost.",
+            (None, _) => "The publisher has stopped.",
         };
         past.say(now, text.to_owned());
         (past.ended, past.hls_fails) = (Some(now), false);
@@ -255,14 +254,12 @@ impl Past {
         self.events.push_back(Event { at, what });
     }
 
-    /// A publisher that has left before `now`, and whose stream goes on, is lost. Returns when.
-    fn settle(&mut self, now: Instant) -> Option<Instant> {
-        let left = self.left.take()?;
-        if left.at == now {
-            return None;
+    /// A publisher that has left before `now`, and whose stream goes on, is lost.
+    fn settle(&mut self, now: Instant) {
+        if let Some(left) = self.left.take_if(|left| left.at < now) {
+            self.say(left.at, "The publisher was lost, and is waited for.".to_owned());
+            self.lost = Some(left.at);
         }
-        self.say(left.at, "The publisher was lost, and is waited for.".to_owned());
-        Some(left.at)
     }
 
     /// What a recorder did before, and does now.
