@@ -4,6 +4,7 @@ mod asks;
 mod back_off;
 mod circles;
 mod configured;
+mod console;
 mod ends;
 mod pull;
 mod push;

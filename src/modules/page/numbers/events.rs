@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::engine::quantities::{duration, size};
 use crate::engine::{
-    AppId, Ctx, Endpoint, Recording, RecordingState, RelayEvent, RelayId, RelayKind, Session, Stream,
+    AppId, Ctx, Endpoint, Recording, RecordingState, Relay, RelayEvent, RelayId, RelayKind, Session, Stream,
     StreamId, StreamName,
 };
 
@@ -34,6 +34,16 @@ pub struct Events {
     streams: HashMap<Key, Past>,
     /// When streams have ended, the oldest first. Some may be live again. Invariant: at most [`MAX_STREAMS`].
     ended: VecDeque<(Instant, Key)>,
+    /// Relays that have begun or failed, and are not over; the engine bounds them.
+    relays: HashMap<RelayId, Line>,
+}
+
+/// A relay, as it is known after its end.
+#[derive(Debug)]
+struct Line {
+    stream: Key,
+    kind: RelayKind,
+    target: Box<str>,
 }
 
 /// The past of a stream.
@@ -193,17 +203,20 @@ impl Events {
 
     /// Something has happened to a relay.
     pub fn relay(&mut self, cx: &Ctx, id: RelayId, event: &RelayEvent) {
-        let Some(relay) = cx.relay(id) else { return };
         let news = match event {
             RelayEvent::Began => News::Began,
             RelayEvent::Failed { why, .. } => News::Failed(why.as_str().into()),
             RelayEvent::Ended => News::Ended,
         };
-        let Some(past) = self.streams.get_mut(&(relay.app, relay.name.clone())) else { return };
-        let (kind, target) = (relay.kind, relay.target().map_or("", |target| &target.shown));
+        let line = self.relays.remove(&id);
+        let Some(Line { stream, kind, target }) = cx.relay(id).map(Line::of).or(line) else { return };
+        let Some(past) = self.streams.get_mut(&stream) else { return };
         // It may fail for hours.
-        if !past.is_known(kind, target, &news) {
-            past.push(cx.now.instant, What::Relay { kind, target: target.into(), news });
+        if !past.is_known(kind, &target, &news) {
+            past.push(cx.now.instant, What::Relay { kind, target: target.clone(), news });
+        }
+        if *event != RelayEvent::Ended {
+            self.relays.insert(id, Line { stream, kind, target });
         }
     }
 
@@ -239,6 +252,13 @@ impl Events {
             self.streams.remove(&key);
         }
         Some(())
+    }
+}
+
+impl Line {
+    fn of(relay: &Relay) -> Self {
+        let target = relay.target().map_or("", |target| &target.shown);
+        Self { stream: (relay.app, relay.name.clone()), kind: relay.kind, target: target.into() }
     }
 }
 

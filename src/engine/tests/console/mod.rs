@@ -1,4 +1,6 @@
-//! What the console is told, in virtual time: `live.json`, `streams.json`, histories and events.
+//! What the console is told, in virtual time: `live.json`, `streams.json`, and histories.
+
+mod events;
 
 use serde_json::Value as Json;
 
@@ -71,11 +73,6 @@ fn second(world: &mut World, publisher: &mut Client, second: u32) {
 }
 
 const BYTES: u64 = (2 * KEY.len() + 23 * INTER.len() + AUDIO.len()) as u64;
-
-fn texts(live: &Json) -> Vec<String> {
-    let events = live["detail"]["events"].as_array().unwrap().iter();
-    events.map(|event| event["text"].as_str().unwrap().to_owned()).collect()
-}
 
 #[test]
 fn a_row_has_the_numbers_of_the_last_whole_second() {
@@ -286,62 +283,4 @@ fn the_detail_has_players_by_protocol_and_the_tracks() {
     assert_eq!(detail["tracks"], Json::from(vec![track("video", "H.264"), track("audio", "AAC")]));
     assert_eq!((&detail["key_interval_ms"], &detail["audio_lead_ms"]), (&Json::Null, &(-960).into()));
     assert_eq!((&detail["uptime_ms"], &detail["dropped"]), (&1000.into(), &0.into()));
-}
-
-#[test]
-fn a_stream_page_tells_what_has_happened_to_the_publisher() {
-    let mut world = world();
-    let first = Client::publish(&mut world, "cam");
-    let _player = Client::play(&mut world, "cam");
-    let of = "/live.json?of=live/cam";
-    assert_eq!(texts(&get(&mut world, of)), ["A publisher has begun."]);
-    lose(&mut world, &first);
-    let live = get_next(&mut world, of);
-    assert_eq!(texts(&live)[0], "The publisher was lost, and is waited for.");
-    assert_eq!(live["detail"]["events"][0]["ago_ms"], 1000);
-    world.pass(1);
-    let second = Client::publish(&mut world, "cam");
-    assert_eq!(texts(&get_next(&mut world, of))[0], "A publisher continues the stream after 2.0 s.");
-    let mut third = Client::publish(&mut world, "cam");
-    assert_eq!(texts(&get_next(&mut world, of))[0], "Another publisher has taken over.");
-    assert!(!world.is_open(second.id));
-    third.command(&mut world, &["closeStream".into(), 0.0.into(), Value::Null]);
-    assert_eq!(get_next(&mut world, of)["detail"], Json::Null);
-    // The name has its past for a minute.
-    world.pass(50);
-    let last = Client::publish(&mut world, "cam");
-    let told = texts(&get(&mut world, of));
-    assert_eq!(told[..2], ["A publisher has begun.", "The publisher has stopped."]);
-    assert_eq!(told.len(), 6);
-    world.engine.cx.kick(last.id, "no more");
-    world.pass(30);
-    let last = Client::publish(&mut world, "cam");
-    assert_eq!(texts(&get(&mut world, of))[1], "An operator has ended the stream.");
-    lose(&mut world, &last);
-    world.pass(21);
-    let last = Client::publish(&mut world, "cam");
-    let told = texts(&get(&mut world, of));
-    assert_eq!(
-        told[1..3],
-        ["Nobody has continued the stream.", "The publisher was lost, and is waited for."]
-    );
-    lose(&mut world, &last);
-    world.pass(82);
-    let _last = Client::publish(&mut world, "cam");
-    assert_eq!(texts(&get(&mut world, of)), ["A publisher has begun."], "the past is over");
-}
-
-#[test]
-fn events_are_bounded_and_not_kept_without_a_page() {
-    let mut world = world();
-    for _ in 0..40 {
-        let mut publisher = Client::publish(&mut world, "cam");
-        publisher.command(&mut world, &["closeStream".into(), 0.0.into(), Value::Null]);
-        world.pass_time(Duration::from_millis(10));
-    }
-    let _publisher = Client::publish(&mut world, "cam");
-    assert_eq!(texts(&get(&mut world, "/live.json?of=live/cam")).len(), 16);
-    world.reload(&config("").replace("page on;", ""));
-    world.reload(&config(""));
-    assert_eq!(texts(&get_next(&mut world, "/live.json?of=live/cam")), [""; 0]);
 }
