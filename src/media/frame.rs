@@ -137,6 +137,11 @@ impl Frame {
         self.charge = Some(meter.charge(self.memory()));
     }
 
+    /// Counts bytes that are made of the frame where it is counted itself.
+    pub fn charge_beside(&self, bytes: usize) -> Option<Charge> {
+        self.charge.as_ref().map(|charge| charge.another(bytes))
+    }
+
     /// Bytes of memory that it takes.
     pub fn memory(&self) -> usize {
         let flv = self.flv.get().into_iter().flat_map(|parts| [&parts.http, &parts.websocket]);

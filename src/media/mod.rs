@@ -1,4 +1,4 @@
-//! Pure formats: frames, AMF, codec headers, FLV and MPEG-TS. Bytes in, bytes out; no I/O, no clock.
+//! Pure formats: frames, AMF, codec headers, FLV, MPEG-TS and MP4. Bytes in, bytes out; no I/O, no clock.
 
 pub mod amf;
 mod audio;
@@ -8,6 +8,7 @@ pub mod flv;
 pub mod frame;
 pub mod kind;
 pub mod meter;
+pub mod mp4;
 pub mod parts;
 pub mod reader;
 pub mod rfc6381;

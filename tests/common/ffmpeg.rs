@@ -174,3 +174,15 @@ pub fn digest(input: &str, strictness: Strictness) -> String {
     assert!(is_fine || strictness == Strictness::Parts, "decoding {input}: {said}");
     String::from_utf8_lossy(&output.stdout).trim().replace("MD5=", "")
 }
+
+/// MD5 of each picture of a file or a playlist, in the order in which they are shown.
+pub fn digests(input: &str) -> Vec<String> {
+    let mut command = command();
+    command.args(["-i", input]).args("-map 0:v -autoscale 0 -fps_mode passthrough -f framemd5 -".split(' '));
+    let output = command.output().expect("these tests need ffmpeg in the PATH");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "decoding {input}: {said}");
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let lines = lines.lines().filter(|line| !line.starts_with('#'));
+    lines.map(|line| line.rsplit(", ").next().unwrap().to_owned()).collect()
+}

@@ -11,7 +11,7 @@ use super::media::Packet;
 pub struct Track {
     /// The type of its sample entry: `avc1`, `hvc1`, `mp4a`, `ac-3`, ...
     pub four_cc: [u8; 4],
-    /// The decoder's configuration: an avcC or hvcC record, or an AudioSpecificConfig. Nothing for AC-3.
+    /// The decoder's configuration: an avcC, hvcC, av1C or vpcC record, or an AudioSpecificConfig. Nothing for AC-3.
     pub configuration: Vec<u8>,
     pub samples: Vec<Sample>,
 }
@@ -30,8 +30,14 @@ pub fn encode(folder: &Path, arguments: &[&str]) -> Vec<Track> {
     let path = folder.join("clip.mp4");
     let muxer = ["-use_editlist", "0", "-strict", "-2", "-f", "mp4"];
     ffmpeg::run(ffmpeg::command().args(arguments).args(muxer).arg(&path));
-    let file = std::fs::read(&path).unwrap();
+    let tracks = read(&path);
     std::fs::remove_file(&path).unwrap();
+    tracks
+}
+
+/// The tracks of a file.
+pub fn read(path: &Path) -> Vec<Track> {
+    let file = std::fs::read(path).unwrap();
     let movie = find(&file, &[b"moov"]).expect("a movie");
     boxes(movie).filter(|(kind, _)| kind == b"trak").map(|(_, track)| read_track(&file, track)).collect()
 }
@@ -45,9 +51,11 @@ impl Track {
         let mut packets = vec![Packet { kind: self.kind(), timestamp: 0, payload: start }];
         packets.extend(self.samples.iter().map(|sample| {
             let composition = &sample.composition.to_be_bytes()[1..];
+            let is_timed = matches!(&self.four_cc, b"avc1" | b"hvc1" | b"hev1");
             let (first, composition) = match (self.is_video(), sample.is_key) {
                 (false, _) => (0x91, &[][..]),
-                (true, true) => (0x91, composition),
+                (true, true) => (0x91, if is_timed { composition } else { &[] }),
+                (true, false) if !is_timed => (0xa1, &[][..]),
                 (true, false) if sample.composition == 0 => (0xa3, &[][..]),
                 (true, false) => (0xa1, composition),
             };
@@ -188,6 +196,8 @@ fn configuration(four_cc: [u8; 4], entry: &[u8]) -> Vec<u8> {
     match &four_cc {
         b"avc1" => find(video(), &[b"avcC"]).unwrap().to_vec(),
         b"hvc1" | b"hev1" => find(video(), &[b"hvcC"]).unwrap().to_vec(),
+        b"av01" => find(video(), &[b"av1C"]).unwrap().to_vec(),
+        b"vp09" => find(video(), &[b"vpcC"]).unwrap()[4..].to_vec(),
         b"mp4a" => decoder_info(&find(audio(), &[b"esds"]).unwrap()[4..]).unwrap_or_default(),
         _ => Vec::new(),
     }
