@@ -92,6 +92,7 @@ mod slow_disk;
 mod stat;
 mod syslog;
 mod takeover;
+mod thumbnails;
 mod tls;
 mod tls_acme;
 mod tls_clients;

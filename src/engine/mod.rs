@@ -130,7 +130,7 @@ pub use statistics::walk::{StreamRank, Visit, Walk};
 pub use stream::awaited::Awaited;
 pub use stream::gop::{Gop, GopLimits};
 pub use stream::headers::StreamHeaders;
-pub use stream::key_frames::KeyFrames;
+pub use stream::key_frames::{KeyFrames, LastPicture};
 pub use stream::name::{NameError, StreamName};
 pub use stream::outputs::{HlsStatus, RecordingState, RecordingStatus};
 pub use stream::traffic::StreamTraffic;

@@ -2,7 +2,7 @@
 //!
 //! For input, clients that do not publish are closed first, those with the longest unfinished messages before others,
 //! and publishers last. A suspended request counts like an unfinished message; the texts of a `connect`, which are
-//! kept, count for the budget only. For media, GOP caches are emptied first, the largest before others; then frames are
+//! kept, count for the budget only. For media, GOP caches are emptied first, with the last key frames, the largest before others; then frames are
 //! dropped for players that are behind; only then are clients closed. For media, a client that takes little is never
 //! closed, as that would free little; for input it comes last, or before publishers if all such clients together take
 //! most.
@@ -18,7 +18,7 @@ use crate::engine::limits::budgets::MediaRelief;
 use crate::engine::session::player::Player;
 use crate::engine::session::roles::SessionRole;
 use crate::engine::session::{Life, Session};
-use crate::engine::stream::Streams;
+use crate::engine::stream::{Stream, Streams};
 
 /// When a budget is exceeded, this part of it is freed as well, as each time all sessions are checked.
 const SPARE_DIVISOR: usize = 8;
@@ -156,7 +156,8 @@ impl Ctx {
     }
 
     fn empty_caches(&mut self) {
-        let cached = self.streams.iter().map(|stream| (stream.gop.bytes(), stream.id));
+        let cached = |stream: &Stream| (stream.gop.bytes().max(stream.key_frames.bytes()), stream.id);
+        let cached = self.streams.iter().map(cached);
         let mut cached: Vec<_> = cached.filter(|(bytes, _)| *bytes > 0).collect();
         cached.sort_unstable_by_key(|(bytes, _)| Reverse(*bytes));
         for (_, id) in cached {
@@ -165,6 +166,7 @@ impl Ctx {
             }
             if let Some(stream) = self.streams.get_mut(id) {
                 stream.gop.clear();
+                stream.key_frames.forget_last();
                 self.budgets.relief.caches += 1;
             }
         }

@@ -123,7 +123,7 @@ pub struct Stream {
     pub(in crate::engine) tally: Tally,
     /// Facts about the codecs, written by the codec module.
     pub facts: StreamFacts,
-    /// The intervals between the publisher's key frames.
+    /// The key frames of the publisher: their interval, and the last one, which is kept for the page module.
     pub key_frames: KeyFrames,
     /// Warnings for the operator, written by the advice module.
     pub warnings: Warnings,

@@ -41,12 +41,17 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 
 /// What is at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asset {
+pub enum Asset<'a> {
     File(&'static File),
     /// Everything of all streams.
     Streams,
     /// The numbers of the last second.
     Live,
+    /// The last key frame of a stream.
+    Thumbnail {
+        /// The stream, like "live/cam".
+        label: &'a str,
+    },
     /// The page without its slash: what it loads would be looked for one level up.
     Redirect,
 }
@@ -59,9 +64,9 @@ pub struct File {
     text: &'static str,
 }
 
-impl Asset {
+impl<'a> Asset<'a> {
     /// The asset at `path`, where the page's own path is `base`, ending with '/'.
-    pub fn at(base: &str, path: &str) -> Option<Self> {
+    pub fn at(base: &str, path: &'a str) -> Option<Self> {
         if path == base.trim_end_matches('/') {
             return Some(Self::Redirect);
         }
@@ -70,10 +75,12 @@ impl Asset {
             return Some(Self::File(file));
         }
         match below {
-            "streams.json" => Some(Self::Streams),
-            "live.json" => Some(Self::Live),
-            _ => None,
+            "streams.json" => return Some(Self::Streams),
+            "live.json" => return Some(Self::Live),
+            _ => {}
         }
+        let label = below.strip_prefix("thumbnails/")?.strip_suffix(".mp4")?;
+        Some(Self::Thumbnail { label })
     }
 }
 
@@ -113,6 +120,10 @@ mod tests {
             ("/live/", "/live/streams.json", Some(Asset::Streams)),
             ("/live/", "/livestreams.json", None),
             ("/live/", "/live/x/", None),
+            ("/", "/thumbnails/live/cam.mp4", Some(Asset::Thumbnail { label: "live/cam" })),
+            ("/l/", "/l/thumbnails/a/b/c.mp4.mp4", Some(Asset::Thumbnail { label: "a/b/c.mp4" })),
+            ("/", "/thumbnails/live/cam.jpg", None),
+            ("/", "/thumbnails/", None),
         ];
         for (base, path, asset) in cases {
             assert_eq!(Asset::at(base, path), asset, "{path} below {base}");

@@ -6,6 +6,7 @@
 mod assets;
 mod numbers;
 mod sight;
+mod thumbnail;
 
 use std::any::Any;
 use std::rc::Rc;
@@ -91,7 +92,7 @@ impl Module for Page {
         faults.into_result(())
     }
 
-    fn adopt(&mut self, _cx: &mut Ctx, next: Box<dyn Any>) {
+    fn adopt(&mut self, cx: &mut Ctx, next: Box<dyn Any>) {
         let Ok(next) = next.downcast::<Self>() else { return };
         self.apps = next.apps;
         self.entrances = next.entrances;
@@ -99,6 +100,7 @@ impl Module for Page {
         self.has_pages = next.has_pages;
         if !self.has_pages {
             self.events = Events::default();
+            cx.streams.iter_mut().for_each(|stream| stream.key_frames.forget_last());
         }
     }
 
@@ -124,9 +126,10 @@ impl Module for Page {
         }
     }
 
-    fn on_frame(&mut self, cx: &mut Ctx, stream: StreamId, _frame: &Rc<Frame>) {
+    fn on_frame(&mut self, cx: &mut Ctx, stream: StreamId, frame: &Rc<Frame>) {
         if self.has_pages {
             self.events.frame_came(cx, stream);
+            thumbnail::keep(cx, stream, frame);
         }
     }
 
@@ -151,17 +154,10 @@ impl Module for Page {
             Asset::Redirect => {
                 Answer::Reply(HttpReply::error(301).with("Location", path::encode(&settings.base)))
             }
-            Asset::Streams | Asset::Live => {
+            Asset::Streams | Asset::Live | Asset::Thumbnail { .. } => {
                 match Sight::of(cx, (&self.entrances, settings.api.as_ref()), request) {
                     Err(refusal) => Answer::Verbatim(refusal),
-                    Ok(sight) => {
-                        let view = self.view(settings, sight);
-                        if asset == Asset::Live {
-                            self.live(cx, request, view)
-                        } else {
-                            streams(request, view)
-                        }
-                    }
+                    Ok(sight) => self.made(cx, request, asset, self.view(settings, sight)),
                 }
             }
         })
@@ -182,6 +178,15 @@ impl Page {
             urls: Rc::clone(&settings.urls),
             beside: Rc::clone(beside),
             sight,
+        }
+    }
+
+    /// What is made for this request alone, or for all that see the same.
+    fn made(&mut self, cx: &Ctx, request: &HttpRequest, asset: Asset<'_>, view: View) -> Answer {
+        match asset {
+            Asset::Live => self.live(cx, request, view),
+            Asset::Thumbnail { label } => Answer::Reply(thumbnail::reply(find(cx, &view, label))),
+            _ => streams(request, view),
         }
     }
 

@@ -1,12 +1,20 @@
-//! The interval between a publisher's key frames, in the time of its stream.
+//! The key frames of a stream: at which interval they come, and the last one.
 //!
-//! The middle one of the last few intervals counts: encoders also put key frames where the scene changes, and one
-//! interval may contain a pause. Nothing here warns; that is the advice module's.
+//! The interval is in the time of the stream. The middle one of the last few counts: encoders also put key frames where
+//! the scene changes, and one interval may contain a pause. Nothing here warns; that is the advice module's. The last key
+//! frame is kept if a module wants it.
+
+mod last;
+
+pub use last::LastPicture;
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::time::Duration;
 
+use crate::engine::stream::headers::StreamHeaders;
 use crate::media::{Frame, Kind, Role, Slices};
+use last::Last;
 
 /// The most intervals that are kept.
 const KEPT: usize = 5;
@@ -16,6 +24,7 @@ const ENOUGH: usize = 2;
 /// The key frames of one publisher.
 #[derive(Debug, Default)]
 pub struct KeyFrames {
+    last: Last,
     /// The time of the last key frame, or of the first picture if there has been none, milliseconds.
     since: Option<u64>,
     /// The time of the newest picture.
@@ -71,6 +80,26 @@ impl KeyFrames {
         (self.since, self.has_any, self.others) = (Some(time), true, false);
     }
 
+    /// Keeps a frame if it is of a key frame, in the place of the one before. `headers` are the stream's present ones.
+    pub fn keep(&mut self, frame: &Rc<Frame>, headers: &StreamHeaders) {
+        self.last.keep(frame, headers, self.newest_number);
+    }
+
+    /// The last key frame, if it is kept and all of it has come.
+    pub fn last(&self) -> Option<&LastPicture> {
+        self.last.picture()
+    }
+
+    /// Bytes of payload that are kept.
+    pub(in crate::engine) fn bytes(&self) -> usize {
+        self.last.bytes()
+    }
+
+    /// Lets go what is kept, up to the next key frame.
+    pub fn forget_last(&mut self) {
+        self.last = Last::default();
+    }
+
     /// The time from one key frame to the next, once three have come.
     pub fn interval(&self) -> Option<Duration> {
         if self.intervals.len() < ENOUGH {
@@ -79,12 +108,6 @@ impl KeyFrames {
         let mut lengths: Vec<u64> = self.intervals.iter().map(|interval| interval.length).collect();
         lengths.sort_unstable();
         lengths.get((lengths.len() - 1) / 2).map(|length| Duration::from_millis(*length))
-    }
-
-    /// The number of the newest key frame among all of the server's, by which one of a stream differs from every earlier
-    /// one of its name; 0 if there is none.
-    pub fn newest_number(&self) -> u64 {
-        self.newest_number
     }
 
     /// The time for which pictures have come without a key frame.

@@ -87,7 +87,8 @@ impl Live {
         let (facts, grace) = (&live.facts, live.ends_in_ms.unwrap_or_default());
         let last = stream.history.second(self.second);
         let (bits, pictures, keys) = (8 * u64::from(last.bytes), last.pictures, last.keys);
-        let (viewers, picture) = (cx.viewers_of(stream), stream.key_frames.newest_number());
+        let picture = stream.key_frames.last().map_or(0, |picture| picture.number);
+        let viewers = cx.viewers_of(stream);
         let dropped = stream.history.dropped(stream.traffic.dropped);
         let (recorded, serial) = (recorded(stream), id.serial());
         self.text.push_str(if self.written > 0 { "," } else { "" });
