@@ -10,6 +10,7 @@ pub mod conditional;
 mod headers;
 pub mod json;
 pub mod mime;
+pub mod origin;
 pub mod path;
 pub mod range;
 pub mod reader;

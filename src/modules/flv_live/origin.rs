@@ -1,9 +1,8 @@
 //! The web pages that may play, by their origin (RFC 6454): what browsers are answered, and who is refused.
 
-use std::net::Ipv6Addr;
-
 use crate::engine::HttpRequest;
 use crate::http::ResponseHead;
+use crate::http::origin::Pattern;
 
 /// The most origins of one directive.
 const MAX_ORIGINS: usize = 64;
@@ -15,20 +14,6 @@ pub enum Origins {
     All,
     /// These, beside the server's own.
     These(Vec<Pattern>),
-}
-
-/// One origin, or those of all hosts below another one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Pattern {
-    /// Exactly this one, in lower case.
-    Exactly(String),
-    /// Every host that ends so.
-    Below {
-        /// The scheme with its "://".
-        scheme: String,
-        /// A dot, the host that is above, and perhaps a port.
-        end: String,
-    },
 }
 
 impl Origins {
@@ -66,88 +51,6 @@ impl Origins {
             (Self::These(_), _) => head.with_default("Vary", "Origin"),
         }
     }
-}
-
-impl Pattern {
-    fn parse(text: &str) -> Result<Self, String> {
-        let bad = |why: &str| Err(format!("\"{}\" {why}", text.escape_debug()));
-        let origin = text.to_ascii_lowercase();
-        if origin == "null" {
-            return Ok(Self::Exactly(origin));
-        }
-        if origin == "*" {
-            return bad("stands alone");
-        }
-        let Some((scheme, authority)) = origin.split_once("://") else {
-            return bad("is no origin such as https://example.com");
-        };
-        if authority.contains(['/', '?', '#', '@']) {
-            return bad("has more than a scheme, a host and a port, which is all that an origin has");
-        }
-        if OTHER_SCHEMES.contains(&scheme) {
-            return bad("is the origin of no page: those begin with http:// or https://");
-        }
-        let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
-        // Browsers leave out the port of the scheme.
-        let authority = match scheme {
-            "http" => authority.strip_suffix(":80"),
-            "https" => authority.strip_suffix(":443"),
-            _ => None,
-        }
-        .unwrap_or(authority);
-        let (is_below, end) = match authority.strip_prefix('*') {
-            Some(end) => (true, end),
-            None => (false, authority),
-        };
-        let (host, port) = split_port(end);
-        if port.is_some_and(|port| !matches!(port.parse(), Ok(1..=u16::MAX))) {
-            return bad("has no port from 1 to 65535 behind the host");
-        }
-        match is_below {
-            _ if scheme.is_empty() || !scheme.bytes().all(is_scheme) || !is_host(host, is_below) => {
-                bad("is no origin such as https://example.com or https://*.example.com")
-            }
-            true => Ok(Self::Below { scheme: format!("{scheme}://"), end: end.to_owned() }),
-            false => Ok(Self::Exactly(format!("{scheme}://{end}"))),
-        }
-    }
-
-    /// Whether an origin, in lower case, is meant.
-    fn fits(&self, origin: &str) -> bool {
-        match self {
-            Self::Exactly(own) => own == origin,
-            Self::Below { scheme, end } => {
-                let host =
-                    origin.strip_prefix(scheme.as_str()).and_then(|rest| rest.strip_suffix(end.as_str()));
-                host.is_some_and(|host| !host.is_empty() && host.bytes().all(is_of_name))
-            }
-        }
-    }
-}
-
-/// Schemes that somebody may write here, of which no page is.
-const OTHER_SCHEMES: [&str; 6] = ["file", "ftp", "rtmp", "rtmps", "ws", "wss"];
-
-/// A host, perhaps in brackets, and what is behind its colon.
-fn split_port(authority: &str) -> (&str, Option<&str>) {
-    match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (authority, None),
-    }
-}
-
-/// Whether this may be a host, or the end of one that begins with a dot.
-fn is_host(host: &str, is_below: bool) -> bool {
-    let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    match inner.filter(|_| !is_below) {
-        Some(inner) => inner.parse::<Ipv6Addr>().is_ok(),
-        None => !host.is_empty() && host.bytes().all(is_of_name) && is_below == host.starts_with('.'),
-    }
-}
-
-/// Whether a byte may be one of a host's name.
-fn is_of_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._".contains(&byte)
 }
 
 #[cfg(test)]

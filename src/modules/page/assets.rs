@@ -1,13 +1,8 @@
 //! What is at which path below the page's: its files, which are compiled in, and what is made when it is asked for.
 
-use std::rc::Rc;
+use crate::engine::{HttpReply, HttpRequest};
 
-use crate::engine::{Body, HttpReply};
-use crate::http::ResponseHead;
-
-const HTML: &str = "text/html; charset=utf-8";
-const SCRIPT: &str = "text/javascript; charset=utf-8";
-const STYLE: &str = "text/css; charset=utf-8";
+use super::document::{self, HTML, SCRIPT, STYLE};
 
 /// The files of the page, by their paths below its own.
 const FILES: &[File] = &[
@@ -34,11 +29,6 @@ const FILES: &[File] = &[
     File { path: "player/flv.js", mime: SCRIPT, text: include_str!("web/player/flv.js") },
 ];
 
-/// Nothing but our own scripts and styles, and media from this server.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-                      media-src 'self' blob:; img-src data:; base-uri 'none'; form-action 'none'; \
-                      frame-ancestors 'self'";
-
 /// What is at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asset<'a> {
@@ -52,6 +42,10 @@ pub enum Asset<'a> {
         /// The stream, like "live/cam".
         label: &'a str,
     },
+    /// The player of a stream alone.
+    Embed { app: &'a str, name: &'a str },
+    /// A QR code.
+    QrCode,
     /// The page without its slash: what it loads would be looked for one level up.
     Redirect,
 }
@@ -77,28 +71,26 @@ impl<'a> Asset<'a> {
         match below {
             "streams.json" => return Some(Self::Streams),
             "live.json" => return Some(Self::Live),
+            "qr.svg" => return Some(Self::QrCode),
             _ => {}
+        }
+        if let Some((app, name)) = stream_below("embed/", below) {
+            return Some(Self::Embed { app, name });
         }
         let label = below.strip_prefix("thumbnails/")?.strip_suffix(".mp4")?;
         Some(Self::Thumbnail { label })
     }
 }
 
-impl File {
-    pub fn reply(&self) -> HttpReply {
-        document(self.mime, self.text.as_bytes())
-    }
+/// The application and name in a path below a folder. A name has no slash.
+fn stream_below<'a>(folder: &str, path: &'a str) -> Option<(&'a str, &'a str)> {
+    path.strip_prefix(folder)?.rsplit_once('/').filter(|(app, name)| !app.is_empty() && !name.is_empty())
 }
 
-/// A document of the page, which may load only what `POLICY` lets it.
-pub fn document(mime: &'static str, bytes: &[u8]) -> HttpReply {
-    let head = ResponseHead::new(200)
-        .with("Content-Type", mime)
-        .with("Cache-Control", "no-cache")
-        .with("Content-Security-Policy", POLICY)
-        .with("Referrer-Policy", "no-referrer")
-        .with("X-Content-Type-Options", "nosniff");
-    HttpReply { head, body: Body::Bytes(Rc::from(bytes)) }
+impl File {
+    pub fn reply(&self, request: &HttpRequest) -> HttpReply {
+        document::stored(request, self.mime, self.text, &document::of_console())
+    }
 }
 
 #[cfg(test)]
@@ -124,6 +116,13 @@ mod tests {
             ("/l/", "/l/thumbnails/a/b/c.mp4.mp4", Some(Asset::Thumbnail { label: "a/b/c.mp4" })),
             ("/", "/thumbnails/live/cam.jpg", None),
             ("/", "/thumbnails/", None),
+            ("/", "/qr.svg", Some(Asset::QrCode)),
+            ("/", "/embed/live/cam", Some(Asset::Embed { app: "live", name: "cam" })),
+            ("/l/", "/l/embed/a/b/c.d", Some(Asset::Embed { app: "a/b", name: "c.d" })),
+            ("/", "/embed/cam", None),
+            ("/", "/embed/live/", None),
+            ("/", "/embed//cam", None),
+            ("/", "/embed.js", file("embed.js")),
         ];
         for (base, path, asset) in cases {
             assert_eq!(Asset::at(base, path), asset, "{path} below {base}");
@@ -144,18 +143,5 @@ mod tests {
                 assert!(file.text.matches(forbidden).count() <= allowed, "{}: {forbidden}", file.path);
             }
         }
-    }
-
-    #[test]
-    fn every_document_says_what_it_is_and_may_do() {
-        let reply = document("text/css", b"x");
-        assert_eq!(reply.head.get("content-type"), Some("text/css"));
-        assert!(
-            reply
-                .head
-                .get("content-security-policy")
-                .is_some_and(|policy| policy.contains("script-src 'self'"))
-        );
-        assert_eq!(reply.body.len(), 1);
     }
 }

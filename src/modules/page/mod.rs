@@ -4,7 +4,11 @@
 //! elsewhere. The page tells the names of all streams to whoever may open it, so it is off until a location turns it on.
 
 mod assets;
+mod directives;
+mod document;
+mod embed;
 mod numbers;
+mod qr;
 mod sight;
 mod thumbnail;
 
@@ -13,7 +17,7 @@ use std::rc::Rc;
 
 use crate::auth::query;
 use crate::auth::secret::Hasher;
-use crate::conf::{self, Acts, Context, Directive, Repeat, Takes};
+use crate::conf::{self, Directive};
 use crate::engine::{
     Answer, AppId, ByApp, ByLocation, Compose, Config, Ctx, Endpoint, HttpReply, HttpRequest, Location,
     LocationId, Module, Notice, RelayEvent, RelayId, SharedAnswer, SharedKey, Stream, StreamId, StreamName,
@@ -23,6 +27,7 @@ use crate::http::{Method, path};
 use crate::media::Frame;
 
 use assets::Asset;
+use embed::{Embedded, Embedders};
 use numbers::detail::Detail;
 use numbers::events::Events;
 use numbers::list::StreamList;
@@ -31,18 +36,6 @@ use numbers::process::ProcessMeter;
 use numbers::selection;
 use numbers::site::{App, Beside, Urls, View};
 use sight::{Api, Entrance, Sight};
-
-const DIRECTIVES: &[Directive] = &[Directive {
-    name: "page",
-    contexts: &[Context::Location],
-    takes: Takes::Flag,
-    default: "off",
-    repeat: Repeat::Once,
-    acts: Acts::AtOnce,
-    doc: "Shows a web page at the location's path. It lists the live streams of all applications, plays \
-              them, and shows how to publish. The same information for scripts is in `streams.json` below that \
-              path.",
-}];
 
 #[derive(Debug, Default)]
 pub struct Page {
@@ -67,6 +60,8 @@ struct Settings {
     beside_without_api: Rc<Beside>,
     /// The API of this server.
     api: Option<Api>,
+    /// The policy of the pages that others may show in a frame.
+    embed_policy: String,
 }
 
 impl Module for Page {
@@ -75,7 +70,7 @@ impl Module for Page {
     }
 
     fn directives(&self) -> &'static [Directive] {
-        DIRECTIVES
+        directives::DIRECTIVES
     }
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
@@ -150,7 +145,9 @@ impl Module for Page {
             return Some(Answer::Reply(HttpReply::error(405).with("Allow", "GET, HEAD")));
         }
         Some(match asset {
-            Asset::File(file) => Answer::Reply(file.reply()),
+            Asset::File(file) => Answer::Reply(file.reply(request)),
+            Asset::QrCode => Answer::Reply(qr::reply(request)),
+            Asset::Embed { app, name } => Answer::Reply(self.embed(settings, request, (app, name))),
             Asset::Redirect => {
                 Answer::Reply(HttpReply::error(301).with("Location", path::encode(&settings.base)))
             }
@@ -168,6 +165,14 @@ impl Page {
     /// The stream, if any page may tell of it.
     fn watched<'a>(&self, cx: &'a Ctx, stream: StreamId) -> Option<&'a Stream> {
         cx.streams.get(stream).filter(|_| self.has_pages)
+    }
+
+    /// The page with the player of a stream, whether there is one or not.
+    fn embed(&self, settings: &Settings, request: &HttpRequest, (app, name): (&str, &str)) -> HttpReply {
+        let found = self.apps.iter().find(|(_, found)| found.is_live && found.name == app);
+        let (Some((id, _)), Ok(name)) = (found, StreamName::new(name)) else { return HttpReply::error(404) };
+        let stream = Embedded { app, name: &name, urls: settings.urls.get(id) };
+        embed::page(request, &settings.base, &settings.embed_policy, stream)
     }
 
     /// What is composed for who sees this.
@@ -250,9 +255,10 @@ fn read_page(
         ));
     }
     let api = Api::of_server(config, location.server, hasher);
+    let embedders = location.scope.custom::<Embedders>("page_embed").sources();
     let beside = |api: Option<&Api>| {
         let api = api.map(Api::offered);
-        Rc::new(Beside::new(apps.values(), api.as_ref(), &["'self'".to_owned()]))
+        Rc::new(Beside::new(apps.values(), api.as_ref(), &embedders))
     };
     Ok(Some(Settings {
         base: format!("{}/", location.path.trim_end_matches('/')),
@@ -260,6 +266,7 @@ fn read_page(
         beside: beside(api.as_ref()),
         beside_without_api: beside(None),
         api,
+        embed_policy: document::policy(&embedders),
     }))
 }
 

@@ -11,7 +11,7 @@ use super::json::{self, Refused};
 use super::selection::{Selected, Selection};
 use super::site::View;
 use super::stream::{HistoryFacts, LiveStream, WithHistory};
-use crate::modules::page::assets::document;
+use crate::modules::page::document;
 
 /// Streams that are written in one step. Each has the numbers of a minute.
 const WRITTEN_AT_ONCE: usize = COMPOSED_AT_ONCE / 4;
@@ -72,6 +72,6 @@ impl Compose for StreamList {
         self.text.push(']');
         json::push_waiting(&mut self.text, cx, &self.view, |waiting| to_string(waiting));
         self.text.push_str(json::END);
-        Composed::Reply(document("application/json", self.text.as_bytes()))
+        Composed::Reply(document::json(std::mem::take(&mut self.text)))
     }
 }

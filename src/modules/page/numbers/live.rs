@@ -16,7 +16,7 @@ use super::process::Process;
 use super::selection::{Selected, Selection};
 use super::site::View;
 use super::stream::LiveStream;
-use crate::modules::page::assets::document;
+use crate::modules::page::document;
 
 /// An answer that is being made.
 #[derive(Debug)]
@@ -128,7 +128,7 @@ impl Compose for Live {
         });
         self.text.push_str(&detail);
         self.text.push_str(json::END);
-        Composed::Reply(document("application/json", self.text.as_bytes()))
+        Composed::Reply(document::json(std::mem::take(&mut self.text)))
     }
 }
 
