@@ -17,6 +17,7 @@ WATCHED, WATCHED_ALONE = 4, 6  # seconds
 LATE = 2000  # milliseconds after which a late track begins
 PATIENCE = 60  # seconds
 BOTH, PICTURES, SOUND, PARSED, CLOCK, CHANGING = "video,audio", "video", "audio", "parsed", "clock", "late"
+SILENT, CANNOT, CUT, CODEC, OWN_HLS = "silent", "cannot", "cut", "codec", "hls"  # of the server's own player
 
 
 def twice(tags):
@@ -52,9 +53,13 @@ def enhanced(tags):
 
 
 class Stream(NamedTuple):
-    """What is published: a clip, and what is made of its tags."""
+    """What is published: a clip, what is made of its tags, and a clip that follows."""
     clip: str
     shape: Any = list
+    then: str = ""
+
+    def clips(self):
+        return {self.clip, self.then} - {""}
 
 
 STREAMS = {
@@ -64,6 +69,9 @@ STREAMS = {
     "late-audio": Stream("h264+aac", late(flv.AUDIO)),
     "late-video": Stream("h264+aac", late(flv.VIDEO)),
     "enhanced": Stream("h264+aac", enhanced),
+    "cut": Stream("h264+aac", twice),
+    "codec": Stream("h264+aac", then="av1-without-hints+aac"),
+    "hls": Stream("h264+aac", twice),
 }
 # What is to be seen of them. A player is told of the tracks that there are, and let go when another one has come. Chromium has no decoder of HEVC; the libraries know neither VP9 nor AC-3.
 PLAYERS = {
@@ -74,13 +82,17 @@ PLAYERS = {
     # Browsers have six connections for one host.
     "flv-js": ("http", {"h264+aac": BOTH, "h264+mp3": BOTH, "h264": PICTURES, "aac": SOUND, "late-audio": CHANGING,
                         "late-video": CHANGING}),
+    "player": ("ws", {
+        **dict.fromkeys(("h264+aac", "h264+mp3", "h264+opus", "h264+flac", "av1-without-hints+aac", "2xh264+2xaac", "enhanced"), BOTH),
+        "h264": PICTURES, "aac": SOUND, "vp9+opus": SOUND, "late-audio": CHANGING, "late-video": CHANGING, "hevc+aac": SILENT,
+        "hdr+aac51": SILENT, "hevc+ac3": CANNOT, CLOCK: CLOCK, "cut": CUT, "codec": CODEC, "hls": OWN_HLS}),
 }
 CASES = [(stream, player) for player, (_, wanted) in PLAYERS.items() for stream in wanted]
 
 
 def sources(cases):
     """The clips that cases need."""
-    return {STREAMS[case.clip].clip for case in cases if case.publisher == NAME}
+    return set().union(*(STREAMS[case.clip].clips() for case in cases if case.publisher == NAME))
 
 
 def watch(lab, made, cases, results):
@@ -103,9 +115,11 @@ def watch(lab, made, cases, results):
 
 def write(lab, made, stream):
     """The file that is published."""
-    clip, shape = STREAMS[stream]
+    clip, shape, then = STREAMS[stream]
     path = lab.folder / f"{NAME}.{stream}.flv"
-    flv.write(path, shape(flv.read(made[clip].flv(made[clip].recipe.program))))
+    read = lambda clip: flv.read(made[clip].flv(made[clip].recipe.program))
+    following = [tag._replace(time=tag.time + clips.SECONDS * 1000) for tag in read(then)] if then else []
+    flv.write(path, [*shape(read(clip)), *following])
     return path
 
 

@@ -1,6 +1,5 @@
-// Players of FLV, over HTTP or WebSocket, all in one page of another origin, as a site with its own player would have
-// them. They ask for their streams before anybody publishes them. Prints a line for each: its name, "PASS" or "FAIL",
-// and what was seen.
+// Players of FLV, over HTTP or WebSocket, all in one page. They ask for their streams before anybody publishes them. Prints
+// a line for each: its name, "PASS" or "FAIL", and what was seen.
 
 import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -31,9 +30,8 @@ function target() {
   return { base, begun, seconds: Number(seconds), streams: streams.map(split) };
 }
 
-/** Runs a test with the library of this file, which calls itself so. */
+/** Runs a test with the library of this file, which calls itself so, in a page of another origin, as a site of its own would. */
 export async function play(file, library) {
-  const { base, begun, seconds, streams } = target();
   const script = readFileSync(new URL(`node_modules/${file}`, import.meta.url));
   const html = `<!doctype html><title>${file}</title><link rel="icon" href="data:,"><body><script src="/script"></script>`;
   const server = createServer((request, response) => {
@@ -41,22 +39,35 @@ export async function play(file, library) {
     response.writeHead(200, { "content-type": type }).end(body);
   }).listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
-  await inChromium(async (page) => {
+  await playIn(async (page, base) => {
     await page.goto(`http://127.0.0.1:${server.address().port}/`);
+    return { begin: (names, config = {}) => page.evaluate(start, library, base, names, config), judges: JUDGES };
+  });
+  server.closeAllConnections();
+  server.close();
+}
+
+const JUDGES = { clock: judgeDelay, parsed: knows, late: beginAnew };
+
+/**
+ * Runs a test in a page that `open` opens. It returns how players for these streams begin, and who judges what is more than
+ * pictures and sound.
+ */
+export async function playIn(open) {
+  const { base, begun, seconds, streams } = target();
+  await inChromium(async (page) => {
+    const run = { page, seconds, ...await open(page, base) };
     const early = streams.filter(([, wanted]) => !wanted.includes("clock"));
-    await page.evaluate(start, library, base, early.map(([name]) => name), {});
+    await run.begin(early.map(([name]) => name));
     console.log("ready");
-    const beginning = await begins(begun);
+    run.beginning = await begins(begun);
     const judged = streams.map(async ([name, wanted]) => {
-      const note = await judge(page, library, base, name, wanted, seconds, beginning)
-        .then((note) => `PASS ${note}`, (error) => `FAIL ${error.message}`);
+      const note = await judge(run, name, wanted).then((note) => `PASS ${note}`, (error) => `FAIL ${error.message}`);
       console.log(`${name}: ${note}`);
     });
     await Promise.all(judged);
     return "done";
   });
-  server.closeAllConnections();
-  server.close();
 }
 
 /** When the streams began, in milliseconds. */
@@ -69,14 +80,11 @@ async function begins(file) {
   return Number(readFileSync(file, "utf8")) * 1000;
 }
 
-async function judge(page, library, base, name, wanted, seconds, beginning) {
-  if (wanted.includes("clock")) return judgeDelay(page, library, base, name, beginning);
-  const watched = (tracks) => watchOne(page, `[id="${name}"]`, seconds, tracks);
-  const judged = wanted.includes("parsed") ? knows(page, name)
-    : wanted.includes("late") ? beginAnew(page, library, base, name).then(() => watched(["video", "audio"]))
-    : watched(wanted);
+async function judge(run, name, wanted) {
+  const special = run.judges[wanted[0]];
+  const judged = special ? special(run, name) : watchFor(run, name, wanted);
   const note = await judged.then((note) => ({ note }), (error) => ({ note: error.message, failed: true }));
-  const faults = await page.evaluate((name) => window.players.get(name).faults, name);
+  const faults = await run.page.evaluate((name) => window.players.get(name).faults, name);
   // Chromium has no decoder for it; the library has read it.
   const expected = (fault) => wanted.includes("parsed") && /addSourceBuffer.* is unsupported/.test(fault);
   const unexpected = faults.filter((fault) => !expected(fault));
@@ -84,15 +92,21 @@ async function judge(page, library, base, name, wanted, seconds, beginning) {
   return note.note;
 }
 
+/** Whether a stream plays, with these tracks. */
+export function watchFor({ page, seconds }, name, tracks) {
+  return watchOne(page, `[id="${name}"]`, seconds, tracks);
+}
+
 /** What the library says of a stream that it has read the headers of. */
-async function knows(page, name) {
+async function knows({ page }, name) {
   await page.waitForFunction((name) => window.players.get(name).info, { timeout: BEGUN_MS, polling: LOOK_MS }, name)
     .catch(() => { throw new Error("its header has not arrived"); });
   return page.evaluate((name) => window.players.get(name).info, name);
 }
 
 /** A player that was not told of a track which has come since: its response ends, and the page asks for the stream again. */
-async function beginAnew(page, library, base, name) {
+async function beginAnew(run, name) {
+  const { page } = run;
   await page.waitForFunction((name) => window.players.get(name).isOver, { timeout: BEGUN_MS, polling: LOOK_MS }, name)
     .catch(() => { throw new Error("its response does not end when the other track has come"); });
   const seen = await page.evaluate((name) => {
@@ -106,17 +120,17 @@ async function beginAnew(page, library, base, name) {
   if (!(seen.played > 1) || seen.faults.length) {
     throw new Error(`${seen.played.toFixed(2)} s before the other track; ${seen.faults.join(", ") || "no error"}`);
   }
-  await page.evaluate(start, library, base, [name], {});
+  await run.begin([name]);
+  return watchFor(run, name, ["video", "audio"]);
 }
 
-/** The delay of a player that comes late, and catches up as the library can. */
-async function judgeDelay(page, library, base, name, beginning) {
+/** The delay of a player that comes late, and catches up as it can. */
+export async function judgeDelay({ page, begin, beginning }, name) {
   await sleep(Math.max(0, beginning + LATE_MS - Date.now()));
-  await page.evaluate(start, library, base, [name], { liveSync: true });
+  await begin([name], { liveSync: true });
   await sleep(SETTLED_MS);
   const delays = await page.evaluate(readClock, name, beginning, CELLS, CELL, RATE);
-  const faults = await page.evaluate((name) => window.players.get(name).faults, name);
-  if (delays.length < RATE || faults.length) throw new Error(`${delays.length} pictures; ${faults.join(", ") || "no error"}`);
+  if (delays.length < RATE) throw new Error(`${delays.length} pictures`);
   delays.sort((a, b) => a - b);
   const [median, most] = [delays[delays.length >> 1], delays.at(-1)];
   const note = `${median.toFixed(2)} s from the publisher to the screen, at most ${most.toFixed(2)} s`;

@@ -11,6 +11,7 @@ const AVC_HIGH = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
 const VIDEO_CLOCK = 90000;
 
 const u16 = (n) => [(n >> 8) & 255, n & 255];
+const u16At = (data, at) => (data[at] << 8) | data[at + 1];
 const hex = (n, digits = 2) => n.toString(16).padStart(digits, "0");
 const two = (n) => String(n).padStart(2, "0");
 
@@ -42,7 +43,10 @@ export function unescape(nal) {
  */
 export function describe({ kind, codec, config }, size) {
   const known = Object.hasOwn(CODECS, codec) && CODECS[codec](config, size);
-  return known ? { kind, ...known, mime: `${kind}/mp4; codecs="${known.name}"` } : null;
+  if (!known) return null;
+  // Most browsers take MP3 as it is, and not in MP4.
+  const isPlain = Boolean(known.isMp3 && self.MediaSource?.isTypeSupported("audio/mpeg"));
+  return { kind, ...known, isPlain, mime: isPlain ? "audio/mpeg" : `${kind}/mp4; codecs="${known.name}"` };
 }
 
 const CODECS = {
@@ -87,9 +91,7 @@ const CODECS = {
   },
   ".mp3"(frame) {
     const header = readMp3(frame);
-    if (!header) return null;
-    const name = self.MediaSource?.isTypeSupported('audio/mp4; codecs="mp4a.6B"') ? "mp4a.6B" : "mp3";
-    return sound("mp4a", name, esds(0x6b, []), header.rate, header.channels, () => header.length);
+    return header && { ...sound("mp4a", "mp3", esds(0x6b, []), header.rate, header.channels, () => header.length), isMp3: true };
   },
   "ac-3"(frame) {
     const bits = new Bits(frame.subarray(4));
@@ -110,12 +112,15 @@ const CODECS = {
     return sound("Opus", "opus", dops, 48000, channels, opusLength);
   },
   fLaC(config) {
-    const blocks = config.subarray(4); // behind "fLaC"
-    if (blocks.length < 38) return null;
-    const bits = new Bits(blocks).skip(32 + 80);
+    // STREAMINFO; the mark of a file and the head of the block may be in front.
+    let at = config[0] === 0x66 ? 4 : 0;
+    if (config.length >= at + 38) at += 4;
+    const info = config.subarray(at, at + 34);
+    if (info.length < 34) return null;
+    const bits = new Bits(info).skip(80);
     const [rate, channels] = [bits.read(20), bits.read(3) + 1];
-    const length = (blocks[6] << 8) | blocks[7];
-    return rate && sound("fLaC", "flac", full("dfLa", 0, 0, [0x80], blocks.subarray(1, 38)), rate, channels, () => length);
+    const length = u16At(info, 2);
+    return rate && sound("fLaC", "flac", full("dfLa", 0, 0, [0x80, 0, 0, 34], info), rate, channels, () => length);
   },
 };
 

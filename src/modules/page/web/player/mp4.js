@@ -22,7 +22,8 @@ export function box(type, ...parts) {
 export const full = (type, version, flags, ...parts) => box(type, [version, ...u32(flags).slice(1)], ...parts);
 
 /** What comes first, of a track as codecs.js describes it. */
-export function initSegment({ kind, entry, rate, width, height }) {
+export function initSegment({ kind, entry, rate, width, height, isPlain }) {
+  if (isPlain) return null;
   const isVideo = kind === "video";
   const tkhd = full("tkhd", 0, 3, zeros(8), u32(1), zeros(16), [0, 0, 0, 0, isVideo ? 0 : 1, 0, 0, 0], MATRIX,
     u32(width * 65536), u32(height * 65536));
@@ -72,7 +73,7 @@ export class Track {
     this.bytes += data.length;
   }
 
-  /** A fragment of what has come, or null. */
+  /** A fragment of what has come, or null. It begins at `from`, in seconds. */
   take(isEnd) {
     const count = this.samples.length - (isEnd ? 0 : 1);
     if (count <= 0) return null;
@@ -80,7 +81,8 @@ export class Track {
     for (const sample of samples) this.bytes -= sample.data.length;
     const last = samples.at(-1);
     last.duration ||= samples.at(-2)?.duration || Math.round(this.description.rate / 25);
-    return fragment(samples, ++this.number);
+    this.from = samples[0].time / this.description.rate;
+    return this.description.isPlain ? join(samples.map(({ data }) => data)) : fragment(samples, ++this.number);
   }
 
   clear() {

@@ -203,7 +203,7 @@ class Feed {
   /** Another codec, or another size: what came before is played first. */
   change(header, description) {
     const bytes = this.track.take(true);
-    if (bytes) this.out.push({ mime: this.out.at(-1)?.mime ?? this.mime, bytes });
+    if (bytes) this.out.push({ mime: this.out.at(-1)?.mime ?? this.mime, bytes, from: this.track.from });
     this.out.push({ mime: description.mime, bytes: initSegment(description) });
     Object.assign(this, { header, track: new Track(description), hasKey: false });
     if (this.out.length > MAX_CHANGES) this.sink.on.fault("it changes too often");
@@ -233,12 +233,16 @@ class Feed {
     if (!buffer || buffer.updating || sink.isClosed || sink.video.error) return;
     try {
       if (sink.needless > this.trimmed + KEEP_S) return this.trim();
-      if (!this.out.length) this.out.push({ mime: this.mime, bytes: this.track.take() });
-      const { mime, bytes } = this.out[0];
+      const isQueued = this.out.length > 0;
+      if (!isQueued) this.out.push({ mime: this.mime, bytes: this.track.take(), from: this.track.from });
+      const { mime, bytes, from } = this.out[0];
       if (mime !== this.mime) buffer.changeType(mime);
       this.mime = mime;
+      // What has no timestamps of its own follows one after the other.
+      if (bytes && mime === "audio/mpeg") buffer.timestampOffset = from;
       if (bytes) buffer.appendBuffer(bytes);
       this.out.shift();
+      if (!bytes && isQueued) this.pump();
     } catch (error) {
       if (error.name !== "QuotaExceededError" || sink.needless <= this.trimmed) sink.on.fault(error.message);
       else this.trim();
