@@ -1,25 +1,27 @@
 // The console: a list of what is live, and a page for each stream. Names come from whoever publishes, so they are only
 // ever set as text.
 
-import { act, confirm, updateSign } from "./act.js";
+import { updateSign } from "./act.js";
 import { makeCard, removeCard, updateCard } from "./card.js";
-import { pathOf, start, state, views } from "./data.js";
+import { start, state, views } from "./data.js";
 import { openGuide, showGuide } from "./publish.js";
 import { openStream, updateStream } from "./stream.js";
-import { byId, duration, keep, kept, make, many, rate, say, size } from "./text.js";
+import { byId, chosen, duration, many, rate, say, size, table } from "./text.js";
 
-const MANY = 8; // streams; from here on the list is the better one
+const MANY = 8; // streams; from here on a list is the better view
 const SETTLES_MS = 5000; // the order by numbers that move changes no more often
 
 const cards = new Map(); // key of a view -> card
 let opened = ""; // the stream whose page is shown
 let [sorted, top] = [0, 0];
+const [search, order, layout, list] = ["search", "sort", "layout", "streams"].map(byId);
 
+const byName = (a, b) => (a.key < b.key ? -1 : 1);
 const ORDERS = {
-  name: (a, b) => (a.key < b.key ? -1 : 1),
-  viewers: (a, b) => b.viewers - a.viewers || ORDERS.name(a, b),
-  bits: (a, b) => b.bits - a.bits || ORDERS.name(a, b),
-  newest: (a, b) => b.since - a.since || ORDERS.name(a, b),
+  name: byName,
+  viewers: (a, b) => b.viewers - a.viewers || byName(a, b),
+  bits: (a, b) => b.bits - a.bits || byName(a, b),
+  newest: (a, b) => b.since - a.since,
 };
 
 function update() {
@@ -34,19 +36,16 @@ function update() {
   byId("overview").hidden = opened !== "" || all.length === 0;
   showGuide(all.length === 0 && !opened);
   if (opened) updateStream();
-  else showList(all);
+  else showList(all, live);
 }
 
 function showTotals({ bits_in, bits_out, viewers, cpu, memory, uptime_ms }) {
-  const list = byId("totals");
-  const values = [["In", rate(bits_in)], ["Out", rate(bits_out)], ["Viewers", String(viewers)], ["CPU", `${(cpu * 100).toFixed(cpu < 0.1 ? 1 : 0)} %`], ["Memory", size(memory)], ["Up", duration(uptime_ms)]];
-  if (list.children.length === 0) list.append(...values.map(([name]) => make("div", "", make("dt", "", name), make("dd"))));
-  values.forEach(([, value], i) => say(list.children[i].lastChild, value));
-  list.hidden = false;
+  const load = `${(cpu * 100).toFixed(1)} %`;
+  table(byId("totals"), [["In", rate(bits_in)], ["Out", rate(bits_out)], ["Viewers", `${viewers}`], ["CPU", load], ["Memory", size(memory)], ["Up", duration(uptime_ms)]]);
 }
 
-function showList(all) {
-  const words = byId("search").value.toLowerCase().split(/\s+/);
+function showList(all, { totals, streams }) {
+  const words = search.value.toLowerCase().split(/\s+/);
   const shown = all.filter(({ key }) => words.every((word) => key.toLowerCase().includes(word)));
   const keys = new Set(shown.map(({ key }) => key));
   for (const [key, card] of cards) {
@@ -60,46 +59,39 @@ function showList(all) {
     updateCard(cards.get(view.key), view);
   }
   sort(shown, isNew);
-  const hidden = state.live.totals.streams - state.live.streams.length;
-  say(byId("summary"), `${many(state.live.totals.streams, "stream")} live${hidden > 0 ? `, ${hidden} not shown` : ""}`);
+  const hidden = totals.streams - streams.length;
+  say(byId("summary"), `${many(totals.streams, "stream")} live${hidden > 0 ? `, ${hidden} not shown` : ""}`);
   byId("nothing").hidden = shown.length > 0;
-  say(byId("nothing"), `No stream is called “${byId("search").value}”.`);
   byId("tools").classList.toggle("few", all.length < 2);
-  showLayout(all.length);
+  const isList = (chosen.layout ?? (all.length >= MANY ? "list" : "cards")) === "list";
+  list.className = isList ? "list" : "cards";
+  say(layout, isList ? "Cards" : "List");
 }
 
-/** The order of numbers that move would be restless, and moving a card would take the focus from it. */
+/** An order that moves each second would be restless, and moving a card takes the focus from it. */
 function sort(shown, isNew) {
-  const [list, now] = [byId("streams"), performance.now()];
+  const now = performance.now();
   if (!isNew && (now - sorted < SETTLES_MS || list.contains(document.activeElement))) return;
   sorted = now;
-  shown.sort(ORDERS[byId("sort").value]).forEach(({ key }, i) => {
+  shown.sort(ORDERS[order.value]).forEach(({ key }, i) => {
     const { root } = cards.get(key);
     if (list.children[i] !== root) list.insertBefore(root, list.children[i] ?? null);
   });
 }
 
-function showLayout(count) {
-  const isList = (kept("layout") || (count >= MANY ? "list" : "cards")) === "list";
-  byId("streams").className = isList ? "list" : "";
-  say(byId("layout"), isList ? "Cards" : "List");
-  byId("layout").setAttribute("aria-label", isList ? "Show cards" : "Show a list");
-}
-
 /** The address behind "#" is "app/name", each of them encoded. */
 function route() {
   const [app, name] = location.hash.slice(1).split("/").map(decode);
-  const next = app && name ? `${app}/${name}` : "";
-  if (next && !opened) top = scrollY;
-  const before = opened;
+  const [before, next] = [opened, app && name ? `${app}/${name}` : ""];
+  if (next && !before) top = scrollY;
   opened = next;
   openStream(next);
   byId("page").hidden = !next;
   document.title = next ? `${name} – Millstream` : "Millstream";
   update();
   scrollTo(0, next ? 0 : top);
-  if (next) byId("name").focus({ preventScroll: true });
-  else cards.get(before)?.root.querySelector("a").focus({ preventScroll: true });
+  const goal = next ? byId("name") : cards.get(before)?.root.querySelector("a");
+  goal?.focus({ preventScroll: true });
 }
 
 function decode(part) {
@@ -110,47 +102,36 @@ function decode(part) {
   }
 }
 
-function again() {
+function rearrange() {
   sorted = 0;
   update();
 }
 
-byId("search").addEventListener("input", again);
-byId("sort").addEventListener("change", () => { keep("sort", byId("sort").value); again(); });
-byId("layout").addEventListener("click", () => {
-  keep("layout", byId("streams").className === "list" ? "cards" : "list");
-  update();
-});
-byId("how").addEventListener("click", openGuide);
-byId("application-of").addEventListener("change", update);
-for (const button of document.querySelectorAll("dialog .close")) {
-  button.addEventListener("click", () => button.closest("dialog").close());
-}
-byId("guide").addEventListener("close", update);
-document.addEventListener("keydown", (event) => {
+function press(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-  const isTyping = event.target.matches("input, select, textarea");
-  if (event.key === "/" && !isTyping && !opened) {
+  if (event.key === "/" && !opened && !event.target.matches("input, select")) {
     event.preventDefault();
-    byId("search").focus();
-  } else if (event.key === "Escape" && event.target === byId("search")) {
-    byId("search").value = "";
-    byId("search").blur();
-    again();
-  } else if (event.key === "Escape" && opened && !document.fullscreenElement) {
+    search.focus();
+  } else if (event.key === "Escape" && event.target === search) {
+    search.value = "";
+    search.blur();
+    rearrange();
+  } else if (event.key === "Escape" && opened) {
     location.hash = "";
   }
-});
-const kick = make("button", "", "Kick the encoder");
-kick.type = "button";
-byId("actions").querySelector(".buttons").append(kick);
-kick.addEventListener("click", () => {
-  const slash = opened.indexOf("/");
-  const stream = { app: opened.slice(0, slash), name: opened.slice(slash + 1) };
-  confirm(`Kick the encoder of ${opened}?`, "Its stream ends at once. Most encoders come again after a moment.", "Kick",
-    () => act(`streams/${pathOf(stream)}/kick`));
-});
-byId("sort").value = ORDERS[kept("sort")] ? kept("sort") : "name";
+}
+
+search.addEventListener("input", rearrange);
+order.value = chosen.order ?? "name";
+order.addEventListener("change", () => { chosen.order = order.value; rearrange(); });
+layout.addEventListener("click", () => { chosen.layout = list.className === "list" ? "cards" : "list"; update(); });
+byId("how").addEventListener("click", openGuide);
+byId("application-of").addEventListener("change", update);
+byId("guide").addEventListener("close", update);
+for (const close of document.querySelectorAll("dialog .close")) {
+  close.addEventListener("click", () => close.closest("dialog").close());
+}
+document.addEventListener("keydown", press);
 addEventListener("hashchange", route);
 route();
 start(update);

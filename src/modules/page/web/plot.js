@@ -5,79 +5,63 @@ import { HISTORY } from "./data.js";
 let colours = null;
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { colours = null; });
 
-/** Reading sizes while drawing would lay out the page for each of a hundred plots. */
-const sizes = new WeakMap();
-const watcher = new ResizeObserver((entries) => {
+/** To read the size of each of a hundred plots while they are drawn would cost a layout of the page. */
+const observer = new ResizeObserver((entries) => {
   for (const { target, contentRect } of entries) {
-    const scale = devicePixelRatio;
-    [target.width, target.height] = [Math.round(contentRect.width * scale), Math.round(contentRect.height * scale)];
-    sizes.set(target, scale);
-    target.redraw?.();
+    target.width = contentRect.width * devicePixelRatio;
+    target.height = contentRect.height * devicePixelRatio;
+    target.redraw();
   }
 });
 
-/** From now on, `draw(canvas)` is called when the canvas has another size; and by whoever has new numbers. */
+/** `redraw` is called when the canvas has got a size; and by whoever has new numbers. */
 export function prepare(canvas, redraw) {
   canvas.redraw = redraw;
-  watcher.observe(canvas);
+  observer.observe(canvas);
 }
 
 /** The bit rate as an area, the frame rate as a line above it, key frames as marks below. */
 export function drawRates(canvas, { bits, pictures, keys }) {
-  draw(canvas, (lane) => {
-    lane.area(bits, 0.34, 0.9);
-    lane.line(pictures, 0.04, 0.26);
-    lane.marks(keys);
+  const context = begin(canvas);
+  trace(context, bits, 0.34, 0.9, true);
+  trace(context, pictures, 0.04, 0.26, false);
+  const { width, height } = canvas;
+  context.fillStyle = colours.text;
+  keys.forEach((count, i) => {
+    if (count) context.fillRect(width * (1 - (keys.length - i - 0.5) / HISTORY), height * 0.93, 1.5 * devicePixelRatio, height);
   });
 }
 
 export function drawViewers(canvas, { viewers }) {
-  draw(canvas, (lane) => lane.area(viewers, 0.1, 1));
+  trace(begin(canvas), viewers, 0.1, 1, true);
 }
 
-function draw(canvas, paint) {
-  const scale = sizes.get(canvas);
-  if (!scale) return;
+function begin(canvas) {
   const style = getComputedStyle(document.documentElement);
   colours ??= Object.fromEntries(["accent", "soft", "text"].map((name) => [name, style.getPropertyValue(`--${name}`)]));
-  const { width, height } = canvas;
   const context = canvas.getContext("2d");
-  context.clearRect(0, 0, width, height);
-  const trace = (values, top, bottom) => {
-    const [most, step] = [Math.max(...values, 1) * 1.05, width / HISTORY];
-    context.beginPath();
-    values.forEach((value, i) => {
-      const y = height * (bottom - (value / most) * (bottom - top));
-      const x = width - (values.length - i) * step;
-      context.lineTo(x, y);
-      context.lineTo(x + step, y);
-    });
-    return width - values.length * step;
-  };
-  const stroke = (colour, thickness) => {
-    [context.strokeStyle, context.lineWidth] = [colour, thickness * scale];
-    context.stroke();
-  };
-  paint({
-    area(values, top, bottom) {
-      const left = trace(values, top, bottom);
-      stroke(colours.accent, 1.5);
-      context.lineTo(width, height * bottom);
-      context.lineTo(left, height * bottom);
-      [context.fillStyle, context.globalAlpha] = [colours.accent, 0.16];
-      context.fill();
-      context.globalAlpha = 1;
-    },
-    line(values, top, bottom) {
-      trace(values, top, bottom);
-      stroke(colours.soft, 1);
-    },
-    marks(values) {
-      const step = width / HISTORY;
-      context.fillStyle = colours.text;
-      values.forEach((count, i) => {
-        if (count) context.fillRect(width - (values.length - i - 0.5) * step, height * 0.93, Math.max(1.5 * scale, 1), height * 0.07);
-      });
-    },
+  context.clearRect(0, 0, canvas.width, canvas.height);
+  return context;
+}
+
+function trace(context, values, top, bottom, isArea) {
+  const { width, height } = context.canvas;
+  const most = Math.max(...values, 1) * 1.05;
+  const x = (i) => width * (1 - (values.length - i) / HISTORY);
+  context.beginPath();
+  values.forEach((value, i) => {
+    const y = height * (bottom - (value / most) * (bottom - top));
+    context.lineTo(x(i), y);
+    context.lineTo(x(i + 1), y);
   });
+  context.strokeStyle = isArea ? colours.accent : colours.soft;
+  context.lineWidth = (isArea ? 1.5 : 1) * devicePixelRatio;
+  context.stroke();
+  if (!isArea) return;
+  context.lineTo(width, height * bottom);
+  context.lineTo(x(0), height * bottom);
+  context.fillStyle = colours.accent;
+  context.globalAlpha = 0.16;
+  context.fill();
+  context.globalAlpha = 1;
 }

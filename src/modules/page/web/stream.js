@@ -1,159 +1,142 @@
 // The page of one stream: it plays it, and tells everything of it. It stays when the stream ends.
 
-import { act, mayAct } from "./act.js";
-import { cannotPlay, noteOf, notesOf, showBadge, sourceOf } from "./card.js";
+import { act, isOperator, question } from "./act.js";
+import { cannotPlay, notesOf, showBadge, sourceOf, toNote } from "./card.js";
 import { follow, pathOf, state, viewAt } from "./data.js";
 import { Player } from "./player/player.js";
 import { drawRates, drawViewers, prepare } from "./plot.js";
 import { rtmpBase } from "./publish.js";
-import { ago, byId, duration, fill, lines, make, many, picture, rate, say, size, sound, table } from "./text.js";
+import { ago, button, byId, duration, lines, make, many, rate, renew, say, size, table } from "./text.js";
 import { want } from "./thumbnails.js";
 
-let key = ""; // of the stream that is shown
-let view = null;
-let player = null;
-let source = "";
-let wantsPlay = false;
-const plots = document.querySelectorAll("#page .plot");
-prepare(plots[0], () => view?.lead.history && drawRates(plots[0], view.lead.history));
-prepare(plots[1], () => view?.lead.history && drawViewers(plots[1], view.lead.history));
+const MAX_QR = 300; // bytes
 
-/** Opens the page of "app/name", and plays; closes it for "". */
+let key = ""; // "app/name" of the stream that is shown
+let view = null; // what is known of it, also when it has ended
+let player = null;
+let wantsPlay = false;
+const [rates, viewers] = document.querySelectorAll("#page .plot");
+prepare(rates, () => view && drawRates(rates, view.lead.history));
+prepare(viewers, () => view && drawViewers(viewers, view.lead.history));
+
+/** Shows the stream "app/name", and plays it; none for "". */
 export function openStream(next) {
   if (next === key) return;
   stop();
-  [key, view, wantsPlay] = [next, null, next !== ""];
-  byId("poster").classList.remove("drawn");
+  [key, view, wantsPlay] = [next, null, true];
+  byId("screen").className = "";
   byId("share").open = false;
-  if (!key) follow(null);
+  follow(next);
 }
 
 export function updateStream() {
-  if (!key) return;
-  view = viewAt(key) ?? (view && { ...view, bits: 0, viewers: 0, ended: view.ended || performance.now(), left: 0 });
+  view = viewAt(key) ?? (view && { ...view, bits: 0, viewers: 0, left: 0, ended: view.ended || performance.now() });
   const slash = key.indexOf("/");
-  const [app, name] = [key.slice(0, slash), key.slice(slash + 1)];
-  say(byId("name"), name);
-  say(byId("application"), `in ${app}`);
-  byId("badge").hidden = !view;
-  if (!view) {
-    say(byId("playing"), state.live ? "It is not live. This page shows it as soon as it is." : "");
-    follow({ app, name });
-    return;
-  }
-  follow(view.lead);
+  say(byId("name"), key.slice(slash + 1));
+  say(byId("application"), `in ${key.slice(0, slash)}`);
+  byId("known").hidden = byId("badge").hidden = !view;
+  byId("absent").hidden = Boolean(view);
+  if (!view) return;
+  follow(view.lead.key);
   showBadge(byId("badge"), view);
   if (wantsPlay && !player && !view.ended) play();
-  else if (player && !view.ended && JSON.stringify(sourceOf(view)) !== source && player.state === "failed") play();
   showPlaying();
-  showFacts(view, state.live?.detail);
-  if (view.lead.history) plots.forEach((plot) => plot.redraw());
-  if (!player) want(document.querySelector("#poster canvas"), view.lead);
+  showFacts(state.live.detail ?? {});
+  [rates, viewers].forEach((plot) => plot.width && plot.redraw());
+  want(byId("poster").firstChild, view.lead);
 }
 
 function play() {
-  player?.close();
-  wantsPlay = true;
-  const chosen = sourceOf(view);
-  source = JSON.stringify(chosen);
-  byId("player").replaceChildren();
-  const isPlayable = (chosen.flv || chosen.hls) && !cannotPlay(view);
-  player = isPlayable ? new Player(byId("player"), { name: view.name, flv: chosen.flv, hls: chosen.hls, onchange: showPlaying }) : null;
-  wantsPlay = player !== null;
+  const { flv, hls } = sourceOf(view);
+  wantsPlay = false;
+  if (!isPlayable()) return;
+  player = new Player(byId("player"), { name: view.name, flv, hls, onchange: showPlaying });
   showPlaying();
 }
 
 function stop() {
   player?.close();
-  [player, wantsPlay] = [null, false];
-  byId("player").replaceChildren();
+  player = null;
   showPlaying();
 }
 
-const STATES = { connecting: "Connecting…", waiting: "Waiting for the encoder…", ended: "Ended", blocked: "Press play: this browser starts nothing by itself", failed: "" };
+/** What lacks one of picture and sound is played nevertheless. */
+const isPlayable = () => /^(Sound only|No sound|$)/.test(cannotPlay(view));
+
+const DOING = { connecting: "Connecting…", waiting: "Waiting for the encoder…", ended: "The stream has ended" };
 
 function showPlaying() {
   byId("player").hidden = !player;
-  byId("poster").hidden = player !== null;
-  const why = view ? cannotPlay(view) : "";
-  byId("poster").disabled = byId("watch").hidden = !view || (view.ended > 0 && !player) || (why !== "" && !player);
+  byId("poster").hidden = Boolean(player);
+  const canStart = view && !view.ended && isPlayable();
+  byId("watch").hidden = !player && !canStart;
+  byId("poster").disabled = !canStart;
   say(byId("watch"), player ? "Close" : "Watch");
-  if (!player) return view && say(byId("playing"), why);
-  const delay = player.delay === null ? "" : `${player.delay.toFixed(1)} s behind`;
-  const parts = player.state === "playing" ? ["Playing", delay, player.via] : [STATES[player.state], player.why];
-  say(byId("playing"), parts.filter(Boolean).join(" · "));
+  if (!player) return say(byId("playing"), view ? cannotPlay(view) : "");
+  const { state: doing, why, via, delay } = player;
+  const behind = delay === null ? "" : `${delay.toFixed(1)} s behind`;
+  say(byId("playing"), doing === "playing" ? ["Playing", behind, via].filter(Boolean).join(" · ") : why || DOING[doing] || "");
 }
 
-function showFacts(view, detail) {
-  const { lead } = view;
+function showFacts({ players = [], tracks = [], relays, recordings, events = [], ...told }) {
+  const { lead, variants, members } = view;
   const { facts } = lead;
-  const told = detail ?? {};
-  const notes = notesOf(view).filter(([kind]) => kind !== "bad" );
-  const warnings = [...new Set([...(told.warnings ?? facts.warnings), ...notesOf(view).filter(([, text]) => /dropped|fails:/.test(text)).map(([, text]) => text)])];
-  const all = [...notes, ...warnings.map((text) => ["bad", text])];
-  fill(byId("notes"), all.map(noteOf), all.join());
+  const { video, audio } = facts;
+  renew(byId("notes"), notesOf(view, true), toNote);
   table(byId("numbers"), [
     ["Live for", view.ended ? "–" : duration(performance.now() - view.since)],
-    ["Bit rate", view.ended ? "–" : rate(view.bits)],
-    ["Frame rate", facts.video.codec && `${lead.pictures} fps`],
-    ["Viewers", String(view.viewers)],
+    ["Bit rate", rate(view.bits)],
+    ["Frame rate", video.codec && `${lead.pictures} fps`],
+    ["Viewers", `${view.viewers}`],
     ["Out", rate(told.bits_out ?? 0)],
   ]);
   table(byId("details"), [
-    ["Viewers", (told.players ?? []).filter(({ count }) => count).map(({ protocol, count }) => `${count} ${protocol}`).join(", ")],
-    ["Picture", picture(facts.video)],
-    ["Video", facts.video.codec],
-    ["Key frames", told.key_interval_ms ? `every ${Number((told.key_interval_ms / 1000).toFixed(2))} s` : ""],
-    ["Audio", sound(facts.audio)],
-    ["Sound is", told.audio_lead_ms ? `${Math.abs(told.audio_lead_ms)} ms ${told.audio_lead_ms > 0 ? "ahead" : "behind"}` : ""],
-    ["Tracks", (told.tracks ?? []).length > 2 ? told.tracks.map(({ kind, number, codec }) => `${kind} ${number}: ${codec}`).join(", ") : ""],
+    ["Viewers", players.filter(({ count }) => count).map(({ protocol, count }) => `${count} ${protocol}`).join(", ")],
+    ["Picture", video.width && `${video.width}×${video.height}${video.frame_rate ? ` ${Number(video.frame_rate.toFixed(2))} fps` : ""}`],
+    ["Video", video.codec],
+    ["Key frames", told.key_interval_ms && `every ${told.key_interval_ms / 1000} s`],
+    ["Audio", [audio.codec, audio.sample_rate && `${audio.sample_rate / 1000} kHz`, ["", "mono", "stereo"][audio.channels] ?? `${audio.channels} channels`].filter(Boolean).join(" ")],
+    ["Sound is", told.audio_lead_ms && `${Math.abs(told.audio_lead_ms)} ms ${told.audio_lead_ms > 0 ? "ahead" : "behind"}`],
+    ["Tracks", tracks.length > 2 && tracks.map(({ kind, number, codec }) => `${kind} ${number}: ${codec}`).join(", ")],
     ["Encoder", told.encoder],
-    ["Dropped", told.dropped ? `${many(told.dropped, "frame")} for slow players` : ""],
+    ["Dropped", told.dropped > 0 && `${many(told.dropped, "frame")} for slow players`],
   ]);
-  section("variants", view.variants > 1 ? view.members.map(variant) : [], view.members.map((one) => [one.key, one.facts.facts]).join());
-  const recordings = told.recordings ?? facts.recordings ?? [];
-  section("recordings", recordings.map((one) => recording(view.lead, one)), JSON.stringify([recordings, mayAct()]));
-  section("relays", (told.relays ?? facts.relays ?? []).map(relayText));
-  section("events", (told.events ?? []).map((event) => `${ago(event.ago_ms)}: ${event.text}`));
-  showAddresses(view);
-  byId("actions").hidden = !mayAct() || view.ended > 0;
+  list("variants", variants > 1 ? members.map(({ app, name, facts }) => ({ app, name, height: facts.video.height })) : [], toVariant);
+  list("recordings", (recordings ?? facts.recordings).map((one) => ({ ...one, mayStop: isOperator() })), toRecording);
+  list("relays", relays ?? facts.relays ?? [], toRelay);
+  list("events", events.map(({ ago_ms, text }) => `${ago(ago_ms)}: ${text}`), (text) => make("li", "", text));
+  byId("actions").hidden = !isOperator() || view.ended > 0;
+  showAddresses(facts);
 }
 
-function section(id, items, isSame) {
-  fill(byId(id), items, isSame);
+function list(id, items, toElement) {
+  renew(byId(id), items, toElement);
   byId(id).parentElement.hidden = items.length === 0;
 }
 
-function variant({ app, name, facts }) {
+function toVariant({ app, name, height }) {
   const link = make("a", "", name);
   link.href = `#${pathOf({ app, name })}`;
-  return make("li", "", link, ` ${picture(facts.video)}`);
+  return make("li", "", link, height ? ` ${height}p` : "");
 }
 
 const RECORDS = { recording: "is written", waiting: "waits for a frame to begin with", failing: "fails; the log says why", stopped: "stopped" };
 
-function recording(stream, { recorder, file, state: how, bytes, manual }) {
-  const runs = how !== "stopped";
-  const item = make("li", "", `${recorder ? `${recorder}: ` : ""}${file || "no file"} ${RECORDS[how] ?? how}${bytes ? `, ${size(bytes)}` : ""} `);
-  if (mayAct() && (manual || runs)) {
-    const button = make("button", "copy", runs ? "Stop" : "Start");
-    button.type = "button";
-    button.setAttribute("aria-label", `${button.textContent} recorder ${recorder}`);
-    button.addEventListener("click", () => act(`streams/${pathOf(stream)}/record`, { action: runs ? "stop" : "start", ...(recorder && { recorder }) }));
-    item.append(button);
-  }
-  return item;
+function toRecording({ recorder, file, state, bytes, mayStop }) {
+  const isOn = state !== "stopped";
+  const words = [recorder && `${recorder}:`, file, RECORDS[state], bytes && size(bytes)].filter(Boolean).join(" ");
+  const verb = isOn ? "Stop" : "Start";
+  const body = { action: verb.toLowerCase(), ...(recorder && { recorder }) };
+  const press = () => act(`streams/${pathOf(view.lead)}/record`, body);
+  return make("li", "", words, " ", ...(mayStop ? [button(verb, `${verb} recorder ${recorder}`, press)] : []));
 }
 
 const RELAYS = { connecting: "connects", waiting: "waits for the next try", standby: "on standby" };
 
 /** To another server, or from it. */
-function relayText({ kind, target, state: how, bits_per_second: bits, dropped, reconnects, error }) {
-  const parts = [how === "running" ? rate(bits) : RELAYS[how] ?? how];
-  if (error) parts.push(error);
-  if (dropped > 0) parts.push(`${dropped} dropped`);
-  if (reconnects > 0) parts.push(many(reconnects, "reconnect"));
-  return `${kind === "push" ? "→" : "←"} ${target || (kind === "push" ? "another server" : "from another server")}: ${parts.join(", ")}`;
+function toRelay({ kind, target, state, bits_per_second: bits, dropped, reconnects, error }) {
+  const parts = [RELAYS[state] ?? rate(bits), error, dropped && `${dropped} dropped`, reconnects && many(reconnects, "reconnect")];
+  return make("li", error ? "bad" : "", `${kind === "push" ? "→" : "←"} ${target ?? "another server"}: ${parts.filter(Boolean).join(", ")}`);
 }
 
 /** A path of this server, which may have a query of its own. Who has opened the page with a key watches with it. */
@@ -161,27 +144,34 @@ function webUrl(path) {
   return new URL(path + (path.includes("?") ? location.search.replace("?", "&") : location.search), location.href).href;
 }
 
-function showAddresses({ lead, app, name, key, variants }) {
-  const { facts } = lead;
-  const base = rtmpBase(app, facts);
-  const kind = base.startsWith("rtmps:") ? "RTMPS" : "RTMP";
-  const rows = [[kind, facts.rtmp_port || facts.rtmps_port ? `${base}/${encodeURI(lead.name)}` : ""], ["FLV", facts.flv && webUrl(facts.flv)], ["HLS", (variants ? facts.master : null) ?? facts.hls]];
-  const isEmpty = (facts.video.codec || facts.audio.codec) && !facts.video.in_hls && !facts.audio.in_hls;
-  rows[2][1] = rows[2][1] && !isEmpty ? webUrl(rows[2][1]) : "";
-  lines(byId("addresses"), rows.filter(([, url]) => url).map(([label, url]) => [label, url, `the ${label} address of ${name}`]));
-  if (!byId("share").open) return;
-  const here = location.href;
-  const embed = webUrl(new URL(`embed/${pathOf({ app, name })}`, location.href).pathname);
+function showAddresses({ rtmp_port, rtmps_port, flv, hls, master, video, audio }) {
+  const base = rtmpBase(view.app, view.lead.facts);
+  const rows = [[base.startsWith("rtmps:") ? "RTMPS" : "RTMP", (rtmp_port || rtmps_port) && `${base}/${encodeURI(view.lead.name)}`]];
+  const isInHls = video.in_hls || audio.in_hls || !(video.codec || audio.codec);
+  rows.push(["FLV", flv && webUrl(flv)], ["HLS", hls && isInHls && webUrl((view.variants && master) || hls)]);
+  const offered = rows.filter(([, url]) => url);
+  lines(byId("addresses"), offered.map(([label, url]) => [label, url, `the ${label} address of ${view.name}`]));
+  if (byId("share").open) share();
+}
+
+function share() {
+  const { href } = location;
+  const embed = webUrl(new URL(`embed/${pathOf(view)}`, href).pathname);
   const code = `<iframe src="${embed}" width="640" height="360" allow="autoplay; fullscreen" allowfullscreen></iframe>`;
-  lines(byId("links"), [["Page", here, "the address of this page"], ["Player", embed, "the address of the player"], ["", code, "the code for a web page"]]);
+  lines(byId("links"), [["Page", href, "the address of this page"], ["Player", embed, "the address of the player"], ["", code, "the code for a web page"]]);
   lines(byId("permit"), [["", "page_embed https://example.com;", "the line for the configuration"]]);
-  const others = (state.about?.embed ?? []).filter((source) => source !== "'self'");
-  say(byId("allowed"), others.length > 0 ? `Now these may: ${others.join(" ")}` : "Now only pages of this server may.");
-  const qr = `qr.svg?text=${encodeURIComponent(here)}`;
-  byId("qr").hidden = new TextEncoder().encode(here).length > 300;
-  if (!byId("qr").hidden && byId("qr").getAttribute("src") !== qr) byId("qr").src = qr;
+  const sites = state.about.embed.filter((source) => source !== "'self'");
+  say(byId("allowed"), sites.length > 0 ? `Now these may: ${sites.join(" ")}` : "Now only pages of this server may.");
+  byId("qr").hidden = new TextEncoder().encode(href).length > MAX_QR;
+  const qr = `qr.svg?text=${encodeURIComponent(href)}`;
+  if (byId("qr").getAttribute("src") !== qr) byId("qr").src = qr;
 }
 
 byId("poster").addEventListener("click", play);
 byId("watch").addEventListener("click", () => (player ? stop() : play()));
-byId("share").addEventListener("toggle", () => view && showAddresses(view));
+byId("share").addEventListener("toggle", () => view && updateStream());
+byId("kick").addEventListener("click", () => {
+  const { lead } = view;
+  question(`Kick the encoder of ${lead.key}?`, "Its stream ends at once. Most encoders come again after a moment.", "Kick",
+    () => act(`streams/${pathOf(lead)}/kick`));
+});
