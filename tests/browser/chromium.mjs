@@ -46,8 +46,11 @@ export function target() {
   };
 }
 
-/** Runs a test in a page of a fresh browser; what it returns is printed, what it throws fails it. */
-export async function inChromium(test) {
+/**
+ * Runs a test in a page of a fresh browser; what it returns is printed, what it throws fails it, and so does what the page
+ * writes to the console, unless `expected` matches it.
+ */
+export async function inChromium(test, expected = /^$/) {
   const userDataDir = mkdtempSync(join(tmpdir(), "millstream-chromium-"));
   let browser;
   try {
@@ -56,7 +59,7 @@ export async function inChromium(test) {
     await page.setViewport({ width: 1100, height: 900 });
     const faults = [];
     page.on("pageerror", (error) => faults.push(`script: ${error.message}`));
-    page.on("console", (message) => message.type() === "error" && faults.push(`console: ${message.text()}`));
+    page.on("console", (message) => message.type() === "error" && !expected.test(message.text()) && faults.push(`console: ${message.text()}`));
     const note = await test(page).finally(() => keepPicture(page));
     if (faults.length) throw new Error(faults.join("; "));
     console.log(note);

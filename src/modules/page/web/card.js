@@ -1,4 +1,4 @@
-// A card: one stream, or the variants of one, in the list. Only what is in sight is kept up to date.
+// A card: one stream, or the variants of one, in the list. Only what is in sight is drawn.
 
 import { pathOf } from "./data.js";
 import { drawRates, prepare } from "./plot.js";
@@ -9,7 +9,7 @@ import { forget, want } from "./thumbnails.js";
 const observer = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) {
     target.card.isSeen = isIntersecting;
-    if (isIntersecting) refresh(target.card);
+    if (isIntersecting) draw(target.card);
     else forget(target.card.shot);
   }
 }, { rootMargin: "100px" });
@@ -21,7 +21,7 @@ export function makeCard(view) {
   const card = { root, part, view, shot, plot, isSeen: false };
   root.card = card;
   part.name.href = `#${pathOf(view)}`;
-  prepare(plot, () => card.isSeen && drawRates(plot, card.view.lead.history));
+  prepare(plot, () => drawRates(plot, card.view.lead.history));
   observer.observe(root);
   return card;
 }
@@ -33,21 +33,22 @@ export function removeCard({ root, shot }) {
 }
 
 export function updateCard(card, view) {
+  const { part, root } = card;
   card.view = view;
-  if (card.isSeen) refresh(card);
-}
-
-function refresh({ part, view, root, shot, plot }) {
   const { video, audio } = view.lead.facts;
   say(part.name, view.name);
   say(part.about, [view.app, video.height ? `${video.width}×${video.height}` : "", video.codec, audio.codec].filter(Boolean).join(" · "));
   say(part.bits, rate(view.bits));
   say(part.pictures, video.codec && `${view.lead.pictures} fps`);
   say(part.viewers, many(view.viewers, "viewer"));
-  say(part.none, video.codec ? "No picture yet" : audio.codec && "Sound only");
+  say(part.none, video.codec ? "No picture" : audio.codec && "Sound only");
   root.classList.toggle("ended", view.ended > 0);
   showBadge(part.badge, view);
   renew(part.notes, notesOf(view), toNote);
+  if (card.isSeen) draw(card);
+}
+
+function draw({ shot, plot, view }) {
   plot.redraw();
   want(shot, view.lead);
 }
@@ -62,6 +63,7 @@ export const toNote = ([kind, text]) => make("li", kind, text);
 
 /** Each a kind and a text: "bad" is what is wrong, "rec" what is recorded. With `isLong`, warnings are whole sentences. */
 export function notesOf(view, isLong) {
+  if (view.ended) return [];
   const { warnings, recordings, hls, video, audio } = view.lead.facts;
   const of = (state) => recordings.filter((recording) => recording.state === state).map(({ file }) => file);
   const far = warnings.filter((text) => /key frame/i.test(text));
@@ -73,7 +75,7 @@ export function notesOf(view, isLong) {
   ];
   const bad = [
     ...of("failing").map((file) => `Recording fails: ${file}`), view.dropped > 0 && many(view.dropped, "frame dropped", "frames dropped"),
-    ...(isLong ? warnings : short), !view.ended && (isLong ? "" : cannotPlay(view)),
+    ...(isLong ? warnings : short), isLong ? "" : cannotPlay(view),
   ];
   const notes = [["", view.variants > 1 && `${view.variants} variants`], ...of("recording").map((file) => ["rec", `Recording ${file}, ${size(view.recorded)}`])];
   return [...notes, ...bad.map((text) => ["bad", text])].filter(([, text]) => text);

@@ -71,7 +71,7 @@ function showList(all, { totals, streams }) {
 /** An order that moves each second would be restless, and moving a card takes the focus from it. */
 function sort(shown, isNew) {
   const now = performance.now();
-  if (!isNew && (now - sorted < SETTLES_MS || list.contains(document.activeElement))) return;
+  if (!isNew && sorted && (now - sorted < SETTLES_MS || list.contains(document.activeElement))) return;
   sorted = now;
   shown.sort(ORDERS[order.value]).forEach(({ key }, i) => {
     const { root } = cards.get(key);
