@@ -17,8 +17,14 @@ const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect
   "img-src 'self' data:; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
 const TOKEN = "see-and-act";
 const HISTORY = 60;
+const HEIGHT = 360;
 const MAX_STREAMS = 500;
-const PICTURES = ["testsrc2", "mandelbrot=end_scale=0.02", "smptehdbars", "gradients=c0=navy:c1=orange:x0=0:y0=0:x1=640:y1=360:duration=9", "life=mold=10:r=9:ratio=0.1:death_color=#006644:life_color=#88ffdd", "rgbtestsrc", "sierpinski", "colorspectrum"];
+// The sky above and below, and the hills: red, green, blue.
+const SCENES = [
+  [[38, 66, 120], [250, 190, 140], [24, 44, 58]], [[120, 180, 230], [230, 240, 245], [54, 104, 84]], [[20, 20, 52], [70, 70, 130], [10, 14, 26]],
+  [[70, 130, 190], [250, 225, 190], [90, 80, 60]], [[90, 50, 110], [255, 150, 110], [40, 22, 50]], [[160, 200, 210], [245, 245, 235], [60, 110, 130]],
+  [[16, 60, 70], [120, 200, 180], [8, 34, 38]], [[200, 120, 90], [255, 220, 150], [80, 40, 44]],
+];
 
 const NAMES = ["Stage left", "Pulpit", "Studio 2", "北カメラ", "drone", "lobby", "Council chamber", "harbour-cam", "Hauptbühne", "podcast"];
 const CODECS = {
@@ -65,7 +71,7 @@ export class MockServer {
     const app = more.app ?? "live";
     const stream = {
       id, app, name, rate, seed: id, interval: more.interval ?? 2, viewers: more.viewers ?? (id * 7) % 23, began: Date.now() - 60000 * id, isCorrect: true,
-      grace: 0, dropped: more.dropped ?? 0, recorded: 0, picture: has ? 1 : 0, media: id % PICTURES.length, version: 1, hides: false, ...more.own,
+      grace: 0, dropped: more.dropped ?? 0, recorded: 0, picture: has ? 1 : 0, media: (id * 3 + (id >> 3)) % SCENES.length, version: 1, hides: false, ...more.own,
       facts: {
         app, name, uptime_ms: 0, bytes_in: 0, players: 0, hls_viewers: 0,
         video: { codec: video[0], width: has ? 1280 : 0, height: has ? 720 : 0, frame_rate: has ? 30 : 0, key_interval: has ? more.interval ?? 2 : 0, in_hls: video[0].startsWith("H") },
@@ -279,23 +285,42 @@ function retimed(bytes, time) {
   return copy;
 }
 
-/** One picture of each kind, and a clip of four seconds. */
+/** A picture of each scene, and a clip of four seconds that pans over one. */
 function makeMedia() {
   const folder = mkdtempSync(join(tmpdir(), "millstream-mock-"));
-  const ffmpeg = (...words) => execFileSync("ffmpeg", ["-v", "error", "-y", ...words], { cwd: folder });
   const encode = ["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p"];
-  const lavfi = (source, seek) => ["-f", "lavfi", "-i", `${source}${source.includes("=") ? ":" : "="}size=640x360`, "-ss", seek];
+  const ffmpeg = (i, width, ...words) => {
+    const raw = ["-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", `${width}x${HEIGHT}`, "-framerate", "25", "-i", "-"];
+    execFileSync("ffmpeg", ["-v", "error", "-y", ...raw, ...words], { cwd: folder, input: landscape(i, width) });
+  };
   try {
-    const pictures = PICTURES.map((source, i) => {
-      ffmpeg(...lavfi(source, source.startsWith("life") ? 3 : 0.5), "-frames:v", 1, ...encode, "-movflags", "frag_keyframe+empty_moov+default_base_moof", `${i}.mp4`);
-      return readFileSync(join(folder, `${i}.mp4`));
+    const pictures = SCENES.map((_, i) => {
+      ffmpeg(i, 640, ...encode, "-movflags", "frag_keyframe+empty_moov+default_base_moof", "picture.mp4");
+      return readFileSync(join(folder, "picture.mp4"));
     });
-    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000", "-t", 4,
+    ffmpeg(0, 800, "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000", "-t", 4, "-vf", "loop=-1:1,crop=640:360:x=20*t:y=0",
       ...encode, "-bf", 0, "-g", 50, "-c:a", "aac", "-f", "flv", "-flvflags", "no_duration_filesize", "clip.flv");
     return { pictures, clip: readClip(readFileSync(join(folder, "clip.flv"))) };
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** Two lines of hills below a sky with a sun, as RGB. */
+function landscape(i, width) {
+  const [above, below, hills] = SCENES[i];
+  const mix = (a, b, part) => a.map((value, k) => value + (b[k] - value) * part);
+  const line = (x, height, slope, phase) => height + slope * Math.sin(x / (95 + 17 * i) + phase) + (slope / 2) * Math.sin(x / (31 + 5 * i) + phase);
+  const pixels = Buffer.alloc(width * HEIGHT * 3);
+  for (let x = 0; x < width; x++) {
+    const [near, far] = [line(x, 270, 24, i), line(x, 215, 34, 2 * i)];
+    for (let y = 0; y < HEIGHT; y++) {
+      const sun = Math.min(Math.max(Math.hypot(x - 120 - 57 * i, y - 90 - 13 * (i % 4)) - 27, 0), 1);
+      const sky = mix([255, 250, 225], mix(above, below, Math.min(y / 250, 1)), sun);
+      pixels.set(y > near ? hills : y > far ? mix(hills, below, 0.45) : sky, (y * width + x) * 3);
+    }
+  }
+  return pixels;
 }
 
 function readClip(flv) {
