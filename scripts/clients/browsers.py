@@ -27,6 +27,11 @@ def start(lab, script, stream, *arguments, scheme="rtmp"):
     return lab.run(f"chromium.{script}.{stream}", command, environment(lab, scheme))
 
 
+def walk_states(lab):
+    """The console in all its states, before a server that plays them."""
+    return finish(lab.run("chromium.console-states", ["node", SCRIPTS / "console-states.mjs"], environment(lab, "rtmp")))
+
+
 def finish(process):
     process.expect_success(PATIENCE)
     return process.last_words()
@@ -40,4 +45,4 @@ def environment(lab, scheme):
     return own
 
 
-BROWSERS = {name: browser(name) for name in ("hls-js", "video", "page")}
+BROWSERS = {name: browser(name) for name in ("hls-js", "video", "console")}

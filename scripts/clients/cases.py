@@ -46,8 +46,9 @@ GROUPS = [
 ]
 BROWSED = ("ffmpeg-long", "h264+aac")
 BROWSED_TLS = ("ffmpeg-long-tls", "h264+aac")  # by https
-HEARD = ("ffmpeg9-long", "av1+aac")  # there is no picture in HLS
+BROWSED_AV1 = ("ffmpeg9-long", "av1+aac")  # there is no picture in HLS, but in FLV
 SHAPED = "shape"  # in place of the publisher, for what cameras send that is unusual
+MOCKED = "mock"  # in place of the publisher, for what only a server that plays it can show
 SLOW = "slow"  # the same, for pictures that come seldom
 STOPPED = ("ffmpeg-stopped", "h264+aac")
 WATCHED_LONG = ("ffmpeg-killed", "h264+aac")
@@ -76,10 +77,11 @@ def table():
             if client.plays:
                 cases.append(Case(publisher, clip, client, True, word))
     cases += [Case(*BROWSED, client, True, f"chromium-{word}") for word, client in browsers.BROWSERS.items()]
-    cases += [Case(*BROWSED_TLS, browsers.BROWSERS[word], True, f"chromium-{word}") for word in ("hls-js", "page")]
+    cases += [Case(*BROWSED_TLS, browsers.BROWSERS[word], True, f"chromium-{word}") for word in ("hls-js", "console")]
     cases += [Case(*browsed, flv_pages.alone(scheme), True, "chromium-mpegts-js")
               for browsed, scheme in ((BROWSED, "http"), (BROWSED_TLS, "ws"))]
-    cases.append(Case(*HEARD, browsers.browser("page-sound"), True, "chromium-page-sound"))
+    cases.append(Case(*BROWSED_AV1, browsers.BROWSERS["console"], True, "chromium-console"))
+    cases.append(Case(MOCKED, "states", browsers, False, "chromium-console"))
     cases += [Case(SHAPED, clip, shaped, False, f"chromium-{word}") for clip in shaped.CLIPS for word in shaped.PLAYERS]
     cases += [Case(SLOW, clip, slow, False, f"chromium-{word}") for clip, word in slow.CASES]
     cases += [Case(flv_pages.NAME, clip, flv_pages, False, f"chromium-{word}") for clip, word in flv_pages.CASES]

@@ -73,7 +73,7 @@ export async function inChromium(test, expected = /^$/) {
 }
 
 async function keepPicture(page) {
-  const [script, , stream] = process.argv.slice(1);
+  const [script, , stream = "end"] = process.argv.slice(1);
   const name = `${basename(script, ".mjs")}.${stream}.png`;
   if (process.env.SCREENSHOT) await page.screenshot({ path: join(process.env.SCREENSHOT, name) });
 }

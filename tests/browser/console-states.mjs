@@ -178,7 +178,7 @@ const STATES = {
     ];
     mock.change(mock.streams[4], { relays, recordings });
     await open("live/drone");
-    await sees("youtube.com/live2/***: 2.4 Mbit/s, 3 dropped, 1 reconnect", "backup.example/live/cam: waits for the next try, connection refused, 4 reconnects", "daily: drone.flv fails", "Recording fails: drone.flv");
+    await sees("youtube.com/live2/***: 2.4 Mbit/s, 3 dropped, 1 reconnect", "backup.example/live/cam: waits for the next try, connection refused, 4 reconnects", "daily: drone.flv, fails", "Recorder: drone-1.flv, stopped, 4.0 MB", "Recording fails: drone.flv");
     await judge();
   },
 

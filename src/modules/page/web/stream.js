@@ -102,7 +102,8 @@ function showFacts({ players = [], tracks = [], relays, recordings, events = [],
     ["Dropped", told.dropped > 0 && `${many(told.dropped, "frame")} for slow players`],
   ]);
   list("variants", variants > 1 ? members.map(({ app, name, facts }) => ({ app, name, height: facts.video.height })) : [], toVariant);
-  list("recordings", (recordings ?? facts.recordings).map((one) => ({ ...one, mayStop: isOperator() })), toRecording);
+  const records = (recordings ?? facts.recordings).map((one) => ({ ...one, mayStop: isOperator() }));
+  list("recordings", records.filter(({ file, mayStop }) => file || mayStop), toRecording);
   list("relays", relays ?? facts.relays ?? [], toRelay);
   list("events", events.map(({ ago_ms, text }) => `${ago(ago_ms)}: ${text}`), (text) => make("li", "", text));
   byId("actions").hidden = !isOperator() || view.ended > 0;
@@ -124,11 +125,11 @@ const RECORDS = { recording: "is written", waiting: "waits for a frame to begin 
 
 function toRecording({ recorder, file, state, bytes, mayStop }) {
   const isOn = state !== "stopped";
-  const words = [recorder && `${recorder}:`, file, RECORDS[state], bytes && size(bytes)].filter(Boolean).join(" ");
+  const words = [file, RECORDS[state], bytes && size(bytes)].filter(Boolean).join(", ");
   const verb = isOn ? "Stop" : "Start";
   const body = { action: verb.toLowerCase(), ...(recorder && { recorder }) };
   const press = () => act(`streams/${pathOf(view.lead)}/record`, body);
-  return make("li", "", words, " ", ...(mayStop ? [button(verb, `${verb} recorder ${recorder}`, press)] : []));
+  return make("li", "", `${recorder || "Recorder"}: ${words} `, ...(mayStop ? [button(verb, `${verb} recorder ${recorder}`, press)] : []));
 }
 
 const RELAYS = { connecting: "connects", waiting: "waits for the next try", standby: "on standby" };
