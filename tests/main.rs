@@ -59,6 +59,7 @@ mod memory;
 mod metrics;
 mod module_directives;
 mod names;
+mod page_numbers;
 mod play_answer;
 mod proxy_protocol;
 mod publish_play;

@@ -90,7 +90,7 @@ fn a_hundred_viewers_behind_a_cache_cost_one_fetch_of_a_fragment_and_leave_nothi
          http {{ set_real_ip_from 127.0.0.1; real_ip_header X-Forwarded-For; real_ip_recursive on;
              log_format targets \"$remote_addr $request_uri $status\"; access_log FOLDER/access.log targets;
              server {{ listen 127.0.0.1:0; location /hls {{ alias FOLDER/hls; }} }}
-             server {{ listen 127.0.0.1:0; access_log off; location / {{ page on; }} }} }}"
+             server {{ listen 127.0.0.1:0; access_log off; location / {{ metrics on; }} }} }}"
     ));
     let (folder, address) = (Folder::new(), SocketAddr::from(([127, 0, 0, 1], free_port())));
     let text = CACHE.replace("ADDRESS", &address.to_string()).replace("ORIGIN", &server.http().to_string());
@@ -114,9 +114,9 @@ fn a_hundred_viewers_behind_a_cache_cost_one_fetch_of_a_fragment_and_leave_nothi
     let mut viewers: Vec<_> = (0..VIEWERS).map(Viewer::new).collect();
     until("all are counted", PATIENCE, || {
         poll(&mut viewers, address);
-        let counted = get(server.http[1], "/streams.json").text();
-        let counted =
-            counted.split_once("\"hls_viewers\":").expect("a count").1.split(',').next().unwrap().to_owned();
+        let metrics = get(server.http[1], "/").text();
+        let counted = metrics.split_once("stream_viewers{app=\"live\",stream=\"cam\"} ").expect("a count").1;
+        let counted = counted.lines().next().unwrap();
         assert!(counted.parse::<u64>().unwrap() <= VIEWERS, "{counted}");
         (counted == VIEWERS.to_string()).then_some(())
     });

@@ -1,8 +1,8 @@
 //! What is not sent: polling without credentials, with others' and with old ones, and tokens of other files.
 
 use super::{HLS, SECRET, expect_refused, guarded, keys, link, link_until, now, publish, some, uris};
-use crate::common::Server;
 use crate::common::http::{Connection, Reply, get};
+use crate::common::{Server, wait};
 
 /// The headers that may not depend on whether a stream is there.
 fn told(reply: &Reply) -> (u16, Vec<(String, String)>, Vec<u8>) {
@@ -104,7 +104,7 @@ fn expect_counted(server: &Server, connection: &mut Connection) {
     {
         expect_refused(connection, target);
     }
-    assert_eq!(count("viewers"), before + 4, "{}", counts());
+    wait("they are counted", || count("viewers") == before + 4);
     assert!(before >= 50 && count("wrong_keys") >= 4, "{}", counts());
 }
 

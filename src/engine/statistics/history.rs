@@ -6,8 +6,6 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::engine::ctx::Ctx;
-use crate::engine::ids::StreamId;
 use crate::media::{Frame, Kind, Role, Slices};
 
 /// Whole seconds that are kept.
@@ -49,19 +47,19 @@ pub struct History {
 
 /// What is noted at the end of a second, as it is not counted for each frame.
 #[derive(Debug, Clone, Copy)]
-struct Present {
-    now: Instant,
+pub(in crate::engine) struct Present {
+    pub now: Instant,
     /// When the server began.
-    started: Instant,
-    viewers: usize,
+    pub started: Instant,
+    pub viewers: usize,
     /// Dropped frames since the stream began.
-    dropped: u64,
+    pub dropped: u64,
 }
 
 impl History {
     /// Whether the present second is over, or there has been none.
     #[inline]
-    fn is_over(&self, now: Instant) -> bool {
+    pub(in crate::engine) fn is_over(&self, now: Instant) -> bool {
         self.until.is_none_or(|until| now >= until)
     }
 
@@ -80,7 +78,7 @@ impl History {
 
     /// Begins the second in which `now` is. Seconds without a frame are zeros.
     #[cold]
-    fn advance(&mut self, present: Present) {
+    pub(in crate::engine) fn advance(&mut self, present: Present) {
         let Present { now, started, viewers, dropped } = present;
         let number = now.saturating_duration_since(started).as_secs();
         let passed = if self.until.is_none() { 0 } else { number.saturating_sub(self.number) };
@@ -132,25 +130,6 @@ impl History {
     pub fn dropped(&self, total: u64) -> u64 {
         let past: u64 = self.dropped.iter().copied().map(u64::from).sum();
         past.saturating_add(total.saturating_sub(self.dropped_before))
-    }
-}
-
-impl Ctx {
-    /// The number of the present second, since the server began.
-    pub fn present_second(&self) -> u64 {
-        self.now.instant.saturating_duration_since(self.started.instant).as_secs()
-    }
-
-    /// Closes the seconds of a stream that are over.
-    pub fn close_seconds(&mut self, id: StreamId) {
-        let now = self.now.instant;
-        let Some(stream) = self.streams.get(id).filter(|stream| stream.history.is_over(now)) else { return };
-        let viewers = self.viewers_of(stream);
-        let present =
-            Present { now, started: self.started.instant, viewers, dropped: stream.traffic.dropped };
-        if let Some(stream) = self.streams.get_mut(id) {
-            stream.history.advance(present);
-        }
     }
 }
 

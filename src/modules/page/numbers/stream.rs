@@ -40,13 +40,13 @@ pub struct LiveStream<'a> {
     pub hls: Option<String>,
     /// Its path on this server as FLV.
     pub flv: Option<String>,
-    /// Of a variant: its name without the suffix, and the path of its master playlist on this server.
-    pub base: Option<&'a str>,
-    pub master: Option<String>,
     /// The rest of the wait for a lost publisher, ms.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ends_in_ms: Option<u64>,
     pub warnings: Vec<&'a str>,
+    /// Of a variant: its name without the suffix, and the path of its master playlist on this server.
+    pub base: Option<&'a str>,
+    pub master: Option<String>,
     pub recordings: Vec<RecordingFacts<'a>>,
     /// The other servers to which it is published or from which it comes; only for who may see them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
