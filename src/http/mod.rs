@@ -9,6 +9,7 @@ pub mod client;
 pub mod conditional;
 mod headers;
 pub mod json;
+pub mod look;
 pub mod mime;
 pub mod origin;
 pub mod path;

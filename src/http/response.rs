@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use super::look;
+
 /// Status and header fields of a response, without those that say how it is framed.
 ///
 /// Fields that cannot be written as one line, and those that [`ResponseHead::encode`] writes itself, are not
@@ -208,21 +210,47 @@ pub fn reason(status: u16) -> &'static str {
     }
 }
 
-/// A small page that names a status, to go with it.
+/// A small page that names a status, to go with it, and says what may help.
 pub fn error_page(status: u16) -> (ResponseHead, Vec<u8>) {
-    let mut page = String::new();
-    let phrase = reason(status);
-    // Writing to a String cannot fail.
-    let _ = write!(
-        page,
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{status} {phrase}</title></head>\n\
-         <body><h1>{status} {phrase}</h1></body></html>\n"
-    );
+    let mut page = look::begin(&format!("{status} {}", reason(status)), " class=\"short\"");
+    if let Some(help) = help(status) {
+        page.extend(["<p>", help, "</p>\n"]);
+    }
+    page.push_str(look::END);
+    let source = look::STYLE_SOURCE;
+    let policy = format!("default-src 'none'; style-src {source}; frame-ancestors 'none'");
     let head = ResponseHead::new(status)
         .with("Content-Type", "text/html; charset=utf-8")
-        .with("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+        .with("Content-Security-Policy", policy)
         .with("X-Content-Type-Options", "nosniff");
     (head, page.into_bytes())
+}
+
+/// What people can do about a status.
+fn help(status: u16) -> Option<&'static str> {
+    Some(match status {
+        301 | 302 | 303 | 307 | 308 => "What you look for is at another address.",
+        400 => "The server cannot read this request.",
+        401 => "This needs a name and a password, or a token.",
+        403 => "You may not see this. Whoever runs this server can change that.",
+        404 => "There is nothing at this address. A stream or a recording that was here may have ended.",
+        405 => "This address does not take requests of this kind.",
+        408 => "The request took too long to arrive. Try again.",
+        410 => "What was at this address has been removed.",
+        413 => "This is more than the server takes at once.",
+        414 | 431 => {
+            "The address, or what the browser sends with it, is too long. Deleting cookies may help."
+        }
+        416 => "The file is shorter than the part that was asked for.",
+        421 => "This connection is not for that host name. Loading the page again may help.",
+        426 => "This address is for WebSocket connections only.",
+        429 => "Too many requests came from your address. Wait a moment and try again.",
+        500 => "Something is wrong on this server. Its log says what.",
+        502 | 504 => "Another server, which this one needed for an answer, has given none. Try again later.",
+        503 => "The server is busy, or about to stop. Wait a moment and try again.",
+        507 => "The server has no room left to store this. Whoever runs it can make some.",
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -301,6 +329,22 @@ mod tests {
         let (head, page) = error_page(404);
         assert_eq!(head.status, 404);
         assert_eq!(head.get("content-type"), Some("text/html; charset=utf-8"));
-        assert!(String::from_utf8(page).unwrap().contains("<h1>404 Not Found</h1>"));
+        let page = String::from_utf8(page).unwrap();
+        assert!(page.contains("<h1>404 Not Found</h1>\n<p>There is nothing"), "{page}");
+        let policy = head.get("content-security-policy").unwrap();
+        assert!(policy.contains("style-src 'sha256-") && !policy.contains("unsafe"), "{policy}");
+    }
+
+    #[test]
+    fn every_error_page_is_small_and_complete() {
+        for status in 300..=599 {
+            let (_, page) = error_page(status);
+            let page = String::from_utf8(page).unwrap();
+            assert!(page.len() < 2000, "{status}: {} bytes", page.len());
+            for part in ["<html lang=\"en\">", "<title>", "<main class=\"short\">", "</h1>", "</main>"] {
+                assert_eq!(page.matches(part).count(), 1, "{status}: {part}");
+            }
+            assert_eq!(help(status).is_none(), !page.contains("<p>"), "{status}");
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::engine::time_zone;
 use crate::engine::{
     Body, COMPOSED_AT_ONCE, Compose, Composed, Ctx, Descriptors, HttpReply, JobResult, Lookup,
 };
-use crate::http::{ResponseHead, json, path};
+use crate::http::{ResponseHead, json, look, path};
 
 use super::{lookup, sources};
 
@@ -109,10 +109,12 @@ pub fn head(format: ListFormat) -> ResponseHead {
         ListFormat::Html => "text/html; charset=utf-8",
         ListFormat::Json => "application/json",
     };
+    let source = look::STYLE_SOURCE;
+    let policy = format!("default-src 'none'; style-src {source}; frame-ancestors 'self'");
     ResponseHead::new(200)
         .with("Content-Type", mime)
         .with("Cache-Control", "no-cache")
-        .with("Content-Security-Policy", "default-src 'none'; frame-ancestors 'self'")
+        .with("Content-Security-Policy", policy)
 }
 
 impl FolderList {
@@ -242,19 +244,16 @@ impl Reading {
 }
 
 fn page_begin(path: &str) -> String {
-    let title = escape(path);
-    let up = if path == "/" { "" } else { "<a href=\"../\">../</a>\n" };
-    format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Index of {title}</title></head>\n\
-         <body><h1>Index of {title}</h1><hr><pre>{up}"
-    )
+    let mut page = look::begin(&format!("Index of {}", escape(path)), "");
+    page.push_str(if path == "/" { "<pre>" } else { "<pre><a href=\"../\">../</a>\n" });
+    page
 }
 
 fn push_page_end(page: &mut String, is_complete: bool) {
     if !is_complete {
         let _ = writeln!(page, "... and more than these {MAX_ENTRIES}");
     }
-    page.push_str("</pre><hr></body></html>\n");
+    page.extend(["</pre>\n", look::END]);
 }
 
 fn push_line(page: &mut String, entry: &Entry, sizes: Sizes, zone: &TimeZone) {
