@@ -60,6 +60,7 @@ mod metrics;
 mod module_directives;
 mod names;
 mod page_numbers;
+mod page;
 mod play_answer;
 mod proxy_protocol;
 mod publish_play;

@@ -43,7 +43,10 @@ pub enum Asset<'a> {
         label: &'a str,
     },
     /// The player of a stream alone.
-    Embed { app: &'a str, name: &'a str },
+    Embed {
+        app: &'a str,
+        name: &'a str,
+    },
     /// A QR code.
     QrCode,
     /// The page without its slash: what it loads would be looked for one level up.

@@ -76,7 +76,10 @@ mod tests {
         let reply = stored(&get(""), STYLE, "x", &of_console());
         assert_eq!(reply.head.get("content-type"), Some(STYLE));
         let policy = reply.head.get("content-security-policy").unwrap();
-        assert!(policy.contains("script-src 'self'") && policy.ends_with("frame-ancestors 'none'"), "{policy}");
+        assert!(
+            policy.contains("script-src 'self'") && policy.ends_with("frame-ancestors 'none'"),
+            "{policy}"
+        );
         assert_eq!(reply.body.len(), 1);
     }
 

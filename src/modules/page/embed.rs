@@ -61,7 +61,9 @@ impl Embedders {
 fn origin(text: &str) -> Result<Pattern, String> {
     let bad = |why: &str| Err(format!("\"{}\" {why}", text.escape_debug()));
     match text {
-        "self" | "none" | "any" => bad("stands alone; pages of this server may always show the player, but with none"),
+        "self" | "none" | "any" => {
+            bad("stands alone; pages of this server may always show the player, but with none")
+        }
         "null" => bad("is the origin of pages that have none: only any is for those"),
         _ if text.contains('[') => bad("has an address of IPv6, which browsers do not take there"),
         _ => Pattern::parse(text),
@@ -158,7 +160,10 @@ mod tests {
             ("null", "\"null\" is the origin of pages that have none"),
             ("http://[::1]:8080", "\"http://[::1]:8080\" has an address of IPv6"),
             ("example.com", "\"example.com\" is no origin such as https://example.com"),
-            ("https://a.example/page", "\"https://a.example/page\" has more than a scheme, a host and a port"),
+            (
+                "https://a.example/page",
+                "\"https://a.example/page\" has more than a scheme, a host and a port",
+            ),
             ("https://a.example;script-src", "\"https://a.example;script-src\" is no origin"),
         ] {
             let found = parse(text).unwrap_err();
@@ -172,7 +177,10 @@ mod tests {
     #[test]
     fn what_a_url_names_stands_in_the_page_as_text() {
         let page = page_of("live", "cam");
-        assert!(page.contains("<title>live/cam</title>") && page.contains("data-name=\"live/cam\""), "{page}");
+        assert!(
+            page.contains("<title>live/cam</title>") && page.contains("data-name=\"live/cam\""),
+            "{page}"
+        );
         assert!(page.contains("src=\"../../embed.js\"") && !page.contains("{{"), "{page}");
         // A name of a stream has none of these, but that of an application may.
         let page = page_of("\"><script>alert(1)</script>{{ROOT}}&", "cam");
