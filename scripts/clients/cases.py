@@ -84,7 +84,7 @@ def table():
     cases.append(Case(MOCKED, "states", browsers, False, "chromium-console"))
     cases += [Case(SHAPED, clip, shaped, False, f"chromium-{word}") for clip in shaped.CLIPS for word in shaped.PLAYERS]
     cases += [Case(SLOW, clip, slow, False, f"chromium-{word}") for clip, word in slow.CASES]
-    cases += [Case(flv_pages.NAME, clip, flv_pages, False, f"chromium-{word}") for clip, word in flv_pages.CASES]
+    cases += [Case(flv_pages.NAME, clip, flv_pages, False, word) for clip, word in flv_pages.CASES]
     cases += [Case(refused.NAME, reason, refused, False, word) for reason, word in refused.CASES]
     cases += [Case(*STOPPED, stopped, False, f"chromium-{word}") for word in stopped.PLAYERS]
     return cases + [Case(*WATCHED_LONG, client, False, f"long-{word}") for word, client in long_watch.PLAYERS.items()]

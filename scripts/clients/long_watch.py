@@ -1,6 +1,7 @@
-"""Players of HLS for a minute and more: nothing happens, then the encoder is gone for a moment, then the server is.
+"""Players for a minute and more: nothing happens, then the encoder is gone for a moment, then the server is.
 
-None may stall: what they have in their buffers is longer than what they miss.
+None of HLS may stall: what they have in their buffers is longer than what they miss. Our own player of FLV has a second
+only, and must go on by itself.
 """
 
 import pathlib
@@ -64,6 +65,7 @@ class Ffmpeg:
 PLAYERS = {
     "hls-js": lambda lab: Browser(lab, "hls-js"),
     "video": lambda lab: Browser(lab, "video"),
+    "player": lambda lab: Browser(lab, "player-alone"),
     "ffmpeg": Ffmpeg,
 }
 

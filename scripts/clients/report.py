@@ -45,16 +45,18 @@ ffmpeg 5.1, ffplay, mpv and VLC of Debian 12 do not support the codecs of Enhanc
 - *flv-page/...*: one page with mpegts.js that plays all these streams at the same time over WebSocket, and one with flv.js that plays six over HTTP (browsers
   have six connections for a host). No error reaches the page. Chromium has no decoder for HEVC: mpegts.js has read its header. VP9 and AC-3 are left
   out, because mpegts.js cannot read them, and so is a track that begins more than a second after the other. *clock*: the frames show their number, and the
-  page reads how old they are when they are on the screen.
+  page reads how old they are when they are on the screen. Then a page with our own player, which plays all of them and says what it cannot: its connection
+  is *cut*, the *codec* changes from H.264 to AV1, and *hls* is HLS that it reads by itself. *player-bytes*: its parsers, with streams that are cut
+  everywhere, and with broken ones.
 - *slow/...*: video with one frame in 1, 5 and 10 s, and audio, in HLS: each frame is shown for its whole time, without a stall.
 - *refused/...*: encoders that may not publish: an application that does not exist, `live off`, a name that is taken, a wrong key, none, a
   `deny` rule. Each encoder stops by itself, does not connect again, and its output or log has the reason that the server gave (librtmp
   as GStreamer uses it only says that it failed). OBS is set to reconnect, as it is by default.
 - *refused/untrusted/...*: the other way round, encoders refuse the server's certificate, which is by an authority that they do not know.
-- *ffmpeg-stopped/...*: HLS players and the page of Millstream, while the encoder is stopped and started again 5 s later: all continue by
+- *ffmpeg-stopped/...*: HLS players, the page of Millstream and its player, while the encoder is stopped and started again 5 s later: all continue by
   themselves.
 - *long-...*: HLS players, all at the same time, for a minute; then while the encoder is away for a second; then while the
-  server restarts. None stalls.
+  server restarts. None stalls. Our own player of FLV goes on by itself, and needs no more memory.
 
 If a test fails while a virtual machine has to wait for processor time (as its kernel counts it), it is repeated, twice at most.
 

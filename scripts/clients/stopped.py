@@ -9,7 +9,7 @@ from .lab import Failure, wait
 NAME = "stop-and-start"
 AWAY = 5  # seconds that nobody publishes
 SECONDS = 30  # that are watched: the buffer, the encoder's absence, what a player waits for then, and some to be judged
-PLAYERS = ("hls-js", "video", "console")
+PLAYERS = ("hls-js", "video", "console", "player-alone")
 
 
 def watch(lab, clip, cases, results):

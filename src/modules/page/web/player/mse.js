@@ -147,16 +147,19 @@ export class Sink {
     if (!this.source || !video.buffered.length || video.seeking) return;
     if (now - this.stalledAt > 3 * STALL_MS) [this.target, this.stalledAt] = [Math.max(this.least, target - 0.5), now];
     const first = video.buffered.start(0);
-    const mayJump = this.heldAt || now < this.freshUntil;
-    if (video.currentTime < first || this.ahead > (mayJump ? target + 1 : this.jump)) this.seek(Math.max(first, end - target));
+    // While nothing is shown, a jump is neither seen nor heard; what a new answer begins with has been shown.
+    const limit = this.heldAt || now < this.freshUntil ? target + 0.3 : this.jump;
+    if (video.currentTime < first || this.ahead > limit) this.seek(Math.max(first, end - target));
     else if (video.buffered.length > 1) this.leap();
     const ahead = end - video.currentTime;
-    if (this.heldAt && ahead < target * 0.8 && !(now - this.heldAt > PATIENCE_MS && ahead > 0.2)) return this.speed(0);
-    this.heldAt = undefined;
     // Of HLS, seconds come at once.
-    const isFar = target <= MAX_TARGET_S && Math.abs(ahead - target) > 0.3;
-    if (isFar) this.speed(ahead > target ? 1.05 : ahead < target - 0.5 ? 0.95 : 1);
-    else if (!video.playbackRate || Math.abs(ahead - target) < 0.1 || target > MAX_TARGET_S) this.speed(1);
+    const isHls = target > MAX_TARGET_S;
+    const isLong = now - this.heldAt > (isHls ? target * 1000 : PATIENCE_MS) && ahead > 0.2;
+    if (this.heldAt && ahead < target * 0.8 && !isLong) return this.speed(0);
+    this.heldAt = undefined;
+    const apart = isHls ? 0 : ahead - target;
+    if (Math.abs(apart) > 0.3) this.speed(apart > 0 ? 1.05 : 0.95);
+    else if (!video.playbackRate || Math.abs(apart) < 0.1) this.speed(1);
   }
 
   /** Over a hole. */

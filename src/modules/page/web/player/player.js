@@ -126,7 +126,7 @@ export class Player {
     const { video, sink } = this;
     if (video.currentTime === this.shown || video.paused || video.seeking || !video.playbackRate) return;
     [this.shown, this.movedAt] = [video.currentTime, performance.now()];
-    if (video.readyState < 3 || (this.isSilent && sink)) return;
+    if (video.readyState < 3 || (sink && (this.isSilent || (this.timer && this.state === "waiting")))) return;
     this.canvas.hidden = true;
     if (this.movedAt - this.playedAt > 2 * SILENCE_MS) this.faults = 0;
     if (!sink && this.reason && !video.videoWidth) this.note = `No picture: ${this.reason}`;
@@ -205,6 +205,7 @@ export class Player {
     this.keepPicture();
     this.sink?.close();
     this.sink = null;
+    this.note = "";
     if (!this.video.hasAttribute("src")) return;
     this.video.removeAttribute("src");
     this.video.load();
@@ -234,7 +235,10 @@ export class Player {
 
   makeSink() {
     this.sink ??= new Sink(this.video, {
-      open: () => this.play(),
+      open: () => {
+        this.show();
+        this.play();
+      },
       fault: (text) => this.fault(text),
       tracks: () => setTimeout(() => {
         this.empty();
@@ -266,7 +270,7 @@ export class Player {
     const socket = new WebSocket(url);
     const reader = new FlvReader(this.makeSink());
     socket.binaryType = "arraybuffer";
-    Object.assign(this, { socket, reader, openedAt: undefined, heardAt: performance.now(), usual: 0 });
+    Object.assign(this, { socket, reader, openedAt: undefined, heardAt: performance.now(), movedAt: performance.now(), usual: 0 });
     socket.onopen = () => { this.openedAt = performance.now(); };
     socket.onmessage = ({ data }) => {
       this.heard();
@@ -281,6 +285,7 @@ export class Player {
 
   heard() {
     const now = performance.now();
+    if (now - this.heardAt > FIRST_RETRY_MS) this.movedAt = now;
     // Pictures may come seldom.
     this.usual = Math.max(now - this.heardAt, this.usual * 0.98);
     this.heardAt = now;
@@ -372,7 +377,7 @@ export class Player {
     const { Hls } = await import("./hls.js");
     if (this.isClosed || this.segments || this.ways[this.way]?.via !== "HLS") return;
     const sink = this.makeSink();
-    const pauses = (state, why) => sink.ahead < 0.5 && this.change(state, why);
+    const pauses = (state, why) => sink.ahead < 0.2 && this.change(state, why);
     this.segments = new Hls(this.hls, sink, {
       refused: (text) => this.refused(text),
       waits: (isAway) => (this.isRefused && !sink.source ? this.nextWay("") : pauses("waiting", isAway ? NO_SERVER : NO_ENCODER)),
@@ -390,6 +395,8 @@ async function ask(url, method = "GET") {
     const text = isText ? (await response.text()).trim() : "";
     if (!isText) response.body?.cancel();
     if (response.ok) return { status: 200, text };
+    // A proxy says that the server does not answer.
+    if ([502, 503, 504].includes(response.status) && !isText) return { status: 0, text: "" };
     return { status: response.status, text: text.slice(0, MAX_REASON) || `the server says ${response.status}` };
   } catch {
     return { status: 0, text: "" };
