@@ -2,7 +2,7 @@
 
 import { box, full } from "./mp4.js";
 
-const AAC_RATES = [96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350];
+export const AAC_RATES = [96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350];
 const MP3_RATES = [44100, 48000, 32000];
 const MP3_KBITS = [
   [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320], [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
@@ -64,8 +64,7 @@ const CODECS = {
     let constraints = [...config.subarray(6, 12)].map((byte) => `.${byte.toString(16)}`).join("");
     constraints = constraints.replace(/(\.0)+$/, "");
     const name = `hvc1.${space}${config[1] & 31}.${reversed.toString(16)}.${config[1] & 32 ? "H" : "L"}${config[12]}${constraints}`;
-    const sps = parameterSet(config, 33);
-    return picture("hvc1", name, box("hvcC", config), (sps && readHevc(sps).size) ?? size);
+    return picture("hvc1", name, box("hvcC", config), size);
   },
   av01(config, size) {
     // An empty one says nothing: then it is taken for what is usual, and the decoder reads the stream.
@@ -172,7 +171,7 @@ function avcSize(sps) {
     chroma = bits.ue();
     if (chroma === 3) bits.skip(1);
     bits.ue(), bits.ue(), bits.skip(1);
-    if (bits.read(1)) for (let i = 0; i < (chroma === 3 ? 12 : 8); i++) if (bits.read(1)) skipScaling(bits, i < 6 ? 16 : 64);
+    if (bits.read(1)) return undefined; // Lists of scaling are rare.
   }
   bits.ue();
   const order = bits.ue();
@@ -188,50 +187,6 @@ function avcSize(sps) {
   bits.skip(1);
   const [left, right, top, bottom] = bits.read(1) ? [bits.ue(), bits.ue(), bits.ue(), bits.ue()] : [0, 0, 0, 0];
   const [x, y] = [chroma === 1 || chroma === 2 ? 2 : 1, (chroma === 1 ? 2 : 1) * (2 - isFrames)];
-  return sizeOf(columns * 16 - x * (left + right), rows * 16 * (2 - isFrames) - y * (top + bottom));
-}
-
-function skipScaling(bits, count) {
-  for (let last = 8, next = 8; count > 0 && next; count--) {
-    const code = bits.ue();
-    next = (last + (code & 1 ? (code + 1) / 2 : -code / 2) + 256) % 256;
-    if (next) last = next;
-  }
-}
-
-/** What hvcC says of a sequence parameter set of H.265, and the size of the picture. */
-export function readHevc(sps) {
-  const data = unescape(sps);
-  const bits = new Bits(data).skip(20);
-  const layers = bits.read(3);
-  bits.skip(1 + 96);
-  const has = [];
-  for (let i = 0; i < layers; i++) has.push(bits.read(1) * 88 + bits.read(1) * 8);
-  if (layers) bits.skip(2 * (8 - layers));
-  for (const size of has) bits.skip(size);
-  bits.ue();
-  const chroma = bits.ue();
-  if (chroma === 3) bits.skip(1);
-  const [width, height] = [bits.ue(), bits.ue()];
-  const [left, right, top, bottom] = bits.read(1) ? [bits.ue(), bits.ue(), bits.ue(), bits.ue()] : [0, 0, 0, 0];
-  const [x, y] = [chroma === 1 || chroma === 2 ? 2 : 1, chroma === 1 ? 2 : 1];
-  const size = sizeOf(width - x * (left + right), height - y * (top + bottom));
-  return { profile: data.subarray(3, 15), layers, chroma, depths: [bits.ue(), bits.ue()], size };
-}
-
-const sizeOf = (width, height) => (width > 0 && height > 0 && width < 65536 && height < 65536 ? { width, height } : undefined);
-
-/** The first NAL unit of a type in hvcC. */
-function parameterSet(config, type) {
-  for (let [at, arrays] = [23, config[22]]; arrays > 0 && at + 5 <= config.length; arrays--) {
-    const count = (config[at + 1] << 8) | config[at + 2];
-    const isWanted = (config[at] & 63) === type;
-    at += 3;
-    for (let i = 0; i < count && at + 2 <= config.length; i++) {
-      const length = (config[at] << 8) | config[at + 1];
-      if (isWanted) return config.subarray(at + 2, at + 2 + length);
-      at += 2 + length;
-    }
-  }
-  return null;
+  const [width, height] = [columns * 16 - x * (left + right), rows * 16 * (2 - isFrames) - y * (top + bottom)];
+  return width > 0 && height > 0 && width < 65536 && height < 65536 ? { width, height } : undefined;
 }

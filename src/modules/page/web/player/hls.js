@@ -121,7 +121,7 @@ export class Hls {
       const size = Number(response.headers.get("content-length") ?? 0);
       if (response.ok && size <= (form === "text" ? MAX_PLAYLIST : MAX_SEGMENT)) return await response[form]();
       response.body?.cancel();
-      if (form === "text") this.on.waits(false);
+      if (form === "text") this.on.waits(response.status >= 502);
     } catch {
       if (form === "text" && !this.abort.signal.aborted) this.on.waits(true);
     }

@@ -125,9 +125,12 @@ export class Sink {
   /** There is nothing to show: it goes on when there is enough ahead again. */
   stall() {
     const now = performance.now();
-    if (now - this.stalledAt < STALL_MS) this.target = Math.max(this.target, Math.min(MAX_TARGET_S, this.target + 0.5));
+    // At the beginning, and at a jump, it waits for its decoder.
+    if (!this.heldAt && !this.video.seeking && now > this.freshUntil) {
+      if (now - this.stalledAt < STALL_MS) this.target = Math.max(this.target, Math.min(MAX_TARGET_S, this.target + 0.5));
+      this.stalledAt = now;
+    }
     this.heldAt ??= now;
-    this.stalledAt = now;
   }
 
   get end() {
@@ -159,7 +162,7 @@ export class Sink {
     this.heldAt = undefined;
     const apart = isHls ? 0 : ahead - target;
     if (Math.abs(apart) > 0.3) this.speed(apart > 0 ? 1.05 : 0.95);
-    else if (!video.playbackRate || Math.abs(apart) < 0.1) this.speed(1);
+    else if (!video.playbackRate || apart * (video.playbackRate - 1) <= 0) this.speed(1);
   }
 
   /** Over a hole. */

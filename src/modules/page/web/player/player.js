@@ -95,6 +95,7 @@ export class Player {
     this.box.dataset.state = state;
     const text = { connecting: "Connecting…", playing: this.note, blocked: "" }[state] ?? this.why;
     if (words.textContent !== text) words.textContent = text;
+    video.controls = state === "playing" || (video.videoWidth > 0 && state === "waiting");
     button.hidden = state !== "blocked" && state !== "failed";
     button.textContent = state === "failed" ? "Try again" : "Play";
     sound.hidden = !video.muted || state !== "playing" || Boolean(sink && !sink.feeds.audio);
@@ -129,7 +130,7 @@ export class Player {
     if (video.readyState < 3 || (sink && (this.isSilent || (this.timer && this.state === "waiting")))) return;
     this.canvas.hidden = true;
     if (this.movedAt - this.playedAt > 2 * SILENCE_MS) this.faults = 0;
-    if (!sink && this.reason && !video.videoWidth) this.note = `No picture: ${this.reason}`;
+    if (!sink && this.reason && !video.videoWidth) this.note = `No picture: ${this.reason.replace(/^This/, "this")}`;
     this.change("playing");
   }
 

@@ -1,6 +1,6 @@
 // Reads MPEG-TS as HLS has it (ISO/IEC 13818-1): H.264, H.265, AAC, MP3 and AC-3, into what FlvReader makes, too.
 
-import { readHevc, readMp3 } from "./codecs.js";
+import { AAC_RATES, readMp3, unescape } from "./codecs.js";
 import { join } from "./mp4.js";
 
 const PACKET = 188;
@@ -8,7 +8,6 @@ const MAX_PES = 16 << 20;
 const WRAP = 2 ** 33;
 const CLOCK = 90; // ticks in a millisecond
 const TYPES = { 0x1b: "avc1", 0x24: "hvc1", 0x0f: "mp4a", 3: ".mp3", 4: ".mp3", 0x81: "ac-3" };
-const AAC_RATES = [96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350];
 
 const u13 = (data, at) => ((data[at] & 31) << 8) | data[at + 1];
 const u12 = (data, at) => ((data[at] & 15) << 8) | data[at + 1];
@@ -137,9 +136,12 @@ function avcConfig([sps, pps]) {
 }
 
 function hevcConfig(sets) {
-  const { profile, layers, chroma, depths } = readHevc(sets[1]);
+  const sps = unescape(sets[1]);
+  const layers = ((sps[2] >> 1) & 7) + 1;
+  // Colours of 4:2:0; of ten bits in the profile that is made for them.
+  const depth = 0xf8 | ((sps[3] & 31) === 2 ? 2 : 0);
   const arrays = sets.flatMap((set, i) => [0xa0 + i, 0, 1, ...length(set), ...set]);
-  return [1, ...profile, 0xf0, 0, 0xfc, 0xfc | chroma, 0xf8 | depths[0], 0xf8 | depths[1], 0, 0, ((layers + 1) << 3) | 7, 3, ...arrays];
+  return [1, ...sps.subarray(3, 15), 0xf0, 0, 0xfc, 0xfd, depth, depth, 0, 0, (layers << 3) | 7, 3, ...arrays];
 }
 
 function readAdts(data) {
