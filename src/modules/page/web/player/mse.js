@@ -27,7 +27,7 @@ export class Sink {
     this.without = []; // tracks that this browser cannot play
     this.ms = FIRST_MS - STEP_MS; // the end of the line of time
     this.span = this.before = null;
-    this.keepDelay(1, 4);
+    this.keepDelay(0.8, 4);
     this.heldAt = performance.now();
   }
 
@@ -39,7 +39,7 @@ export class Sink {
   /** An answer of the server begins: with a key frame, and with some that have been shown. */
   tracks(wanted) {
     this.wanted = wanted;
-    this.freshUntil = performance.now() + PATIENCE_MS;
+    this.freshUntil = performance.now() + 2 * PATIENCE_MS;
     this.goOn();
     for (const kind in this.feeds) {
       this.feeds[kind].hasKey = false;
