@@ -32,8 +32,8 @@ export function whyNot({ codecs, flv, hls, in_hls: inHls = {} }) {
   if (!byFlv && !(hls && (Source || video.canPlayType(HLS_TYPE)))) return flv || hls ? NO_SOURCE : NO_ADDRESS;
   const fault = (kind) => {
     const name = codecs[kind];
-    const type = `${kind}/mp4; codecs="${name}"`;
     if (!name) return "";
+    const type = nameOf(name) === "MP3" ? "audio/mpeg" : `${kind}/mp4; codecs="${name}"`;
     if (!(Source ? Source.isTypeSupported(type) : video.canPlayType(type))) return cannot(name);
     return byFlv || inHls[kind] ? "" : `HLS has no ${nameOf(name)}`;
   };
