@@ -32,7 +32,7 @@ const STATES = {
     mock.streams = [mock.stream("Stage left", { viewers: 12 })];
     await sees("1 stream live", "Stage left", "live · 1280×720 · H.264 High · AAC LC", "Live", "30 fps", "viewers");
     await lacks("Nothing is live yet");
-    await page.waitForSelector(".drawn", { timeout: PATIENCE_MS });
+    await draws("Stage left");
     await page.click("#how");
     await sees("Publish a stream", "OBS Studio");
     await judge();
@@ -80,6 +80,7 @@ const STATES = {
     await open("live/show");
     await sees("show_720 720p", "/hls/show.m3u8");
     await judge();
+    await page.click("#watch");
     await picture("variants", MIDDLE, "dark");
     await open("");
   },
@@ -105,7 +106,10 @@ const STATES = {
 
   async "the encoder is away, the stream ends and comes back"() {
     const pulpit = mock.streams[1];
-    const player = await page.$("#player video");
+    await open("");
+    await draws("Pulpit", "Council chamber", "Stage left");
+    await open("live/Pulpit");
+    await sees("Playing");
     pulpit.grace = 9000;
     await sees("Waiting for the encoder, ");
     await judge();
@@ -123,7 +127,6 @@ const STATES = {
     mock.streams.push(mock.stream("Pulpit"));
     await sees("10 streams live");
     await lacks("Ended ");
-    await player.dispose();
   },
 
   async "the server is gone, and has restarted"() {
@@ -231,8 +234,9 @@ const STATES = {
 
   async "thirty and a hundred streams"() {
     mock.fill(30);
+    await page.reload();
     await sees("30 streams live");
-    await picture("thirty", WIDE, "light", "Hauptbühne");
+    await picture("thirty", WIDE, "light", "Hauptbühne", "camera-012");
     await page.setViewport(NARROW);
     await judge();
     await expect("nothing is wider than a phone", () => document.documentElement.scrollWidth <= innerWidth);
@@ -241,9 +245,10 @@ const STATES = {
     await picture("thirty-phone", NARROW, "dark");
     await page.setViewport(MIDDLE);
     mock.fill(100);
+    await page.click("#layout");
     await sees("100 streams live");
     await judge();
-    await picture("hundred", WIDE, "dark", "camera-020");
+    await picture("hundred", WIDE, "dark", "camera-018");
   },
 };
 
@@ -318,15 +323,25 @@ function scheme(value) {
   return page.emulateMediaFeatures([{ name: "prefers-color-scheme", value }]);
 }
 
-/** Keeps a picture when `last` has been drawn, if there is a thumbnail of that name. */
-async function picture(name, size, value, last) {
+/** Waits until the cards of these streams have pictures of more than one colour. */
+async function draws(...names) {
+  for (const name of names) {
+    await page.waitForFunction((name) => {
+      const card = [...document.querySelectorAll(".card")].find((element) => element.querySelector("a").innerText === name);
+      const canvas = card?.querySelector(".drawn canvas");
+      const pixels = canvas?.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data ?? [];
+      return pixels.some((value, i) => i % 4 < 3 && Math.abs(value - pixels[i % 4]) > 32);
+    }, { timeout: 2 * PATIENCE_MS, polling: 100 }, name).catch(() => { throw new Error(`the card of ${name} has no picture`); });
+  }
+}
+
+/** Keeps a picture when the cards of these streams have theirs. */
+async function picture(name, size, value, ...cards) {
   if (!process.env.SCREENSHOT) return;
   await page.setViewport(size);
   await scheme(value);
   await page.evaluate(() => { document.activeElement?.blur(); scrollTo(0, 0); });
-  if (last) {
-    await page.waitForFunction((name) => [...document.querySelectorAll(".card")].find((card) => card.innerText.includes(name))?.querySelector(".drawn"), { timeout: 20000 }, last);
-  }
+  await draws(...cards);
   await new Promise((resolve) => setTimeout(resolve, 1500));
   await page.screenshot({ path: join(process.env.SCREENSHOT, `${name}.webp`), type: "webp", quality: 70 });
   await page.setViewport(MIDDLE);

@@ -208,7 +208,8 @@ export class MockServer {
   #play(request, socket) {
     const accept = createHash("sha1").update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
     const path = decodeURIComponent(request.url.split("?")[0]);
-    const isThere = () => !this.isAway && this.streams.some((one) => path === `/${one.app}/${one.name}.flv`);
+    const find = () => this.streams.find((one) => path === `/${one.app}/${one.name}.flv`);
+    const isThere = () => !this.isAway && find();
     socket.on("error", () => {});
     if (!isThere()) return socket.end("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
@@ -217,7 +218,8 @@ export class MockServer {
     const [start, ahead] = [Date.now(), 1500];
     let next = 0;
     const timer = setInterval(() => {
-      if (!isThere()) socket.end(Buffer.from([0x88, 0]));
+      if (!isThere()) return socket.end(Buffer.from([0x88, 0]));
+      if (find().grace) return;
       for (;;) {
         const tag = tags[next % tags.length];
         const time = Math.floor(next / tags.length) * length + tag.time;

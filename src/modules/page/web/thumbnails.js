@@ -42,7 +42,7 @@ async function show(canvas, stream) {
   try {
     await new Promise((resolve, reject) => {
       signal.onabort = reject;
-      [video.onloadeddata, video.onerror, video.src] = [resolve, reject, url];
+      [video.oncanplay, video.onerror, video.src] = [resolve, reject, url];
     });
     paint(canvas);
   } finally {
