@@ -113,6 +113,7 @@ const STATES = {
     pulpit.grace = 9000;
     await sees("Waiting for the encoder, ");
     await judge();
+    if (process.env.SCREENSHOT) await expect("the player waits", () => /^Waiting/.test(document.querySelector("#playing").innerText));
     await picture("waiting", MIDDLE, "light");
     mock.streams = mock.streams.filter((stream) => stream !== pulpit);
     await sees("Ended ");
@@ -245,7 +246,6 @@ const STATES = {
     await picture("thirty-phone", NARROW, "dark");
     await page.setViewport(MIDDLE);
     mock.fill(100);
-    await page.click("#layout");
     await sees("100 streams live");
     await judge();
     await picture("hundred", WIDE, "dark", "camera-018");
@@ -340,9 +340,10 @@ async function picture(name, size, value, ...cards) {
   if (!process.env.SCREENSHOT) return;
   await page.setViewport(size);
   await scheme(value);
+  await page.mouse.move(0, 0);
   await page.evaluate(() => { document.activeElement?.blur(); scrollTo(0, 0); });
   await draws(...cards);
   await new Promise((resolve) => setTimeout(resolve, 1500));
-  await page.screenshot({ path: join(process.env.SCREENSHOT, `${name}.webp`), type: "webp", quality: 70 });
+  await page.screenshot({ path: join(process.env.SCREENSHOT, `${name}.webp`), type: "webp", quality: 55 });
   await page.setViewport(MIDDLE);
 }

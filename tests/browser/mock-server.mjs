@@ -18,6 +18,7 @@ const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect
 const TOKEN = "see-and-act";
 const HISTORY = 60;
 const HEIGHT = 360;
+const AUDIO = 8; // a tag of FLV
 const MAX_STREAMS = 500;
 // The sky above and below, and the hills: red, green, blue.
 const SCENES = [
@@ -213,7 +214,8 @@ export class MockServer {
     socket.on("error", () => {});
     if (!isThere()) return socket.end("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
-    const { head, tags, length } = this.#media.clip;
+    const { head, tags: all, length } = this.#media.clip;
+    const tags = all.filter(({ bytes }) => bytes[0] === AUDIO || find().facts.video.codec);
     socket.write(message(head));
     const [start, ahead] = [Date.now(), 1500];
     let next = 0;

@@ -117,12 +117,12 @@ function take(live) {
   }
 }
 
-/** Adds the numbers of a second; one that was missed had the same. */
+/** Adds the numbers of a second; one that was missed had the same, but no key frame. */
 function extend(stream, second) {
   for (; stream.second < second; stream.second++) {
     for (const name of LISTS) {
       const list = stream.history[name];
-      list.push(stream[name]);
+      list.push(name === "keys" && stream.second + 1 < second ? 0 : stream[name]);
       if (list.length > HISTORY) list.shift();
     }
   }

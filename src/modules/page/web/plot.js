@@ -24,7 +24,7 @@ export function prepare(canvas, redraw) {
 export function drawRates(canvas, { bits, pictures, keys }) {
   const context = begin(canvas);
   trace(context, bits, 0.34, 0.9, true);
-  trace(context, pictures, 0.04, 0.26, false);
+  if (pictures.some(Boolean)) trace(context, pictures, 0.04, 0.26, false);
   const { width, height } = canvas;
   context.fillStyle = colours.text;
   keys.forEach((count, i) => {

@@ -9,6 +9,7 @@ const PATIENCE_MS = 5000;
 const wanted = new Map(); // canvas -> stream
 const drawn = new WeakMap(); // canvas -> { id, picture, at }
 const video = Object.assign(document.createElement("video"), { muted: true, preload: "auto" });
+const pause = () => new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
 let isBusy = false;
 
 /** Draws the stream's picture on this canvas, unless it is there. */
@@ -29,7 +30,7 @@ async function work() {
     wanted.delete(canvas);
     drawn.set(canvas, { id: stream.id, picture: stream.picture, at: performance.now() });
     await show(canvas, stream).catch(() => {}); // the old one stays
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    await pause();
   }
   isBusy = false;
 }
@@ -44,18 +45,21 @@ async function show(canvas, stream) {
       signal.onabort = reject;
       [video.oncanplay, video.onerror, video.src] = [resolve, reject, url];
     });
-    paint(canvas);
+    await paint(canvas);
   } finally {
     URL.revokeObjectURL(url);
   }
 }
 
-function paint(canvas) {
-  const { width, height } = canvas;
-  const scale = Math.min(width / video.videoWidth, height / video.videoHeight);
-  const [w, h] = [video.videoWidth * scale, video.videoHeight * scale];
-  const context = canvas.getContext("2d");
-  context.clearRect(0, 0, width, height);
-  context.drawImage(video, (width - w) / 2, (height - h) / 2, w, h);
-  canvas.parentElement.classList.add("drawn");
+/** Now and then the first picture is there only a moment later. */
+async function paint(canvas) {
+  const height = Math.round((canvas.width * video.videoHeight) / video.videoWidth);
+  if (canvas.height !== height) canvas.height = height;
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  for (let tries = 0; tries < 10; tries++) {
+    context.drawImage(video, 0, 0, canvas.width, height);
+    const [, , , alpha] = context.getImageData(0, 0, 1, 1).data;
+    if (alpha > 0) return canvas.parentElement.classList.add("drawn");
+    await pause();
+  }
 }
