@@ -6,15 +6,13 @@
 
 mod body;
 pub mod client;
-pub mod conditional;
 mod headers;
 pub mod json;
 pub mod look;
-pub mod mime;
 pub mod origin;
 pub mod path;
-pub mod range;
 pub mod reader;
+mod representation;
 pub mod request;
 pub mod response;
 pub mod url;
@@ -24,6 +22,7 @@ pub mod xml;
 pub use body::framing::RequestBody;
 pub use headers::{Headers, HttpError, Method};
 pub use reader::RequestReader;
+pub use representation::{accept, conditional, mime, range};
 pub use request::Request;
 pub use response::ResponseHead;
 pub use url::{Authority, Url};

@@ -2,31 +2,46 @@
 
 use crate::engine::{HttpReply, HttpRequest};
 
-use super::document::{self, HTML, SCRIPT, STYLE};
+use super::document::{self, HTML, SCRIPT, STYLE, Text};
+
+/// A file of `web/`, and what build.rs has made of it.
+macro_rules! file {
+    ($path:literal, $mime:expr) => {
+        file!($path from $path, $mime)
+    };
+    ($path:literal from $file:literal, $mime:expr) => {
+        File {
+            path: $path,
+            mime: $mime,
+            text: include_str!(concat!("web/", $file)),
+            gzip: include_bytes!(concat!(env!("OUT_DIR"), "/web/", $file, ".gz")),
+        }
+    };
+}
 
 /// The files of the page, by their paths below its own.
 const FILES: &[File] = &[
-    File { path: "", mime: HTML, text: include_str!("web/page.html") },
-    File { path: "page.js", mime: SCRIPT, text: include_str!("web/page.js") },
-    File { path: "act.js", mime: SCRIPT, text: include_str!("web/act.js") },
-    File { path: "card.js", mime: SCRIPT, text: include_str!("web/card.js") },
-    File { path: "data.js", mime: SCRIPT, text: include_str!("web/data.js") },
-    File { path: "plot.js", mime: SCRIPT, text: include_str!("web/plot.js") },
-    File { path: "publish.js", mime: SCRIPT, text: include_str!("web/publish.js") },
-    File { path: "stream.js", mime: SCRIPT, text: include_str!("web/stream.js") },
-    File { path: "text.js", mime: SCRIPT, text: include_str!("web/text.js") },
-    File { path: "thumbnails.js", mime: SCRIPT, text: include_str!("web/thumbnails.js") },
-    File { path: "page.css", mime: STYLE, text: include_str!("web/page.css") },
-    File { path: "embed.js", mime: SCRIPT, text: include_str!("web/embed.js") },
-    File { path: "embed.css", mime: STYLE, text: include_str!("web/embed.css") },
-    File { path: "player/player.js", mime: SCRIPT, text: include_str!("web/player/player.js") },
-    File { path: "player/player.css", mime: STYLE, text: include_str!("web/player/player.css") },
-    File { path: "player/mse.js", mime: SCRIPT, text: include_str!("web/player/mse.js") },
-    File { path: "player/mp4.js", mime: SCRIPT, text: include_str!("web/player/mp4.js") },
-    File { path: "player/codecs.js", mime: SCRIPT, text: include_str!("web/player/codecs.js") },
-    File { path: "player/hls.js", mime: SCRIPT, text: include_str!("web/player/hls.js") },
-    File { path: "player/ts.js", mime: SCRIPT, text: include_str!("web/player/ts.js") },
-    File { path: "player/flv.js", mime: SCRIPT, text: include_str!("web/player/flv.js") },
+    file!("" from "page.html", HTML),
+    file!("page.js", SCRIPT),
+    file!("act.js", SCRIPT),
+    file!("card.js", SCRIPT),
+    file!("data.js", SCRIPT),
+    file!("plot.js", SCRIPT),
+    file!("publish.js", SCRIPT),
+    file!("stream.js", SCRIPT),
+    file!("text.js", SCRIPT),
+    file!("thumbnails.js", SCRIPT),
+    file!("page.css", STYLE),
+    file!("embed.js", SCRIPT),
+    file!("embed.css", STYLE),
+    file!("player/player.js", SCRIPT),
+    file!("player/player.css", STYLE),
+    file!("player/mse.js", SCRIPT),
+    file!("player/mp4.js", SCRIPT),
+    file!("player/codecs.js", SCRIPT),
+    file!("player/hls.js", SCRIPT),
+    file!("player/ts.js", SCRIPT),
+    file!("player/flv.js", SCRIPT),
 ];
 
 /// What is at a path.
@@ -59,6 +74,8 @@ pub struct File {
     path: &'static str,
     mime: &'static str,
     text: &'static str,
+    /// The text as most browsers are sent it.
+    gzip: &'static [u8],
 }
 
 impl<'a> Asset<'a> {
@@ -92,7 +109,8 @@ fn stream_below<'a>(folder: &str, path: &'a str) -> Option<(&'a str, &'a str)> {
 
 impl File {
     pub fn reply(&self, request: &HttpRequest) -> HttpReply {
-        document::stored(request, self.mime, self.text, &document::of_console())
+        let text = Text { plain: self.text, gzip: Some(self.gzip) };
+        document::stored(request, self.mime, text, &document::of_console())
     }
 }
 
@@ -130,6 +148,15 @@ mod tests {
         for (base, path, asset) in cases {
             assert_eq!(Asset::at(base, path), asset, "{path} below {base}");
         }
+    }
+
+    #[test]
+    fn the_console_loads_60_kb_and_the_player_25_kb_of_these() {
+        let bytes = |folder| -> usize {
+            FILES.iter().filter(|file| file.path.starts_with(folder)).map(|file| file.gzip.len()).sum()
+        };
+        let (all, player) = (bytes(""), bytes("player/"));
+        assert!(all < 60_000 && player < 25_000, "{all} bytes, and {player} of them are the player");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use crate::engine::{Body, HttpReply, HttpRequest};
 use crate::http::ResponseHead;
+use crate::http::accept;
 use crate::http::conditional::{self, Outcome};
 
 pub const HTML: &str = "text/html; charset=utf-8";
@@ -30,31 +31,43 @@ pub fn of_console() -> String {
     format!("{PAGE} 'none'")
 }
 
+/// A text, and the same compressed, if it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Text<'a> {
+    pub plain: &'a str,
+    pub gzip: Option<&'a [u8]>,
+}
+
 /// A text that changes with the program or the configuration only, or that the browser has it already.
-pub fn stored(request: &HttpRequest, mime: &'static str, text: &str, policy: &str) -> HttpReply {
-    let etag = etag(text, policy);
-    match conditional::evaluate(&request.head.headers, &etag, u64::MAX) {
+pub fn stored(request: &HttpRequest, mime: &'static str, text: Text<'_>, policy: &str) -> HttpReply {
+    let headers = &request.head.headers;
+    let gzip = text.gzip.filter(|_| accept::takes_gzip(headers));
+    let etag = etag(text.plain, policy, gzip.is_some());
+    let begin =
+        |status| ResponseHead::new(status).with("Cache-Control", "no-cache").with("ETag", etag.as_str());
+    // A cache between must tell the two apart.
+    let varied =
+        |head: ResponseHead| if text.gzip.is_some() { head.with("Vary", "Accept-Encoding") } else { head };
+    match conditional::evaluate(headers, &etag, u64::MAX) {
         Outcome::Proceed => {}
-        Outcome::NotModified => {
-            let head = ResponseHead::new(304).with("Cache-Control", "no-cache").with("ETag", etag);
-            return HttpReply { head, body: Body::Empty };
-        }
+        Outcome::NotModified => return HttpReply { head: varied(begin(304)), body: Body::Empty },
         Outcome::Failed => return HttpReply::error(412),
     }
-    let head = ResponseHead::new(200)
+    let mut head = varied(begin(200))
         .with("Content-Type", mime)
-        .with("Cache-Control", "no-cache")
-        .with("ETag", etag)
         .with("Content-Security-Policy", policy)
         .with("Referrer-Policy", "no-referrer")
         .with("X-Content-Type-Options", "nosniff");
-    HttpReply { head, body: Body::Bytes(Rc::from(text.as_bytes())) }
+    if gzip.is_some() {
+        head = head.with("Content-Encoding", "gzip");
+    }
+    HttpReply { head, body: Body::Bytes(Rc::from(gzip.unwrap_or(text.plain.as_bytes()))) }
 }
 
 /// The tag of a text and its policy: browsers keep the policy that they have been told when they are told 304.
-fn etag(text: &str, policy: &str) -> String {
+fn etag(text: &str, policy: &str, is_compressed: bool) -> String {
     let mut hasher = DefaultHasher::new();
-    (text, policy).hash(&mut hasher);
+    (text, policy, is_compressed).hash(&mut hasher);
     format!("\"{:016x}\"", hasher.finish())
 }
 
@@ -71,29 +84,48 @@ mod tests {
         HttpRequest::for_test(&format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n"))
     }
 
+    const X: Text<'_> = Text { plain: "x", gzip: None };
+
     #[test]
     fn every_document_says_what_it_is_and_may_do() {
-        let reply = stored(&get(""), STYLE, "x", &of_console());
+        let reply = stored(&get(""), STYLE, X, &of_console());
         assert_eq!(reply.head.get("content-type"), Some(STYLE));
         let policy = reply.head.get("content-security-policy").unwrap();
         assert!(
             policy.contains("script-src 'self'") && policy.ends_with("frame-ancestors 'none'"),
             "{policy}"
         );
-        assert_eq!(reply.body.len(), 1);
+        assert_eq!((reply.body.len(), reply.head.get("vary")), (1, None));
     }
 
     #[test]
     fn who_has_a_document_is_not_sent_it_again_until_it_or_its_policy_changes() {
-        let etag = stored(&get(""), HTML, "x", "p").head.get("etag").unwrap().to_owned();
-        let status = |fields: &str, text, policy| stored(&get(fields), HTML, text, policy).head.status;
+        let etag = stored(&get(""), HTML, X, "p").head.get("etag").unwrap().to_owned();
+        let status = |fields: &str, plain, policy| {
+            stored(&get(fields), HTML, Text { plain, gzip: None }, policy).head.status
+        };
         let has_it = format!("If-None-Match: \"other\", {etag}\r\n");
         assert_eq!(status(&has_it, "x", "p"), 304);
         assert_eq!(status(&format!("If-None-Match: W/{etag}\r\n"), "x", "p"), 304);
         assert_eq!(status(&has_it, "y", "p"), 200);
         assert_eq!(status(&has_it, "x", "q"), 200);
         assert_eq!(status("If-Match: \"other\"\r\n", "x", "p"), 412);
-        let again = stored(&get(&has_it), HTML, "x", "p");
+        let again = stored(&get(&has_it), HTML, X, "p");
         assert_eq!((again.body.len(), again.head.get("etag")), (0, Some(etag.as_str())));
+    }
+
+    #[test]
+    fn a_compressed_text_is_for_who_takes_it_and_another_document_than_the_plain_one() {
+        let text = Text { plain: "xyz", gzip: Some(b"gz") };
+        let reply = |fields: &str| stored(&get(fields), SCRIPT, text, "p");
+        let (plain, gzip) = (reply(""), reply("Accept-Encoding: gzip, br\r\n"));
+        assert_eq!((plain.body.len(), plain.head.get("content-encoding")), (3, None));
+        assert_eq!((gzip.body.len(), gzip.head.get("content-encoding")), (2, Some("gzip")));
+        for reply in [&plain, &gzip] {
+            assert_eq!(reply.head.get("vary"), Some("Accept-Encoding"));
+        }
+        let has_plain =
+            format!("Accept-Encoding: gzip\r\nIf-None-Match: {}\r\n", plain.head.get("etag").unwrap());
+        assert_eq!(reply(&has_plain).head.status, 200);
     }
 }

@@ -6,7 +6,7 @@ use crate::engine::{HttpReply, HttpRequest, StreamName};
 use crate::http::origin::Pattern;
 use crate::http::{path, xml};
 
-use super::document::{self, HTML};
+use super::document::{self, HTML, Text};
 use super::numbers::site::Urls;
 
 const TEMPLATE: &str = include_str!("web/embed.html");
@@ -81,7 +81,8 @@ pub struct Embedded<'a> {
 
 /// The page of a stream, at a page's path `base`, with the policy for its embedders.
 pub fn page(request: &HttpRequest, base: &str, policy: &str, stream: Embedded<'_>) -> HttpReply {
-    document::stored(request, HTML, &html(&root(request, base), stream), policy)
+    let html = html(&root(request, base), stream);
+    document::stored(request, HTML, Text { plain: &html, gzip: None }, policy)
 }
 
 fn html(root: &str, Embedded { app, name, urls }: Embedded<'_>) -> String {

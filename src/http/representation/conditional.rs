@@ -5,7 +5,7 @@ use jiff::fmt::rfc2822::{DateTimeParser, DateTimePrinter};
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 
-use super::headers::Headers;
+use crate::http::headers::Headers;
 
 /// The outcome of the preconditions of a GET or HEAD.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
