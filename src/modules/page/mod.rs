@@ -1,7 +1,7 @@
 //! A small page that shows what is live, plays it, and says how to publish.
 //!
 //! Below a location are the files of `web/`, and what their scripts ask for. All come from memory; nothing is fetched from
-//! elsewhere. The page tells the names of all streams to whoever may open it, so it is off until a location turns it on.
+//! elsewhere. Whoever opens it is told what may be played at once from there, so it is off until a location turns it on.
 
 mod assets;
 mod directives;
