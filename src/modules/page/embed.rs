@@ -87,7 +87,7 @@ pub fn page(request: &HttpRequest, base: &str, policy: &str, stream: Embedded<'_
 
 fn html(root: &str, Embedded { app, name, urls }: Embedded<'_>) -> String {
     let attribute = |name: &str, url: Option<String>| {
-        url.map(|url| format!(" data-{name}=\"{}\"", xml::escape(&url))).unwrap_or_default()
+        url.map(|url| format!(" {name}=\"{}\"", xml::escape(&url))).unwrap_or_default()
     };
     let flv = urls.and_then(|urls| urls.flv.as_ref()).map(|flv| flv.of(name.as_str()));
     let hls = urls.and_then(|urls| urls.playlists.as_ref()).map(|playlists| playlists.of(name.as_str()));
@@ -95,7 +95,7 @@ fn html(root: &str, Embedded { app, name, urls }: Embedded<'_>) -> String {
     let values = [
         ("ROOT", root.as_ref()),
         ("TITLE", &xml::escape(&title)),
-        ("URLS", &(attribute("flv", flv) + &attribute("hls", hls))),
+        ("URLS", &(attribute("data-flv", flv) + &attribute("data-hls", hls))),
     ];
     fill(TEMPLATE, &values)
 }
