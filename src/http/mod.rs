@@ -10,6 +10,7 @@ mod headers;
 pub mod json;
 pub mod look;
 pub mod origin;
+pub mod mime;
 pub mod path;
 pub mod reader;
 mod representation;

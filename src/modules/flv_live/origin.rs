@@ -2,7 +2,7 @@
 
 use crate::engine::HttpRequest;
 use crate::http::ResponseHead;
-use crate::http::origin::Pattern;
+use crate::http::url::origin::Pattern;
 
 /// The most origins of one directive.
 const MAX_ORIGINS: usize = 64;

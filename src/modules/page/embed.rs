@@ -3,7 +3,7 @@
 //! It is made from the configuration and from what the URL names, so it tells nobody whether there is such a stream.
 
 use crate::engine::{HttpReply, HttpRequest, StreamName};
-use crate::http::origin::Pattern;
+use crate::http::url::origin::Pattern;
 use crate::http::{path, xml};
 
 use super::document::{self, HTML, Text};

@@ -3,10 +3,12 @@
 //! A URL that could be read in two ways is an error. What is secret in one, its user, password and query, is shown
 //! neither in an error nor by `Display` or `Debug`.
 
+pub mod origin;
+
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::path::{escape_location, unescape};
+use crate::http::path::{escape_location, unescape};
 
 /// Longest URL, bytes.
 pub const MAX_URL: usize = 4096;
