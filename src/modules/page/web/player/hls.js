@@ -63,10 +63,10 @@ export class Hls {
 
   async fetchNew({ segments, target }) {
     this.sink.keepDelay(Math.max(4, 2.5 * target), 15 * target);
-    if (this.isOtherVariant) this.next = segments.find((segment) => segment.at >= this.reached - 0.1)?.number ?? null;
+    const last = segments.at(-1)?.number ?? 0;
+    if (this.isOtherVariant) this.next = segments.find(({ at, duration }) => at + duration / 2 >= this.reached)?.number ?? last + 1;
     this.isOtherVariant = false;
     // At first, after a long pause, and in a playlist that begins anew.
-    const last = segments.at(-1)?.number ?? 0;
     if (this.next === null || this.next < (segments[0]?.number ?? 0) || this.next > last + 1) {
       this.next = segments.at(-FROM_END)?.number ?? segments[0]?.number ?? null;
       this.sink.goOn();
