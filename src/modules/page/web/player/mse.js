@@ -150,13 +150,12 @@ export class Sink {
     if (!this.source || !video.buffered.length || video.seeking) return;
     if (now - this.stalledAt > 3 * STALL_MS) [this.target, this.stalledAt] = [Math.max(this.least, target - 0.5), now];
     const first = video.buffered.start(0);
+    const isHls = target > MAX_TARGET_S; // of which seconds come at once
     // While nothing is shown, a jump is neither seen nor heard; what a new answer begins with has been shown.
-    const limit = this.heldAt || now < this.freshUntil ? target + 0.3 : this.jump;
+    const limit = this.heldAt || (now < this.freshUntil && !isHls) ? target + 0.3 : this.jump;
     if (video.currentTime < first || this.ahead > limit) this.seek(Math.max(first, end - target));
     else if (video.buffered.length > 1) this.leap();
     const ahead = end - video.currentTime;
-    // Of HLS, seconds come at once.
-    const isHls = target > MAX_TARGET_S;
     const isLong = now - this.heldAt > (isHls ? target * 1000 : PATIENCE_MS) && ahead > 0.2;
     if (this.heldAt && ahead < target * 0.8 && !isLong) return this.speed(0);
     this.heldAt = undefined;

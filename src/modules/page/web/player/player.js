@@ -268,7 +268,12 @@ export class Player {
   playFlv() {
     const url = new URL(this.flv);
     url.protocol = url.protocol.replace("http", "ws");
-    const socket = new WebSocket(url);
+    let socket;
+    try {
+      socket = new WebSocket(url);
+    } catch (error) {
+      return this.nextWay(error.message);
+    }
     const reader = new FlvReader(this.makeSink());
     socket.binaryType = "arraybuffer";
     Object.assign(this, { socket, reader, openedAt: undefined, heardAt: performance.now(), movedAt: performance.now(), usual: 0 });
@@ -375,7 +380,8 @@ export class Player {
   // HLS that is read here.
 
   async playHls() {
-    const { Hls } = await import("./hls.js");
+    const { Hls } = await import("./hls.js").catch(() => ({}));
+    if (!Hls) return this.wait(NO_SERVER);
     if (this.isClosed || this.segments || this.ways[this.way]?.via !== "HLS") return;
     const sink = this.makeSink();
     const pauses = (state, why) => sink.ahead < 0.2 && this.change(state, why);
