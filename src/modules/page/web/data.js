@@ -33,7 +33,7 @@ export function follow(key) {
   poll();
 }
 
-export const pathOf = ({ app, name }) => `${encodeURIComponent(app)}/${encodeURIComponent(name)}`;
+export const pathOf = ({ app, name }) => `${app}/${name}`.split("/").map(encodeURIComponent).join("/");
 export const headers = () => (chosen.token ? { Authorization: `Bearer ${chosen.token}` } : {});
 
 /** Whoever signs in or out sees other streams. */

@@ -81,13 +81,13 @@ function sort(shown, isNew) {
 
 /** The address behind "#" is "app/name", each of them encoded. */
 function route() {
-  const [app, name] = location.hash.slice(1).split("/").map(decode);
-  const [before, next] = [opened, app && name ? `${app}/${name}` : ""];
+  const key = location.hash.slice(1).split("/").map(decode).join("/");
+  const [before, next] = [opened, /.\/./.test(key) ? key : ""];
   if (next && !before) top = scrollY;
   opened = next;
   openStream(next);
   byId("page").hidden = !next;
-  document.title = next ? `${name} – Millstream` : "Millstream";
+  document.title = next ? `${next.slice(next.lastIndexOf("/") + 1)} – Millstream` : "Millstream";
   update();
   scrollTo(0, next ? 0 : top);
   const goal = next ? byId("name") : cards.get(before)?.root.querySelector("a");

@@ -31,7 +31,7 @@ export function openStream(next) {
 
 export function updateStream() {
   view = viewAt(key) ?? (view && { ...view, bits: 0, viewers: 0, left: 0, ended: view.ended || performance.now() });
-  const slash = key.indexOf("/");
+  const slash = key.lastIndexOf("/");
   say(byId("name"), key.slice(slash + 1));
   say(byId("application"), `in ${key.slice(0, slash)}`);
   byId("known").hidden = byId("badge").hidden = !view;
