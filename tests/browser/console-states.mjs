@@ -344,6 +344,6 @@ async function picture(name, size, value, ...cards) {
   await page.evaluate(() => { document.activeElement?.blur(); scrollTo(0, 0); });
   await draws(...cards);
   await new Promise((resolve) => setTimeout(resolve, 1500));
-  await page.screenshot({ path: join(process.env.SCREENSHOT, `${name}.webp`), type: "webp", quality: 55 });
+  await page.screenshot({ path: join(process.env.SCREENSHOT, `${name}.webp`), type: "webp", quality: 45 });
   await page.setViewport(MIDDLE);
 }

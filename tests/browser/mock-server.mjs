@@ -27,7 +27,7 @@ const SCENES = [
   [[16, 60, 70], [120, 200, 180], [8, 34, 38]], [[200, 120, 90], [255, 220, 150], [80, 40, 44]],
 ];
 
-const NAMES = ["Stage left", "Pulpit", "Studio 2", "北カメラ", "drone", "lobby", "Council chamber", "harbour-cam", "Hauptbühne", "podcast"];
+const NAMES = ["Stage left", "Pulpit", "Studio 2", "Камера 4", "drone", "lobby", "Council chamber", "harbour-cam", "Hauptbühne", "podcast"];
 const CODECS = {
   h264: ["H.264 High", "avc1.64001f"], hevc: ["HEVC Main", "hvc1.1.6.L93.B0"], av1: ["AV1 Main", "av01.0.05M.08"],
   aac: ["AAC LC", "mp4a.40.2"], opus: ["Opus", "opus"], none: ["", ""],
