@@ -89,4 +89,11 @@ export function sourceOf({ lead, variants }) {
   return variants && master && !whyNot(all) ? all : one;
 }
 
-export const cannotPlay = (view) => whyNot(sourceOf(view));
+const verdicts = new WeakMap(); // facts -> what the browser has been found to lack
+
+/** Why this browser cannot play it, or what of it; "" if all is well. */
+export function cannotPlay(view) {
+  const { facts } = view.lead;
+  if (!verdicts.has(facts)) verdicts.set(facts, {});
+  return (verdicts.get(facts)[view.variants > 0] ??= whyNot(sourceOf(view)));
+}
