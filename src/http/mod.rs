@@ -9,8 +9,6 @@ pub mod client;
 mod headers;
 pub mod json;
 pub mod look;
-pub mod origin;
-pub mod mime;
 pub mod path;
 pub mod reader;
 mod representation;
