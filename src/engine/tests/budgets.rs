@@ -220,6 +220,28 @@ fn beyond_media_memory_the_largest_caches_are_emptied_to_their_headers() {
 }
 
 #[test]
+fn beyond_media_memory_the_last_key_frames_that_pages_show_are_let_go_too() {
+    let mut world = World::configured(
+        table(),
+        "media_memory_size 1m;
+         rtmp { server { listen 127.0.0.1:0; application live { live on; gop_cache off; } } }
+         http { server { listen 127.0.0.1:0; location / { page on; } } }",
+    );
+    let key = [KEY, &[0; 300_000]].concat();
+    let _publishers = ["a", "b", "c", "d"].map(|name| {
+        let mut publisher = publisher(&mut world, name, 0);
+        publisher.frame(&mut world, Kind::Video, 10, &key);
+        publisher
+    });
+    let kept =
+        |world: &World| world.engine.cx.streams.iter().filter_map(|stream| stream.key_frames.last()).count();
+    assert_eq!(kept(&world), 4);
+    world.next_turn(RELIEF_INTERVAL);
+    assert!((1..4).contains(&kept(&world)), "{} are left", kept(&world));
+    assert!(world.engine.cx.budgets.frames.bytes() < 1 << 20);
+}
+
+#[test]
 fn beyond_media_memory_players_that_are_behind_lose_frames_and_nobody_is_closed() {
     let mut world = world("media_memory_size 1m;");
     let mut publisher = publisher(&mut world, "a", 0);
