@@ -98,11 +98,10 @@ fn a_folder_that_cannot_be_written_is_logged_and_tried_again() {
     assert_eq!(relay(&mut publisher, &mut players, &sent), std::slice::from_ref(&sent));
     server.wait_log("recording fails");
     server.wait_log("hls");
-    let said = page();
-    assert!(
-        said.contains("no file can be written now") && said.contains("HLS has no new fragments"),
-        "{said}"
-    );
+    wait("the page says both", || {
+        let said = page();
+        said.contains("no file can be written now") && said.contains("HLS has no new fragments")
+    });
     fs::remove_file(server.folder.join("file")).unwrap();
     let path = server.folder.join("file/rec/cam.flv");
     publish_until(&mut publisher, 2000, || path.exists());

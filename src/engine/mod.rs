@@ -154,7 +154,6 @@ use std::time::Instant;
 use crate::conf::{self, Directive, Scope, Table};
 use config::known::Known;
 use config::listener::AddressService;
-use files::log_file::{NewLogs, OpenLogs};
 use http::answering::pending::PendingRequests;
 use http::answering::shared::SharedAnswers;
 use operations::running::Running;
@@ -266,28 +265,6 @@ impl Engine {
         faults.into_result(())
     }
 
-    /// The logs that the modules have open.
-    pub fn open_logs(&self) -> OpenLogs {
-        let mut open = OpenLogs::default();
-        self.modules.iter().for_each(|module| open.extend(module.open_logs()));
-        open
-    }
-
-    /// Has the modules open their log files for an engine that will be adopted, except those that the running one has
-    /// open.
-    pub fn open_new_logs(&self, running: &OpenLogs) -> Result<NewLogs, conf::Errors> {
-        let (mut faults, mut opened) = (conf::Faults::default(), NewLogs::default());
-        for module in &self.modules {
-            opened.extend(faults.keep_or_default(module.open_new_logs(running)));
-        }
-        faults.into_result(opened)
-    }
-
-    /// Gives the modules the log files that have been opened for the same configuration.
-    pub fn take_new_logs(&mut self, mut opened: NewLogs) {
-        self.modules.iter_mut().for_each(|module| module.take_new_logs(&mut opened));
-    }
-
     /// Starts serving: modules may continue what an earlier run has left. (A configuration that is only tested gets
     /// an engine, too, but no start.)
     pub fn start(&mut self, now: Now) {
@@ -295,16 +272,6 @@ impl Engine {
         for module in &mut self.modules {
             module.on_start(&mut self.cx);
         }
-    }
-
-    /// Has the modules open their log files again.
-    pub fn reopen(&mut self, now: Now) {
-        self.cx.now = now;
-        self.cx.jobs.write_always(JobOwner::Module { name: "engine", token: 0 }, 0, || {
-            time_zone::read();
-            None::<()>
-        });
-        self.each_module(Module::on_reopen);
     }
 
     /// The addresses to listen on. [`Engine::accept`] takes the position of one.

@@ -18,6 +18,7 @@
 //! | a file for an HTTP client | `modules/http/files/lookup.rs`, with [`CAREFUL`]: read | 404 | folders; no link in the client's part of the path |
 
 pub mod log_file;
+mod logs;
 pub mod open_file;
 pub mod page_cache;
 pub mod users;
