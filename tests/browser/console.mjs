@@ -12,7 +12,7 @@ const VIDEO = "#player video";
 
 await inChromium(async (page) => {
   await page.goto(base);
-  await expect(page, [stream, "640×360", /H\.264|AV1/, /AAC/, /\d (k|M)bit\/s/, "25 fps"]);
+  await expect(page, [stream, /(640×360|320×180)/, /H\.264|AV1/, /AAC/, /\d (k|M)bit\/s/, "25 fps"]);
   await page.waitForFunction(hasPicture, { timeout: LIST_MS, polling: 200 }, stream).catch(() => { throw new Error("the card has no picture"); });
   await screenshot(page, "console.png");
   await page.evaluate((name) => [...document.querySelectorAll(".card a")].find((link) => link.innerText === name).click(), stream);

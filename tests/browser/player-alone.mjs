@@ -11,7 +11,7 @@ const { base, stream, seconds, rate } = target();
 
 await inChromium(async (page) => {
   // A document of the page's own policy.
-  await page.goto(`${base}streams.json`);
+  await page.goto(`${base}embed.css`);
   await page.evaluate(async (name, flv) => {
     const { Player } = await import("/player/player.js");
     const box = document.createElement("div");

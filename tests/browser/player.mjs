@@ -13,7 +13,7 @@ await playIn(async (page, base) => {
   const upstream = new URL(base.replace("ws", "http"));
   proxy = await proxyTo(upstream);
   // A document of the page's own policy.
-  await page.goto(`${proxy.url}/streams.json`);
+  await page.goto(`${proxy.url}/embed.css`);
   await page.evaluate(() => document.body.replaceChildren());
   const begin = (names) => page.evaluate(start, upstream.pathname, names);
   const judges = { clock: judgeDelay, late: bothCome, silent: soundOnly, cannot: saysWhy, cut: survives, codec: changes, hls: ownHls };

@@ -5,8 +5,8 @@ import { inChromium, target, watch } from "./chromium.mjs";
 const { base, playlist, seconds, rate, stops } = target();
 
 await inChromium(async (page) => {
-  // Any document of the same origin will do; a canvas may not look into another's picture.
-  await page.goto(`${base}streams.json`);
+  // A document of the same origin whose policy lets media in; a canvas may not look into another's picture.
+  await page.goto(`${base}embed.css`);
   await page.evaluate((url) => {
     const video = document.createElement("video");
     document.body.replaceChildren(video);
