@@ -146,7 +146,10 @@ impl Module for Page {
         }
         Some(match asset {
             Asset::File(file) => Answer::Reply(file.reply(request)),
-            Asset::QrCode => Answer::Reply(qr::reply(request)),
+            Asset::QrCode => match qr::Code::of(request) {
+                Some(code) => shared(request, code.key(), code),
+                None => Answer::Reply(HttpReply::error(400)),
+            },
             Asset::Embed { app, name } => Answer::Reply(self.embed(settings, request, (app, name))),
             Asset::Redirect => {
                 Answer::Reply(HttpReply::error(301).with("Location", path::encode(&settings.base)))
