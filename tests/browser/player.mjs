@@ -27,7 +27,7 @@ async function start(path, names) {
   window.players ??= new Map();
   for (const name of names) {
     const box = document.createElement("div");
-    box.style.width = "320px";
+    box.style.width = "160px";
     document.body.append(box);
     const seen = { faults: [], states: [], frames: 0 };
     window.players.set(name, seen);

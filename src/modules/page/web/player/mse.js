@@ -11,6 +11,7 @@ const STEP_MS = 30; // between what was and what comes, if timestamps do not tel
 const PATIENCE_MS = 1500; // for the header of a track that is announced, and for enough to begin with
 const STALL_MS = 20000; // two stalls within it: a larger reserve is needed
 const MAX_TARGET_S = 3;
+const BATCH_MS = 80; // of frames that are appended at once: each time costs
 const MAX_FRAMES = 2000; // that wait to be appended
 const MAX_BYTES = 24 << 20;
 const MAX_CHANGES = 16; // of the codec, that wait to be appended
@@ -147,6 +148,7 @@ export class Sink {
   tick() {
     const { video, end, target } = this;
     const now = performance.now();
+    for (const feed of Object.values(this.feeds)) feed.pump();
     if (!this.source || !video.buffered.length || video.seeking) return;
     if (now - this.stalledAt > 3 * STALL_MS) [this.target, this.stalledAt] = [Math.max(this.least, target - 0.5), now];
     const first = video.buffered.start(0);
@@ -239,6 +241,9 @@ class Feed {
     try {
       if (sink.needless > this.trimmed + KEEP_S) return this.trim();
       const isQueued = this.out.length > 0;
+      const now = performance.now();
+      if (!isQueued && now - this.fedAt < BATCH_MS) return;
+      this.fedAt = now;
       if (!isQueued) this.out.push({ mime: this.mime, bytes: this.track.take(), from: this.track.from });
       const { mime, bytes, from } = this.out[0];
       if (mime !== this.mime) buffer.changeType(mime);
