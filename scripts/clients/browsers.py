@@ -29,7 +29,7 @@ def start(lab, script, stream, *arguments, scheme="rtmp"):
 
 def walk_states(lab):
     """The console in all its states, before a server that plays them."""
-    return finish(lab.run("chromium.console-states", ["node", SCRIPTS / "console-states.mjs"], environment(lab, "rtmp")))
+    return lab.run("chromium.console-states", ["node", SCRIPTS / "console-states.mjs"], environment(lab, "rtmp"))
 
 
 def finish(process):
