@@ -75,7 +75,7 @@ export function notesOf(view, isLong) {
   ];
   const bad = [
     ...of("failing").map((file) => `Recording fails: ${file}`), view.dropped > 0 && many(view.dropped, "frame dropped", "frames dropped"),
-    ...(isLong ? warnings : short), isLong ? "" : cannotPlay(view),
+    ...(isLong ? warnings : short), isLong ? "" : verdictOf(view).why,
   ];
   const notes = [["", view.variants > 1 && `${view.variants} variants`], ...of("recording").map((file) => ["rec", `Recording ${file}, ${size(view.recorded)}`])];
   return [...notes, ...bad.map((text) => ["bad", text])].filter(([, text]) => text);
@@ -86,13 +86,13 @@ export function sourceOf({ lead, variants }) {
   const { codecs, flv, hls, video, audio, master } = lead.facts;
   const one = { codecs, flv, hls, in_hls: { video: video.in_hls, audio: audio.in_hls } };
   const all = { ...one, flv: null, hls: master };
-  return variants && master && !whyNot(all) ? all : one;
+  return variants && master && !whyNot(all).why ? all : one;
 }
 
 const verdicts = new WeakMap(); // facts -> what the browser has been found to lack
 
-/** Why this browser cannot play it, or what of it; "" if all is well. */
-export function cannotPlay(view) {
+/** Whether this browser plays it, and why not, or what of it not; "" if all is well. */
+export function verdictOf(view) {
   const { facts } = view.lead;
   if (!verdicts.has(facts)) verdicts.set(facts, {});
   return (verdicts.get(facts)[view.variants > 0] ??= whyNot(sourceOf(view)));

@@ -1,9 +1,9 @@
 // The page of one stream: it plays it, and tells everything of it. It stays when the stream ends.
 
 import { act, isOperator, question } from "./act.js";
-import { cannotPlay, notesOf, showBadge, sourceOf, toNote } from "./card.js";
+import { notesOf, showBadge, sourceOf, toNote, verdictOf } from "./card.js";
 import { follow, pathOf, state, viewAt } from "./data.js";
-import { Player } from "./player/player.js";
+import { Player, withQuery } from "./player/player.js";
 import { drawRates, drawViewers, prepare } from "./plot.js";
 import { rtmpBase } from "./publish.js";
 import { ago, button, byId, duration, lines, make, many, rate, renew, say, size, table } from "./text.js";
@@ -49,7 +49,7 @@ export function updateStream() {
 function play() {
   const { flv, hls } = sourceOf(view);
   wantsPlay = false;
-  if (!isPlayable()) return;
+  if (!verdictOf(view).plays) return;
   player = new Player(byId("player"), { name: view.name, flv, hls, onchange: showPlaying });
   showPlaying();
 }
@@ -60,19 +60,16 @@ function stop() {
   showPlaying();
 }
 
-/** What lacks one of picture and sound is played nevertheless. */
-const isPlayable = () => /^(Sound only|No sound|$)/.test(cannotPlay(view));
-
 const DOING = { connecting: "Connecting…", waiting: "Waiting for the encoder…", ended: "The stream has ended" };
 
 function showPlaying() {
   byId("player").hidden = !player;
   byId("poster").hidden = Boolean(player);
-  const canStart = view && !view.ended && isPlayable();
+  const canStart = view && !view.ended && verdictOf(view).plays;
   byId("watch").hidden = !player && !canStart;
   byId("poster").disabled = !canStart;
   say(byId("watch"), player ? "Close" : "Watch");
-  if (!player) return say(byId("playing"), view ? cannotPlay(view) : "");
+  if (!player) return say(byId("playing"), view ? verdictOf(view).why : "");
   const { state: doing, why, via, delay } = player;
   const behind = delay === null ? "" : `${delay.toFixed(1)} s behind`;
   say(byId("playing"), doing === "playing" ? ["Playing", behind, via].filter(Boolean).join(" · ") : why || DOING[doing] || "");
@@ -140,16 +137,11 @@ function toRelay({ kind, target, state, bits_per_second: bits, dropped, reconnec
   return make("li", error ? "bad" : "", `${kind === "push" ? "→" : "←"} ${target ?? "another server"}: ${parts.filter(Boolean).join(", ")}`);
 }
 
-/** A path of this server, which may have a query of its own. Who has opened the page with a key watches with it. */
-function webUrl(path) {
-  return new URL(path + (path.includes("?") ? location.search.replace("?", "&") : location.search), location.href).href;
-}
-
 function showAddresses({ rtmp_port, rtmps_port, flv, hls, master, video, audio }) {
   const base = rtmpBase(view.app, view.lead.facts);
   const rows = [[base.startsWith("rtmps:") ? "RTMPS" : "RTMP", (rtmp_port || rtmps_port) && `${base}/${encodeURI(view.lead.name)}`]];
   const isInHls = video.in_hls || audio.in_hls || !(video.codec || audio.codec);
-  rows.push(["FLV", flv && webUrl(flv)], ["HLS", hls && isInHls && webUrl((view.variants && master) || hls)]);
+  rows.push(["FLV", withQuery(flv)], ["HLS", hls && isInHls && withQuery((view.variants && master) || hls)]);
   const offered = rows.filter(([, url]) => url);
   lines(byId("addresses"), offered.map(([label, url]) => [label, url, `the ${label} address of ${view.name}`]));
   if (byId("share").open) share();
@@ -157,7 +149,7 @@ function showAddresses({ rtmp_port, rtmps_port, flv, hls, master, video, audio }
 
 function share() {
   const { href } = location;
-  const embed = webUrl(new URL(`embed/${pathOf(view)}`, href).pathname);
+  const embed = withQuery(new URL(`embed/${pathOf(view)}`, href).pathname);
   const code = `<iframe src="${embed}" width="640" height="360" allow="autoplay; fullscreen" allowfullscreen></iframe>`;
   lines(byId("links"), [["Page", href, "the address of this page"], ["Player", embed, "the address of the player"], ["", code, "the code for a web page"]]);
   lines(byId("permit"), [["", "page_embed https://example.com;", "the line for the configuration"]]);

@@ -25,11 +25,11 @@ const NAMES = {
   mp3: "MP3", Opus: "Opus", opus: "Opus", fLaC: "FLAC", flac: "FLAC", "ac-3": "AC-3", "ec-3": "E-AC-3",
 };
 
-/** Why this browser cannot play a stream, or "". */
+/** Whether this browser plays a stream, and why not, or not all of it: a sentence, or "". */
 export function whyNot({ codecs, flv, hls, in_hls: inHls = {} }) {
   const video = document.createElement("video");
   const byFlv = flv && Source;
-  if (!byFlv && !(hls && (Source || video.canPlayType(HLS_TYPE)))) return flv || hls ? NO_SOURCE : NO_ADDRESS;
+  if (!byFlv && !(hls && (Source || video.canPlayType(HLS_TYPE)))) return { plays: false, why: flv || hls ? NO_SOURCE : NO_ADDRESS };
   const fault = (kind) => {
     const name = codecs[kind];
     if (!name) return "";
@@ -38,9 +38,9 @@ export function whyNot({ codecs, flv, hls, in_hls: inHls = {} }) {
     return byFlv || inHls[kind] ? "" : `HLS has no ${nameOf(name)}`;
   };
   const [picture, sound] = [fault("video"), fault("audio")];
-  if (picture && (sound || !codecs.audio)) return sentence(picture);
-  if (sound && !codecs.video) return sentence(sound);
-  return picture ? `No picture: ${picture}.` : sound ? `No sound: ${sound}.` : "";
+  if (picture && (sound || !codecs.audio)) return { plays: false, why: sentence(picture) };
+  if (sound && !codecs.video) return { plays: false, why: sentence(sound) };
+  return { plays: true, why: picture ? `No picture: ${picture}.` : sound ? `No sound: ${sound}.` : "" };
 }
 
 function nameOf(codec) {
@@ -411,7 +411,7 @@ async function ask(url, method = "GET") {
 }
 
 /** Who has opened the page with a key or a link watches with it. */
-function withQuery(path) {
+export function withQuery(path) {
   if (!path) return null;
   const query = path.includes("?") ? location.search.replace("?", "&") : location.search;
   return new URL(path + query, location.href).href;
