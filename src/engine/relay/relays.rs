@@ -86,7 +86,8 @@ impl Relay {
         self.dropped = self.dropped.max(self.progress.dropped_before + dropped);
     }
 
-    pub(super) fn is_push_of(&self, stream: StreamId) -> bool {
+    /// Whether it publishes this stream to another server.
+    pub fn is_push_of(&self, stream: StreamId) -> bool {
         self.kind == RelayKind::Push && self.stream == Some(stream)
     }
 }

@@ -5,6 +5,7 @@
 //! playlist is ended.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::time::Instant;
 
 use crate::engine::ids::AppId;
@@ -38,6 +39,13 @@ impl Awaited {
         all.filter(move |(_, until)| **until > now).map(|((_, name), until)| (name.as_str(), *until))
     }
 
+    /// Those of them behind a name.
+    pub fn after(&self, app: AppId, name: &str, now: Instant) -> impl Iterator<Item = (&str, Instant)> {
+        let behind = (Bound::Excluded((app, name.to_owned())), Bound::Unbounded);
+        let all = self.0.range(behind).take_while(move |((other, _), _)| *other == app);
+        all.filter(move |(_, until)| **until > now).map(|((_, name), until)| (name.as_str(), *until))
+    }
+
     /// The number of streams.
     pub fn count(&self, now: Instant) -> usize {
         self.0.values().filter(|until| **until > now).count()
@@ -62,6 +70,8 @@ mod tests {
         awaited.add(AppId(2), "other", now + second, now);
         let names = |now| awaited.of(AppId(1), now).map(|(name, _)| name).collect::<Vec<_>>();
         assert_eq!((names(now), awaited.count(now)), (vec!["a", "b"], 4));
+        let after = |name| awaited.after(AppId(1), name, now).map(|(name, _)| name).collect::<Vec<_>>();
+        assert_eq!([after(""), after("a"), after("b")], [vec!["a", "b"], vec!["b"], vec![]]);
         assert_eq!((names(now + second * 2), awaited.count(now + second * 2)), (vec!["a"], 1));
     }
 

@@ -33,8 +33,8 @@ use numbers::events::Events;
 use numbers::list::StreamList;
 use numbers::live::{Live, Wanted};
 use numbers::process::ProcessMeter;
-use numbers::selection;
-use numbers::site::{App, Beside, Urls, View};
+use numbers::selection::{self, Rows};
+use numbers::site::{App, Beside, Numbers, Urls, View};
 use sight::{Api, Entrance, Sight};
 
 #[derive(Debug, Default)]
@@ -47,6 +47,8 @@ pub struct Page {
     has_pages: bool,
     events: Events,
     process: ProcessMeter,
+    /// They stay when the configuration changes.
+    numbers: Numbers,
 }
 
 #[derive(Debug)]
@@ -82,6 +84,7 @@ impl Module for Page {
         };
         self.pages = config.locations.iter().map(|location| (location.id, read(location))).collect();
         self.has_pages = self.pages.values().any(Option::is_some);
+        self.numbers = hasher.map(Numbers::new).unwrap_or_default();
         self.entrances =
             config.applications.iter().map(|app| (app.id, Entrance::read(config, app))).collect();
         faults.into_result(())
@@ -185,6 +188,7 @@ impl Page {
             apps: Rc::clone(&self.apps),
             urls: Rc::clone(&settings.urls),
             beside: Rc::clone(beside),
+            numbers: self.numbers.clone(),
             sight,
         }
     }
@@ -201,35 +205,50 @@ impl Page {
     /// `live.json`, with the detail of one stream if it is asked for.
     fn live(&mut self, cx: &Ctx, request: &HttpRequest, view: View) -> Answer {
         let (process, sight) = (self.process.read(cx.now.instant), view.sight.key());
-        let (wanted, what) = match query::value(&request.head.query, "of") {
-            None => (Wanted::Nothing, format!("live {sight}")),
-            Some(label) => match find(cx, &view, &label) {
-                None => (Wanted::Unknown, format!("live of nothing {sight}")),
-                Some(stream) => {
-                    let events = self.events.of(cx, stream, view.sight.targets);
-                    let what = format!("live of {} {sight}", stream.id.serial());
-                    (Wanted::Stream(Box::new(Detail::new(stream.id, events))), what)
-                }
-            },
+        let Some(label) = query::value(&request.head.query, "of") else {
+            let what = (Rows::All, Wanted::Nothing);
+            return shared(request, format!("live {sight}"), Live::new(view, process, what));
         };
-        shared(request, what, Live::new(view, process, wanted))
+        let rows = family(cx, &view, &label);
+        let (wanted, serial) = match find(cx, &view, &label) {
+            None => (Wanted::Unknown, 0),
+            Some(stream) => {
+                let events = self.events.of(cx, stream, view.sight.targets);
+                (Wanted::Stream(Box::new(Detail::new(stream.id, events))), stream.id.serial())
+            }
+        };
+        let what = format!("live of {serial} {rows:?} {sight}");
+        shared(request, what, Live::new(view, process, (rows, wanted)))
     }
 }
 
 /// `streams.json`, of all streams or of those whose numbers are asked for.
 fn streams(request: &HttpRequest, view: View) -> Answer {
-    let wanted = query::value(&request.head.query, "ids").map(|ids| selection::numbers(&ids));
-    let what = match &wanted {
-        None => format!("streams {}", view.sight.key()),
-        Some(ids) => format!("streams {ids:?} {}", view.sight.key()),
-    };
-    shared(request, what, StreamList::new(view, wanted))
+    let ids = query::value(&request.head.query, "ids");
+    let rows = ids.map_or(Rows::All, |ids| Rows::Numbered(selection::numbers(&ids)));
+    let what = format!("streams {rows:?} {}", view.sight.key());
+    shared(request, what, StreamList::new(view, rows))
 }
 
 /// An answer for all who ask for the same.
 fn shared(request: &HttpRequest, what: String, composer: impl Compose + 'static) -> Answer {
     let key = SharedKey { module: "page", location: request.location, what };
     Answer::Shared(SharedAnswer { key, composer: Box::new(composer) })
+}
+
+/// The rows of the stream of a label like "live/cam", and of its variants: it need not be live itself.
+fn family(cx: &Ctx, view: &View, label: &str) -> Rows {
+    let of_app = |(id, app): (AppId, &App)| {
+        let name = label.strip_prefix(app.name.as_str())?.strip_prefix('/')?;
+        let name = StreamName::new(name).ok()?;
+        let app = view.app_of(cx, (id, name.as_str()))?;
+        Some(Rows::Family { app: id, base: app.family(name.as_str()).to_owned() })
+    };
+    match find(cx, view, label) {
+        Some(stream) => view.app(stream.app).and_then(|app| of_app((stream.app, app))),
+        None => view.apps.iter().find_map(of_app),
+    }
+    .unwrap_or(Rows::None)
 }
 
 /// The live stream of a label like "live/cam", if it is shown.

@@ -116,7 +116,7 @@ impl Sight {
         let closed = entrances.iter().filter(|(_, entrance)| !all && !entrance.is_open_to(request));
         Ok(Self {
             all,
-            targets: all || request.peer.ip().is_none_or(|ip| ip.is_loopback()),
+            targets: all || request.is_local(),
             hidden: closed.map(|(app, _)| app).collect(),
             banned: Some(request.peer).filter(|peer| !all && cx.is_banned_from_any(*peer)),
             has_api: api.is_some(),

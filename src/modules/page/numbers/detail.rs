@@ -10,6 +10,7 @@ use crate::media::{Kind, Packet};
 
 use super::events::EventFacts;
 use super::milliseconds;
+use super::relays;
 use super::site::View;
 use super::stream::{self, RecordingFacts, RelayFacts};
 
@@ -33,6 +34,9 @@ pub struct Detail {
 
 #[derive(Debug, Serialize)]
 struct DetailFacts<'a> {
+    /// The stream, like "live/cam", and its number.
+    of: String,
+    id: u64,
     players: Vec<PlayersFacts>,
     tracks: Vec<TrackFacts>,
     relays: Vec<RelayFacts<'a>>,
@@ -88,12 +92,15 @@ impl Detail {
     fn facts<'a>(&'a self, cx: &'a Ctx, view: &View, stream: &'a Stream) -> DetailFacts<'a> {
         let (now, traffic) = (cx.now.instant, &stream.traffic);
         let uptime = stream.started.map(|since| now.saturating_duration_since(since));
+        let (app, relays) = (view.app(stream.app).map_or("", |app| &app.name), relays::of_stream(cx, stream));
         DetailFacts {
+            of: format!("{app}/{}", stream.name.as_str()),
+            id: view.numbers.of(stream.id),
             players: self.players(cx, stream),
             tracks: tracks(stream, Kind::Video).chain(tracks(stream, Kind::Audio)).collect(),
-            relays: stream::relays(cx, view, stream),
+            relays: stream::told(cx, view, &relays),
             recordings: stream::recordings(stream).collect(),
-            warnings: stream::warnings(cx, stream).collect(),
+            warnings: stream::warnings(stream, &relays).collect(),
             events: &self.events,
             dropped: traffic.dropped,
             encoder: &stream.facts.encoder,

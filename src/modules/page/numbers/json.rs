@@ -1,26 +1,15 @@
 //! The JSON of `streams.json` and `live.json` around the streams.
 
-use std::fmt::Write;
-
 use serde::Serialize;
 
 use crate::engine::Ctx;
 use crate::http::json;
 
+use super::run;
 use super::site::View;
-use super::{MAX_LISTED, milliseconds, run};
 
 /// The end of a document.
 pub const END: &str = "}\n";
-
-/// A stream that has ended and whose publisher is waited for.
-#[derive(Debug, Serialize)]
-pub struct WaitingStream<'a> {
-    pub app: &'a str,
-    pub name: &'a str,
-    /// The rest of the wait, ms.
-    pub ends_in_ms: u64,
-}
 
 /// Who has been refused for wrong keys, signatures and passwords, since the start of the server.
 #[derive(Debug, Default, Serialize)]
@@ -52,25 +41,6 @@ pub fn begin(cx: &Ctx, view: &View) -> String {
 /// The number of the last whole second.
 pub fn last_second(cx: &Ctx) -> u64 {
     cx.present_second().saturating_sub(1)
-}
-
-/// Adds the streams that have ended and whose publishers are waited for, in the order of their names, each as `show` has
-/// it, and how many there are.
-pub fn push_waiting(text: &mut String, cx: &Ctx, view: &View, show: impl Fn(&WaitingStream<'_>) -> String) {
-    let (now, mut total, mut listed) = (cx.now.instant, 0, Vec::new());
-    for (app, id) in view.by_name() {
-        let awaited = cx.awaited.of(id, now);
-        for (name, until) in awaited.filter(|(name, _)| view.sight.shows_stream(cx, (id, name))) {
-            total += 1;
-            if listed.len() < MAX_LISTED {
-                let ends_in_ms = milliseconds(until.saturating_duration_since(now));
-                listed.push(show(&WaitingStream { app, name, ends_in_ms }));
-            }
-        }
-    }
-    let listed = listed.join(",");
-    // Writing to a String cannot fail.
-    let _ = write!(text, r#","waiting_total":{total},"waiting":[{listed}]"#);
 }
 
 /// Adds an element of an array, which may follow another one.

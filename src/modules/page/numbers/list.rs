@@ -1,20 +1,21 @@
 //! `streams.json`: everything of all live streams, or of some, composed in steps.
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::vec;
 
-use crate::engine::{COMPOSED_AT_ONCE, Compose, Composed, Ctx, StreamId};
+use crate::engine::{Compose, Composed, Ctx, StreamId};
 use crate::http::json::to_string;
 
 use super::json::{self, Refused};
-use super::selection::{Selected, Selection};
+use super::relays::RelayIndex;
+use super::selection::{Rows, Selected, Selection};
 use super::site::View;
 use super::stream::{HistoryFacts, LiveStream, WithHistory};
+use super::waiting::WaitingList;
 use crate::modules::page::document;
 
-/// Streams that are written in one step. Each has the numbers of a minute.
-const WRITTEN_AT_ONCE: usize = COMPOSED_AT_ONCE / 4;
+/// Streams that are written in one step, of `live.json`, too: for each, the names of its codecs are read from its headers.
+pub const WRITTEN_AT_ONCE: usize = 32;
 
 /// A list that is being made.
 #[derive(Debug)]
@@ -23,14 +24,24 @@ pub struct StreamList {
     selection: Selection,
     /// The streams that are left, once they have been selected.
     streams: Option<vec::IntoIter<StreamId>>,
+    relays: RelayIndex,
+    waiting: WaitingList,
     text: String,
     written: usize,
 }
 
 impl StreamList {
-    /// The list of the streams with these numbers, or of all.
-    pub fn new(view: View, wanted: Option<BTreeSet<u32>>) -> Self {
-        Self { view, selection: Selection::new(wanted), streams: None, text: String::new(), written: 0 }
+    /// A list of these streams.
+    pub fn new(view: View, rows: Rows) -> Self {
+        Self {
+            waiting: WaitingList::new(&view),
+            view,
+            selection: Selection::new(rows),
+            streams: None,
+            relays: RelayIndex::default(),
+            text: String::new(),
+            written: 0,
+        }
     }
 
     fn begin(&self, cx: &Ctx, total: usize) -> String {
@@ -47,7 +58,7 @@ impl StreamList {
         cx.close_seconds(id);
         let cx = &*cx;
         let Some(stream) = cx.streams.get(id).filter(|stream| stream.is_live()) else { return };
-        let Some(live) = LiveStream::new(cx, &self.view, stream) else { return };
+        let Some(live) = LiveStream::new(cx, &self.view, &self.relays, stream) else { return };
         let live = WithHistory { live, history: HistoryFacts::new(&stream.history) };
         json::push(&mut self.text, &live, self.written > 0);
         self.written += 1;
@@ -59,6 +70,7 @@ impl Compose for StreamList {
         let Some(streams) = &mut self.streams else {
             if let Some(Selected { total, streams, .. }) = self.selection.step(cx, &self.view) {
                 self.text = self.begin(cx, total);
+                self.relays = RelayIndex::new(cx);
                 self.streams = Some(streams.into_iter());
             }
             return Composed::Partly;
@@ -66,11 +78,11 @@ impl Compose for StreamList {
         let part: Vec<_> = streams.take(WRITTEN_AT_ONCE).collect();
         let is_over = streams.as_slice().is_empty();
         part.into_iter().for_each(|id| self.write(cx, id));
-        if !is_over {
+        if !is_over || !self.waiting.step(cx, &self.view) {
             return Composed::Partly;
         }
         self.text.push(']');
-        json::push_waiting(&mut self.text, cx, &self.view, |waiting| to_string(waiting));
+        self.waiting.write(&mut self.text, |waiting| to_string(waiting));
         self.text.push_str(json::END);
         Composed::Reply(document::json(std::mem::take(&mut self.text)))
     }

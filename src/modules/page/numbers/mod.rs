@@ -10,9 +10,11 @@ pub mod json;
 pub mod list;
 pub mod live;
 pub mod process;
+pub mod relays;
 pub mod selection;
 pub mod site;
 pub mod stream;
+pub mod waiting;
 
 use std::hash::{DefaultHasher, Hasher};
 use std::time::{Duration, UNIX_EPOCH};

@@ -6,7 +6,10 @@ use std::rc::Rc;
 
 use serde::Serialize;
 
-use crate::engine::{AppId, Application, ByApp, Config, Ctx, FlvSites, FlvUrls, Location, Playlists};
+use crate::auth::secret::Hasher;
+use crate::engine::{
+    AppId, Application, ByApp, Config, Ctx, FlvSites, FlvUrls, Location, Playlists, StreamId,
+};
 use crate::http::json;
 
 use super::digest;
@@ -68,7 +71,30 @@ pub struct View {
     pub apps: Rc<ByApp<App>>,
     pub urls: Rc<ByApp<Urls>>,
     pub beside: Rc<Beside>,
+    pub numbers: Numbers,
     pub sight: Sight,
+}
+
+/// The numbers by which documents name streams. They tell nothing of how many streams there have been, of which some may be
+/// hidden.
+#[derive(Debug, Clone, Default)]
+pub struct Numbers(Option<Rc<Hasher>>);
+
+impl Numbers {
+    /// Numbers that nobody can derive who does not know the key of the hasher.
+    pub fn new(hasher: Hasher) -> Self {
+        Self(Some(Rc::new(hasher)))
+    }
+
+    /// The number of a stream, which is below 2^48: scripts have numbers up to 2^53.
+    pub fn of(&self, stream: StreamId) -> u64 {
+        self.of_serial(stream.serial())
+    }
+
+    fn of_serial(&self, serial: u32) -> u64 {
+        let digest = |hasher: &Rc<Hasher>| hasher.digest(&serial.to_string()).short();
+        u64::try_from(self.0.as_ref().map_or(0, digest) >> 80).unwrap_or_default()
+    }
 }
 
 impl View {
@@ -110,6 +136,11 @@ impl App {
         // As HLS has it: the longest suffix counts.
         bases.filter(|base| !base.is_empty()).min_by_key(|base| base.len())
     }
+
+    /// The name that a stream shares with its variants.
+    pub fn family<'n>(&self, name: &'n str) -> &'n str {
+        self.base(name).unwrap_or(name)
+    }
 }
 
 impl Urls {
@@ -137,6 +168,17 @@ mod tests {
         let app = App { suffixes: ["_low", "_very_low"].map(str::to_owned).to_vec(), ..App::default() };
         let bases = ["cam", "cam_low", "cam_very_low", "_low"].map(|name| app.base(name));
         assert_eq!(bases, [None, Some("cam"), Some("cam"), None]);
+        assert_eq!(["cam", "cam_low", "cams"].map(|name| app.family(name)), ["cam", "cam", "cams"]);
+    }
+
+    #[test]
+    fn the_numbers_of_streams_tell_nothing_of_their_order_and_are_exact_in_scripts() {
+        let numbers = |key| Numbers::new(Hasher::new(&[key; 64]));
+        let one = numbers(1);
+        let (first, second) = (one.of_serial(1), one.of_serial(2));
+        assert_eq!((one.of_serial(1), first < 1 << 48), (first, true));
+        assert!(first.abs_diff(second) > 1 << 16, "{first} and {second}");
+        assert_ne!(numbers(2).of_serial(1), first);
     }
 
     #[test]

@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::engine::{Ctx, History, RecordingState, Relay, RelayState, Stream, StreamFacts};
+use crate::engine::{Ctx, History, RecordingState, Relay, RelayKind, RelayState, Stream, StreamFacts};
 use crate::http::json;
 use crate::media::{Codec, Kind, rfc6381, ts};
 
+use super::relays::RelayIndex;
 use super::site::{App, View};
 use super::{digest, milliseconds};
 
@@ -17,7 +18,7 @@ pub struct LiveStream<'a> {
     pub app: &'a str,
     pub name: &'a str,
     /// The number by which `live.json` has it, that no other stream gets in this run.
-    pub id: u32,
+    pub id: u64,
     /// The digest of what changes seldom.
     pub facts: String,
     /// Since its first publisher began, ms.
@@ -135,15 +136,15 @@ pub struct WithHistory<'a> {
 
 impl<'a> LiveStream<'a> {
     /// What is shown of a stream; none of one that is not shown.
-    pub fn new(cx: &'a Ctx, view: &'a View, stream: &'a Stream) -> Option<Self> {
+    pub fn new(cx: &'a Ctx, view: &'a View, relays: &RelayIndex, stream: &'a Stream) -> Option<Self> {
         let (app, name, now) = (view.app(stream.app)?, stream.name.as_str(), cx.now.instant);
         let (started, urls) = (stream.started.unwrap_or(now), view.urls.get(stream.app)?);
-        let base = app.base(name);
+        let (base, relays) = (app.base(name), relays.of(cx, stream));
         let playlists = urls.playlists.as_ref();
         let mut live = Self {
             app: &app.name,
             name,
-            id: stream.id.serial(),
+            id: view.numbers.of(stream.id),
             facts: String::new(),
             uptime_ms: milliseconds(now.saturating_duration_since(started)),
             bytes_in: stream.bytes_in,
@@ -160,9 +161,9 @@ impl<'a> LiveStream<'a> {
             base,
             master: playlists.zip(base).map(|(playlists, base)| playlists.master_of(base)),
             ends_in_ms: stream.grace_until().map(|until| milliseconds(until.saturating_duration_since(now))),
-            warnings: warnings(cx, stream).collect(),
+            warnings: warnings(stream, &relays).collect(),
             recordings: recordings(stream).collect(),
-            relays: relays(cx, view, stream),
+            relays: told(cx, view, &relays),
         };
         live.facts = live.digest(milliseconds(started.saturating_duration_since(cx.started.instant)));
         Some(live)
@@ -247,13 +248,13 @@ impl HistoryFacts {
 
 /// The warnings of a stream, and what cannot be written now. Why is in the log only: it has paths of this machine, and
 /// all may see the page.
-pub fn warnings<'a>(cx: &Ctx, stream: &'a Stream) -> impl Iterator<Item = &'a str> {
+pub fn warnings<'a>(stream: &'a Stream, relays: &[&Relay]) -> impl Iterator<Item = &'a str> + use<'a> {
     let fails = |state: &RecordingState| matches!(state, RecordingState::Failing(_));
     let recording = stream.recordings.iter().any(|recording| fails(&recording.state));
     let hls = stream.hls_status().is_some_and(|status| status.failing.is_some());
     let recording = recording.then_some("It is not recorded: no file can be written now. The log says why.");
     let hls = hls.then_some("HLS has no new fragments: they cannot be written now. The log says why.");
-    let push = cx.pushes_of(stream.id).any(|push| push.failures > 0);
+    let push = relays.iter().any(|relay| relay.kind == RelayKind::Push && relay.failures > 0);
     let push = push.then_some("Another server does not get it: a push fails. The log says why.");
     stream.warnings.iter().chain(recording).chain(hls).chain(push)
 }
@@ -269,16 +270,13 @@ pub fn recordings(stream: &Stream) -> impl Iterator<Item = RecordingFacts<'_>> {
     })
 }
 
-/// The relays of a stream, for who may see their other ends.
-pub fn relays<'a>(cx: &'a Ctx, view: &View, stream: &'a Stream) -> Vec<RelayFacts<'a>> {
-    if !view.sight.targets {
-        return Vec::new();
-    }
-    let relays = cx.pushes_of(stream.id).chain(cx.pull_of(stream.app, &stream.name));
-    relays.map(|relay| told(relay, cx.now.instant)).collect()
+/// What is told of relays, to who may see their other ends.
+pub fn told<'a>(cx: &Ctx, view: &View, relays: &[&'a Relay]) -> Vec<RelayFacts<'a>> {
+    let shown = relays.iter().filter(|_| view.sight.targets);
+    shown.map(|relay| facts_of(relay, cx.now.instant)).collect()
 }
 
-fn told(relay: &Relay, now: Instant) -> RelayFacts<'_> {
+fn facts_of(relay: &Relay, now: Instant) -> RelayFacts<'_> {
     RelayFacts {
         kind: relay.kind.name(),
         target: relay.target().map_or("", |target| &target.shown),
