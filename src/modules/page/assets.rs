@@ -35,6 +35,8 @@ const FILES: &[File] = &[
     file!("embed.js", SCRIPT),
     file!("embed.css", STYLE),
     file!("player/player.js", SCRIPT),
+    file!("player/ask.js", SCRIPT),
+    file!("player/reasons.js", SCRIPT),
     file!("player/player.css", STYLE),
     file!("player/mse.js", SCRIPT),
     file!("player/mp4.js", SCRIPT),

@@ -85,7 +85,8 @@ const CODECS = {
     const index = bits.read(4);
     const rate = index === 15 ? bits.read(24) : AAC_RATES[index];
     const channels = [2, 1, 2, 3, 4, 5, 6, 8][bits.read(4)] ?? 2;
-    const length = bits.read(1) ? 960 : 1024;
+    // Of other types something else stands there, and 1024 is usual.
+    const length = [1, 2, 3, 4, 6, 7].includes(type) && bits.read(1) ? 960 : 1024;
     return rate && sound("mp4a", `mp4a.40.${type}`, esds(0x40, config), rate, channels, () => length);
   },
   ".mp3"(frame) {

@@ -2,6 +2,7 @@
 // (which there are), `size` (of the picture), `header` (a codec and its configuration) and `frame`.
 
 const MAX_TAG = 16 << 20;
+const MAX_SCRIPT = 1 << 16; // of metadata; a longer one is not looked through
 const [AUDIO, VIDEO, SCRIPT] = [8, 9, 18];
 const [SEQUENCE_START, CODED_FRAMES, CODED_FRAMES_X, METADATA, MOD_EX] = [0, 1, 3, 4, 7];
 const MULTITRACK = { audio: 5, video: 6 };
@@ -121,6 +122,7 @@ export class FlvReader {
 
   /** Looks for the size of the picture, which not all codecs tell. */
   script(data) {
+    if (data.length > MAX_SCRIPT) return;
     const number = (name) => {
       const key = [0, name.length, ...new TextEncoder().encode(name), 0];
       const at = data.findIndex((_, i) => key.every((byte, k) => data[i + k] === byte)) + key.length;

@@ -1,13 +1,16 @@
 // Reads HLS (RFC 8216) of MPEG-TS: for browsers that play none, where there is no FLV.
 
+import { join } from "./mp4.js";
 import { TsReader } from "./ts.js";
 
 const MAX_PLAYLIST = 1 << 20;
-const MAX_SEGMENT = 64 << 20;
+const MAX_SEGMENT = 32 << 20;
+const MAX_SEGMENTS = 1000; // of a playlist, the last ones
 const PATIENCE_MS = 15000;
 const RETRY_MS = 2000;
 const ENDED_MS = 8000; // until an ended playlist is asked for again: it may go on
 const FROM_END = 3; // segments behind the end where a player begins
+const MAX_BEHIND = 15; // target durations, after which it begins there again
 const MAX_AHEAD_S = 30;
 const SWITCH_MS = 20000; // between two choices of a variant
 const SPARE = 0.7; // of the bandwidth that a variant may need
@@ -62,19 +65,20 @@ export class Hls {
   }
 
   async fetchNew({ segments, target }) {
-    this.sink.keepDelay(Math.max(4, 2.5 * target), 15 * target);
+    this.sink.keepDelay(Math.max(4, 2.5 * target), MAX_BEHIND * target);
     const last = segments.at(-1)?.number ?? 0;
     if (this.isOtherVariant) this.next = segments.find(({ at, duration }) => at + duration / 2 >= this.reached)?.number ?? last + 1;
     this.isOtherVariant = false;
     // At first, after a long pause, and in a playlist that begins anew.
-    if (this.next === null || this.next < (segments[0]?.number ?? 0) || this.next > last + 1) {
+    const isFar = sum(segments.filter((segment) => segment.number >= this.next)) > MAX_BEHIND * target;
+    if (this.next === null || this.next < (segments[0]?.number ?? 0) || this.next > last + 1 || isFar) {
       this.next = segments.at(-FROM_END)?.number ?? segments[0]?.number ?? null;
       this.sink.goOn();
     }
     const fresh = segments.filter((segment) => segment.number >= this.next);
     for (const [i, segment] of fresh.entries()) {
-      this.behind = fresh.slice(i).reduce((sum, { duration }) => sum + duration, 0);
-      while (this.sink.ahead > MAX_AHEAD_S) await sleep(RETRY_MS / 2);
+      this.behind = sum(fresh.slice(i));
+      while (this.sink.ahead > MAX_AHEAD_S && !this.abort.signal.aborted) await sleep(RETRY_MS / 2);
       if (this.abort.signal.aborted) return true;
       await this.fetchSegment(segment);
     }
@@ -115,11 +119,11 @@ export class Hls {
       const signal = AbortSignal.any?.([this.abort.signal, AbortSignal.timeout(PATIENCE_MS)]) ?? this.abort.signal;
       const response = await fetch(url, { signal, cache: form === "text" ? "no-store" : "default" });
       if (REFUSED.includes(response.status)) {
-        this.on.refused((await response.text()).trim().slice(0, 200));
+        const isText = response.headers.get("content-type")?.startsWith("text/plain");
+        this.on.refused((isText && (await response.text()).trim().slice(0, 200)) || `the server says ${response.status}`);
         return null;
       }
-      const size = Number(response.headers.get("content-length") ?? 0);
-      if (response.ok && size <= (form === "text" ? MAX_PLAYLIST : MAX_SEGMENT)) return await response[form]();
+      if (response.ok) return await read(response, form);
       response.body?.cancel();
       if (form === "text") this.on.waits(response.status >= 502);
     } catch {
@@ -129,6 +133,25 @@ export class Hls {
   }
 }
 
+/** A document, which has no more than so many bytes, whatever it says of its length; or null. */
+async function read(response, form) {
+  const reader = response.body.getReader();
+  const parts = [];
+  for (let left = form === "text" ? MAX_PLAYLIST : MAX_SEGMENT; ;) {
+    const { value, done } = await reader.read();
+    if (done) break;
+    left -= value.length;
+    if (left < 0) {
+      reader.cancel();
+      return null;
+    }
+    parts.push(value);
+  }
+  const bytes = join(parts);
+  return form === "text" ? new TextDecoder().decode(bytes) : bytes.buffer;
+}
+
+const sum = (segments) => segments.reduce((seconds, { duration }) => seconds + duration, 0);
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const attribute = (line, name) => new RegExp(`[:,]${name}=("[^"]*"|[^,]*)`).exec(line)?.[1].replaceAll('"', "");
 
@@ -157,20 +180,21 @@ export function readMedia(text, base) {
   let [number, duration, at, key, isDiscontinuity] = [0, 0, 0, null, false];
   for (const line of text.split(/\r?\n/)) {
     const value = line.slice(line.indexOf(":") + 1);
-    if (line.startsWith("#EXT-X-TARGETDURATION:")) list.target = Math.min(60, Number(value) || 6);
-    else if (line.startsWith("#EXT-X-MEDIA-SEQUENCE:")) number = Number(value) || 0;
+    if (line.startsWith("#EXT-X-TARGETDURATION:")) list.target = Math.min(60, Math.max(1, Number(value) || 6));
+    else if (line.startsWith("#EXT-X-MEDIA-SEQUENCE:")) number = Math.min(2 ** 48, Math.max(0, Number(value) || 0));
     else if (line.startsWith("#EXT-X-PROGRAM-DATE-TIME:")) at = Date.parse(value) / 1000 || at;
     else if (line.startsWith("#EXT-X-KEY:")) key = readKey(line, base);
     else if (line.startsWith("#EXT-X-MAP:")) list.isOther = true;
     else if (line.startsWith("#EXT-X-ENDLIST")) list.isEnded = true;
     else if (line.startsWith("#EXT-X-DISCONTINUITY") && !line.includes("SEQUENCE")) isDiscontinuity = true;
-    else if (line.startsWith("#EXTINF:")) duration = parseFloat(value) || 0;
+    else if (line.startsWith("#EXTINF:")) duration = Math.max(0.1, parseFloat(value) || 0);
     else if (line && !line.startsWith("#")) {
       list.segments.push({ url: resolve(line, base), number: number++, duration, at, key, isDiscontinuity });
       at += duration;
       isDiscontinuity = false;
     }
   }
+  list.segments.splice(0, list.segments.length - MAX_SEGMENTS);
   return list;
 }
 

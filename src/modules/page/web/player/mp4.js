@@ -86,7 +86,7 @@ export class Track {
   }
 
   clear() {
-    [this.samples, this.bytes] = [[], 0];
+    [this.samples, this.bytes, this.end] = [[], 0, null];
   }
 }
 

@@ -12,8 +12,8 @@ const PATIENCE_MS = 1500; // for the header of a track that is announced, and fo
 const STALL_MS = 20000; // two stalls within it: a larger reserve is needed
 const MAX_TARGET_S = 3;
 const BATCH_MS = 80; // of frames that are appended at once: each time costs
-const MAX_FRAMES = 2000; // that wait to be appended
-const MAX_BYTES = 24 << 20;
+const MAX_FRAMES = 8000; // that wait to be appended: more than a segment of HLS has
+const MAX_BYTES = 40 << 20;
 const MAX_CHANGES = 16; // of the codec, that wait to be appended
 const MAX_KEYS = 1000;
 const KEEP_S = 5; // behind what is shown
@@ -146,6 +146,7 @@ export class Sink {
 
   /** Keeps near to what is live: by a little more or less speed, by a jump only if it is far away or stands still. */
   tick() {
+    if (this.isClosed) return;
     const { video, end, target } = this;
     const now = performance.now();
     for (const feed of Object.values(this.feeds)) feed.pump();

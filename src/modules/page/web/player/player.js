@@ -1,15 +1,18 @@
 // The player: a <video> that a stream is fed to, in the way that this browser can play, and words over it. It never gives
 // up on a stream that may come back.
 
+import { ask, withQuery } from "./ask.js";
 import { FlvReader } from "./flv.js";
 import { Sink, Source } from "./mse.js";
+import { HLS_TYPE, NO_ADDRESS, NO_SOURCE, cannot, sentence } from "./reasons.js";
 
-const HLS_TYPE = "application/vnd.apple.mpegurl";
+export { withQuery } from "./ask.js";
+export { whyNot } from "./reasons.js";
+
 const NO_ENCODER = "Waiting for the encoder…";
 const NO_SERVER = "No connection to the server. Trying again…";
-const NO_SOURCE = "This browser has no Media Source Extensions.";
-const NO_ADDRESS = "The server offers it over neither HTTP-FLV nor HLS.";
 const ENDED = "The stream has ended.";
+const NOTHING_YET = "What the encoder sends cannot be played yet.";
 const TICK_MS = 250;
 const QUIET_MS = 1500; // without a header, after which nobody seems to publish
 const SILENCE_MS = 5000; // without data, after which the encoder seems to be away
@@ -18,39 +21,8 @@ const ASLEEP_MS = 8000; // between two ticks: the machine has slept
 const SOON_MS = 200;
 const FIRST_RETRY_MS = 1000;
 const LAST_RETRY_MS = 8000;
+const STUCK_MS = 15000; // in which the browser's own HLS begins, or says why not
 const MAX_FAULTS = 3; // in a row, before another way is tried
-const MAX_REASON = 200; // characters
-const NAMES = {
-  avc1: "H.264", avc3: "H.264", hvc1: "H.265", hev1: "H.265", vvc1: "H.266", av01: "AV1", vp08: "VP8", vp09: "VP9", mp4a: "AAC",
-  mp3: "MP3", Opus: "Opus", opus: "Opus", fLaC: "FLAC", flac: "FLAC", "ac-3": "AC-3", "ec-3": "E-AC-3",
-};
-
-/** Whether this browser plays a stream, and why not, or not all of it: a sentence, or "". */
-export function whyNot({ codecs, flv, hls, in_hls: inHls = {} }) {
-  const video = document.createElement("video");
-  const byFlv = flv && Source;
-  if (!byFlv && !(hls && (Source || video.canPlayType(HLS_TYPE)))) return { plays: false, why: flv || hls ? NO_SOURCE : NO_ADDRESS };
-  const fault = (kind) => {
-    const name = codecs[kind];
-    if (!name) return "";
-    const type = nameOf(name) === "MP3" ? "audio/mpeg" : `${kind}/mp4; codecs="${name}"`;
-    if (!(Source ? Source.isTypeSupported(type) : video.canPlayType(type))) return cannot(name);
-    return byFlv || inHls[kind] ? "" : `HLS has no ${nameOf(name)}`;
-  };
-  const [picture, sound] = [fault("video"), fault("audio")];
-  if (picture && (sound || !codecs.audio)) return { plays: false, why: sentence(picture) };
-  if (sound && !codecs.video) return { plays: false, why: sentence(sound) };
-  return { plays: true, why: picture ? `No picture: ${picture}.` : sound ? `No sound: ${sound}.` : "" };
-}
-
-function nameOf(codec) {
-  if (/^mp4a\.(6b|69)$/i.test(codec)) return "MP3";
-  return NAMES[codec.split(".").find(Boolean)] ?? codec;
-}
-
-const cannot = (codec) => `this browser cannot play ${nameOf(codec)}`;
-const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.…!?]$/.test(text) ? "" : ".");
-
 export class Player {
   constructor(box, { name, flv, hls, onchange }) {
     Object.assign(this, { box, flv: withQuery(flv), hls: withQuery(hls), onchange, state: "connecting", why: "", via: "" });
@@ -113,7 +85,7 @@ export class Player {
     on(video, "pause", () => this.paused());
     on(video, "play", () => this.resumed());
     on(window, "online", () => performance.now() - this.heardAt > FIRST_RETRY_MS && this.again(0));
-    on(document, "visibilitychange", () => document.hidden || this.tick());
+    on(document, "visibilitychange", () => document.hidden || this.wakes());
     on(this.button, "click", () => this.press());
     on(this.sound, "click", () => {
       video.muted = false;
@@ -207,6 +179,7 @@ export class Player {
     this.sink?.close();
     this.sink = null;
     this.note = "";
+    this.waits = 0;
     if (!this.video.hasAttribute("src")) return;
     this.video.removeAttribute("src");
     this.video.load();
@@ -241,13 +214,20 @@ export class Player {
         this.play();
       },
       fault: (text) => this.fault(text),
-      tracks: () => setTimeout(() => {
-        this.empty();
-        this.again(0);
-      }),
+      tracks: () => setTimeout(() => this.sink && this.beginAnew()),
       lacks: (track) => setTimeout(() => this.lacks(track)),
     });
     return this.sink;
+  }
+
+  /** There are other tracks than those that it was told of. A stream whose tracks change all the time has to wait. */
+  beginAnew() {
+    const now = performance.now();
+    const isOften = now - this.begunAnewAt < 2 * SILENCE_MS;
+    this.begunAnewAt = now;
+    this.empty();
+    if (isOften) this.retry();
+    else this.again(0);
   }
 
   /** A track that this browser cannot play: another way may do it, or the other track is played. */
@@ -308,8 +288,9 @@ export class Player {
     const { status, text } = await ask(this.flv);
     if (this.isClosed || this.socket || this.timer || this.state === "failed") return;
     if (status === 401 || status === 403) return this.refused(text);
-    if (status && ++this.misses >= MAX_FAULTS && this.way + 1 < this.ways.length) return this.nextWay(text);
-    this.wait(status === 0 ? NO_SERVER : status === 200 || /^nobody/.test(text) ? NO_ENCODER : sentence(text));
+    const isAbsent = status === 200 || status === 503 || /^nobody/.test(text);
+    if (status && !isAbsent && ++this.misses >= MAX_FAULTS && this.way + 1 < this.ways.length) return this.nextWay(text);
+    this.wait(status === 0 ? NO_SERVER : isAbsent ? NO_ENCODER : sentence(text));
   }
 
   refused(text) {
@@ -322,21 +303,44 @@ export class Player {
     this.retry();
   }
 
+  /** This way has nothing. If another one has failed for a reason, that is what is to be told. */
+  hasNothing() {
+    return this.isRefused || (this.reason !== "" && ++this.waits > MAX_FAULTS);
+  }
+
+  /** What has not moved while nobody looked does not stand still. */
+  wakes() {
+    this.movedAt = performance.now();
+    this.tick();
+  }
+
   tick() {
     const now = performance.now();
     const wasAsleep = now - this.tickedAt > ASLEEP_MS && !document.hidden;
     this.tickedAt = now;
+    if (wasAsleep) this.movedAt = now;
     this.sink?.tick();
     const { video, socket } = this;
     const stands = now - this.movedAt > SILENCE_MS && !video.paused && !document.hidden;
     if (!this.sink && stands && this.state === "playing") this.change("waiting", NO_ENCODER);
+    if (this.isStuck(now)) return this.nextWay("The browser's own HLS does not begin");
+    if (this.segments && stands && this.sink?.source && this.sink.ahead > 1 && this.state !== "blocked") return this.fault("it stands still");
     if (!socket || !this.openedAt) return;
     const silence = now - this.heardAt;
     if (silence > DEAD_MS || (wasAsleep && silence > FIRST_RETRY_MS)) return this.again(0);
     if (!this.reader.isBegun && now - this.openedAt > QUIET_MS) this.change("waiting", NO_ENCODER);
     if (silence > Math.max(SILENCE_MS, 2.5 * this.usual)) this.silent(now);
     // There is data, and nothing is shown of it: one of the tracks has ceased.
-    else if (stands && silence < FIRST_RETRY_MS && this.sink?.source && this.state !== "blocked") this.fault("it stands still");
+    else if (stands && silence < FIRST_RETRY_MS && this.state !== "blocked") {
+      if (this.sink?.source) this.fault("it stands still");
+      else this.change("waiting", NOTHING_YET);
+    }
+  }
+
+  /** The browser's own HLS neither plays nor fails, and there is another way. */
+  isStuck(now) {
+    const isTried = !this.sink && !this.timer && this.state === "connecting" && this.video.hasAttribute("src");
+    return isTried && now - this.playedAt > STUCK_MS && this.way + 1 < this.ways.length;
   }
 
   /** The encoder is away, or the network. */
@@ -362,7 +366,7 @@ export class Player {
     const { status, text } = await ask(this.hls);
     if (this.isClosed || this.way !== way || this.timer || this.state === "failed") return;
     if (status === 401 || status === 403) return this.refused(text);
-    if (this.isRefused && status > 200) return this.nextWay("");
+    if (status > 200 && this.hasNothing()) return this.nextWay("");
     if (status === 200 && ++this.faults > MAX_FAULTS) return this.nextWay("This browser cannot play it.");
     this.keepPicture();
     this.wait(status === 0 ? NO_SERVER : NO_ENCODER);
@@ -387,34 +391,11 @@ export class Player {
     const pauses = (state, why) => sink.ahead < 0.2 && this.change(state, why);
     this.segments = new Hls(this.hls, sink, {
       refused: (text) => this.refused(text),
-      waits: (isAway) => (this.isRefused && !sink.source ? this.nextWay("") : pauses("waiting", isAway ? NO_SERVER : NO_ENCODER)),
+      waits: (isAway) => (!isAway && !sink.source && this.hasNothing() ? this.nextWay("") : pauses("waiting", isAway ? NO_SERVER : NO_ENCODER)),
       ended: () => pauses("ended", ENDED),
       fails: (text) => this.fault(text),
     });
   }
-}
-
-/** What the server says of a URL: the status, 0 if it does not answer, and its reason, or a playlist. */
-async function ask(url, method = "GET") {
-  try {
-    const response = await fetch(url, { method, cache: "no-store", signal: AbortSignal.timeout(SILENCE_MS) });
-    const isText = /^text\/plain|mpegurl/.test(response.headers.get("content-type"));
-    const text = isText ? (await response.text()).trim() : "";
-    if (!isText) response.body?.cancel();
-    if (response.ok) return { status: 200, text };
-    // A proxy says that the server does not answer.
-    if ([502, 503, 504].includes(response.status) && !isText) return { status: 0, text: "" };
-    return { status: response.status, text: text.slice(0, MAX_REASON) || `the server says ${response.status}` };
-  } catch {
-    return { status: 0, text: "" };
-  }
-}
-
-/** Who has opened the page with a key or a link watches with it. */
-export function withQuery(path) {
-  if (!path) return null;
-  const query = path.includes("?") ? location.search.replace("?", "&") : location.search;
-  return new URL(path + query, location.href).href;
 }
 
 function build(player, name) {
