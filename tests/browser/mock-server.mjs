@@ -41,6 +41,7 @@ export class MockServer {
   status = 0; // an answer of this status in place of every JSON
   embed = ["'self'"];
   hasApi = true;
+  hasTokens = true; // the API wants one of who acts
   requests = []; // the last of them
   acts = []; // what was asked of the API
   #second = 5000;
@@ -145,13 +146,16 @@ export class MockServer {
     const streams = this.#seen();
     const sum = (of) => streams.reduce((total, stream) => total + of(stream), 0);
     const last = (list) => list.at(-1) ?? 0;
-    const [, app, name] = url.searchParams.get("of")?.match(/^([^/]+)\/(.+)$/) ?? [];
-    const detail = url.searchParams.has("of") ? { detail: this.#detail(streams.find((one) => one.app === app && one.name === name)) } : {};
+    const family = (one) => `${one.app}/${one.facts.base ?? one.name}`;
+    const of = url.searchParams.get("of");
+    const wanted = streams.find((one) => of === `${one.app}/${one.name}`);
+    const rows = of ? streams.filter((one) => family(one) === (wanted ? family(wanted) : of)) : streams;
+    const detail = url.searchParams.has("of") ? { detail: this.#detail(wanted) } : {};
     return {
       server: "Millstream", version: "0.9.0", run: this.run, second: this.#second,
       totals: { bits_in: sum((one) => last(one.bits)), bits_out: sum((one) => last(one.bits) * last(one.watching)), viewers: sum((one) => last(one.watching)), cpu: 0.031 + streams.length / 900, memory: 7340032 + 400000 * streams.length, uptime_ms: this.#second * 1000, streams: streams.length },
       shared: "1",
-      streams: streams.map((one) => [one.id, String(one.version), last(one.bits), last(one.pictures), last(one.keys), last(one.watching), one.grace, one.picture, one.dropped, Math.round(one.recorded)]),
+      streams: rows.map((one) => [one.id, String(one.version), last(one.bits), last(one.pictures), last(one.keys), last(one.watching), one.grace, one.picture, one.dropped, Math.round(one.recorded)]),
       waiting: this.waiting, waiting_total: this.waiting.length, ...detail,
     };
   }
@@ -165,7 +169,7 @@ export class MockServer {
     const { video, audio, warnings, relays, recordings } = stream.facts;
     const tracks = [video.codec && { kind: "video", number: 0, codec: video.codec }, audio.codec && { kind: "audio", number: 0, codec: audio.codec }].filter(Boolean);
     return {
-      players, tracks, relays, recordings, warnings, dropped: stream.dropped, encoder: "obs-output module (libobs version 30.2.3)",
+      of: `${stream.app}/${stream.name}`, id: stream.id, players, tracks, relays, recordings, warnings, dropped: stream.dropped, encoder: "obs-output module (libobs version 30.2.3)",
       key_interval_ms: stream.interval * 1000, audio_lead_ms: -12, bits_in: stream.bits.at(-1), bits_out: stream.bits.at(-1) * viewers, uptime_ms: Date.now() - stream.began,
       events: [{ ago_ms: 41000, text: "a viewer joins over HLS" }, { ago_ms: Date.now() - stream.began, text: "the encoder begins to publish" }],
     };
@@ -176,7 +180,7 @@ export class MockServer {
     const streams = this.#seen().filter((stream) => !ids || ids.includes(stream.id));
     return {
       server: "Millstream", version: "0.9.0", run: this.run, shared: "1", second: this.#second, sees_all: this.seesAll, embed: this.embed,
-      api: this.hasApi ? { path: "/api/", tokens: true } : null, total: this.#seen().length,
+      api: this.hasApi ? { path: "/api/", tokens: this.hasTokens } : null, total: this.#seen().length,
       applications: [{ name: "live", rtmp_port: 1935 }, { name: "church", rtmp_port: 1935 }],
       streams: streams.map((one) => ({
         ...one.facts, id: one.id, facts: String(one.version), uptime_ms: Date.now() - one.began,
@@ -193,7 +197,7 @@ export class MockServer {
   }
 
   #act(request, response, path) {
-    const may = request.headers.authorization === `Bearer ${TOKEN}`;
+    const may = !this.hasTokens || request.headers.authorization === `Bearer ${TOKEN}`;
     if (!may) return send(response, 401, "application/json", '{"error":"no such token"}');
     if (request.method === "GET") return send(response, 200, "application/json", '{"server":"Millstream","version":"0.9.0","may_act":true,"requests":[]}');
     let body = "";
