@@ -20,6 +20,8 @@ export function prepare(canvas, redraw) {
   observer.observe(canvas);
 }
 
+export const release = (canvas) => observer.unobserve(canvas);
+
 /** The bit rate as an area, the frame rate as a line above it, key frames as marks below. */
 export function drawRates(canvas, { bits, pictures, keys }) {
   const context = begin(canvas);
