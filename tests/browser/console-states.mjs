@@ -67,6 +67,11 @@ const STATES = {
     await expect("all cards are back", () => document.querySelectorAll(".card").length === 10);
     await page.select("#sort", "viewers");
     await expect("the most viewers come first", () => document.querySelector(".card h3").innerText === "drone");
+    await page.focus(".card a");
+    mock.streams[1].viewers = 900;
+    await page.evaluate(() => { const now = performance.now.bind(performance); performance.now = () => now() + 6000; });
+    await expect("the order follows the numbers, and the focus stays where it was", () => document.querySelector(".card h3").innerText === "Pulpit" && document.activeElement.innerText === "drone");
+    mock.streams[1].viewers = 14;
     await page.select("#sort", "newest");
     await expect("the newest comes first", () => document.querySelector(".card h3").innerText === "Stage left");
     await page.select("#sort", "name");
@@ -78,7 +83,7 @@ const STATES = {
     await sees("3 variants", "show", "1920×1080");
     await expect("variants are one card", () => document.querySelectorAll(".card:not(.ended)").length === 1);
     await open("live/show");
-    await sees("show_720 720p", "/hls/show.m3u8");
+    await sees("show_720 720p", "/hls/show.m3u8", "obs-output module");
     await judge();
     await page.click("#watch");
     await picture("variants", MIDDLE, "dark");
@@ -93,6 +98,7 @@ const STATES = {
     await expect("the title names it", () => document.title === "Pulpit – Millstream" && document.activeElement.id === "name");
     await page.click("#share summary");
     await sees("page_embed https://example.com;", "/embed/live/Pulpit?key=secret", "<iframe src=", "Now only pages of this server may.");
+    await sees("with the key that it was opened with");
     await expect("there is a QR code", () => document.querySelector("#qr").naturalWidth > 0);
     await judge();
     await page.click("#share summary");
@@ -112,22 +118,32 @@ const STATES = {
     await sees("Playing");
     pulpit.grace = 9000;
     await sees("Waiting for the encoder, ");
+    await expect("the words below the player say it at once", () => document.querySelector("#playing").innerText === "Waiting for the encoder…");
+    await expect("what changes each second is not read out", () => document.querySelector("#behind").closest("[role=status]") === null);
     await judge();
-    if (process.env.SCREENSHOT) await expect("the player waits", () => /^Waiting/.test(document.querySelector("#playing").innerText));
     await picture("waiting", MIDDLE, "light");
     mock.streams = mock.streams.filter((stream) => stream !== pulpit);
     await sees("Ended ");
+    await page.click("#watch");
+    await sees("Watch what is left");
     await judge();
     await open("");
     await sees("Ended ", "9 streams live");
+    await expect("of the others, none has ended while the numbers of one were asked for", () => document.querySelectorAll(".ended").length === 1);
     await judge();
     await picture("ended", MIDDLE, "dark");
-    mock.waiting = [["live", "Pulpit", 12000]];
+    mock.waiting = [["live", "Pulpit", 12000], ["live", "since before", 12000]];
     await sees("Waiting for the encoder, ");
+    await expect("what the page has never seen live waits, too", () => [...document.querySelectorAll(".card")].some((card) => /^since before/m.test(card.innerText) && card.innerText.includes("Waiting for the encoder, ")));
+    await open("live/since before");
+    await sees("Waiting for the encoder, ");
+    await lacks("The server offers");
+    await judge();
+    await open("");
     mock.waiting = [];
     mock.streams.push(mock.stream("Pulpit"));
     await sees("10 streams live");
-    await lacks("Ended ");
+    await expect("it lives again", () => document.querySelectorAll(".ended").length === 1);
   },
 
   async "the server is gone, and has restarted"() {
@@ -158,6 +174,13 @@ const STATES = {
     await picture("av1", MIDDLE, "light");
     await open("live/lobby");
     await sees("Playing");
+    await page.click("#watch");
+    await expect("no picture of another stream is left", () => {
+      const canvas = document.querySelector("#poster canvas");
+      return canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.every((value) => value === 0);
+    });
+    await page.click("#watch");
+    await sees("Playing");
     await judge();
     await picture("sound", MIDDLE, "dark");
     mock.change(mock.streams[0], { hls: null, video: { ...mock.streams[0].facts.video, in_hls: false } });
@@ -180,7 +203,9 @@ const STATES = {
       { recorder: "daily", file: "drone.flv", state: "failing", bytes: 0, manual: false },
       { recorder: "", file: "drone-1.flv", state: "stopped", bytes: 4e6, manual: true },
     ];
+    await open("");
     mock.change(mock.streams[4], { relays, recordings });
+    await sees("Push fails: backup.example");
     await open("live/drone");
     await sees("youtube.com/live2/***: 2.4 Mbit/s, 3 dropped, 1 reconnect", "backup.example/live/cam: waits for the next try, connection refused, 4 reconnects", "daily: drone.flv, fails", "Recorder: drone-1.flv, stopped, 4.0 MB", "Recording fails: drone.flv");
     await judge();
@@ -198,6 +223,10 @@ const STATES = {
     await page.keyboard.press("Enter");
     await sees("Sign out", "Kick the encoder", "Reload the configuration");
     await judge();
+    await page.focus('[aria-label="Start recorder "]');
+    mock.streams[4].facts.recordings[1].bytes = 5e6;
+    await sees("Recorder: drone-1.flv, stopped, 5.0 MB");
+    await expect("a button stays while the bytes beside it change", () => document.activeElement.innerText === "Start");
     await page.click("#kick");
     await sees("Kick the encoder of live/drone?");
     await judge();
@@ -210,8 +239,18 @@ const STATES = {
     if (mock.acts.join() !== wanted.join()) throw new Error(`the API was asked for ${mock.acts.join()}`);
     await open("");
     await sees("paid", "11 streams live");
+    await open("live/paid");
+    await sees("Playing");
     await page.click("#sign");
-    await sees("Sign in", "10 streams live");
+    await sees("Sign in", "It is not live.");
+    await expect("of what is not seen any more, nothing plays", () => !document.querySelector("#player video"));
+    await open("");
+    await sees("10 streams live");
+    await expect("nor is it told to have ended", () => document.querySelectorAll(".ended").length === 0);
+    mock.hasTokens = false;
+    mock.run = "without tokens";
+    await sees("Reload the configuration");
+    mock.hasTokens = true;
   },
 
   async "names that are no HTML and no address"() {

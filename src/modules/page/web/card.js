@@ -1,7 +1,7 @@
 // A card: one stream, or the variants of one, in the list. Only what is in sight is drawn.
 
 import { pathOf } from "./data.js";
-import { drawRates, prepare } from "./plot.js";
+import { drawRates, prepare, release } from "./plot.js";
 import { whyNot } from "./player/player.js";
 import { ago, byId, make, many, rate, renew, say, size } from "./text.js";
 import { forget, want } from "./thumbnails.js";
@@ -9,7 +9,7 @@ import { forget, want } from "./thumbnails.js";
 const observer = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) {
     target.card.isSeen = isIntersecting;
-    if (isIntersecting) draw(target.card);
+    if (isIntersecting) show(target.card);
     else forget(target.card.shot);
   }
 }, { rootMargin: "100px" });
@@ -26,15 +26,24 @@ export function makeCard(view) {
   return card;
 }
 
-export function removeCard({ root, shot }) {
+export function removeCard({ root, shot, plot }) {
   observer.unobserve(root);
+  release(plot);
   forget(shot);
   root.remove();
 }
 
 export function updateCard(card, view) {
-  const { part, root } = card;
-  card.view = view;
+  const { facts } = view.lead;
+  const kind = `${view.ended > 0} ${view.left > 0} ${view.variants}`;
+  const isSame = card.facts === facts && card.kind === kind;
+  Object.assign(card, { view, facts, kind });
+  if (card.isSeen || !isSame) show(card);
+}
+
+/** Out of sight, it is only told what changes seldom. */
+function show(card) {
+  const { part, root, view } = card;
   const { video, audio } = view.lead.facts;
   say(part.name, view.name);
   say(part.about, [view.app, video.height ? `${video.width}×${video.height}` : "", video.codec, audio.codec].filter(Boolean).join(" · "));
@@ -64,7 +73,7 @@ export const toNote = ([kind, text]) => make("li", kind, text);
 /** Each a kind and a text: "bad" is what is wrong, "rec" what is recorded. With `isLong`, warnings are whole sentences. */
 export function notesOf(view, isLong) {
   if (view.ended) return [];
-  const { warnings, recordings, hls, video, audio } = view.lead.facts;
+  const { warnings, recordings, relays = [], hls, video, audio } = view.lead.facts;
   const of = (state) => recordings.filter((recording) => recording.state === state).map(({ file }) => file);
   const far = warnings.filter((text) => /key frame/i.test(text));
   const lacks = [video, audio].filter(({ codec, in_hls }) => hls && codec && !in_hls).map(({ codec }) => codec);
@@ -74,12 +83,17 @@ export function notesOf(view, isLong) {
     ...warnings.filter((text) => !far.includes(text) && !/^HLS has no /.test(text)),
   ];
   const bad = [
-    ...of("failing").map((file) => `Recording fails: ${file}`), view.dropped > 0 && many(view.dropped, "frame dropped", "frames dropped"),
+    ...of("failing").map((file) => `Recording fails: ${file}`), ...(isLong ? [] : relays.filter(isFailing).map(fails)),
+    view.dropped > 0 && many(view.dropped, "frame dropped", "frames dropped"),
     ...(isLong ? warnings : short), isLong ? "" : verdictOf(view).why,
   ];
   const notes = [["", view.variants > 1 && `${view.variants} variants`], ...of("recording").map((file) => ["rec", `Recording ${file}, ${size(view.recorded)}`])];
   return [...notes, ...bad.map((text) => ["bad", text])].filter(([, text]) => text);
 }
+
+const isFailing = ({ kind, state, error }) => kind === "push" && (error || state === "waiting");
+/** The host is enough; the page of the stream has all of it. */
+const fails = ({ target }) => `Push fails: ${target?.split("/")[2] ?? "another server"}`;
 
 /** What the player takes: of variants the master playlist, if this browser can play it. */
 export function sourceOf({ lead, variants }) {

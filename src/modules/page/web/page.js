@@ -40,11 +40,11 @@ function update() {
 }
 
 function showTotals({ bits_in, bits_out, viewers, cpu, memory, uptime_ms }) {
-  const load = `${(cpu * 100).toFixed(1)} %`;
+  const load = cpu === null ? "–" : `${(cpu * 100).toFixed(1)} %`; // null: nobody has looked for a while
   table(byId("totals"), [["In", rate(bits_in)], ["Out", rate(bits_out)], ["Viewers", `${viewers}`], ["CPU", load], ["Memory", size(memory)], ["Up", duration(uptime_ms)]]);
 }
 
-function showList(all, { totals, streams }) {
+function showList(all, { totals }) {
   const words = search.value.toLowerCase().split(/\s+/);
   const shown = all.filter(({ key }) => words.every((word) => key.toLowerCase().includes(word)));
   const keys = new Set(shown.map(({ key }) => key));
@@ -59,8 +59,7 @@ function showList(all, { totals, streams }) {
     updateCard(cards.get(view.key), view);
   }
   sort(shown, isNew);
-  const hidden = totals.streams - streams.length;
-  say(byId("summary"), `${many(totals.streams, "stream")} live${hidden > 0 ? `, ${hidden} not shown` : ""}`);
+  say(byId("summary"), `${many(totals.streams, "stream")} live${state.unlisted > 0 ? `, ${state.unlisted} not shown` : ""}`);
   byId("nothing").hidden = shown.length > 0;
   byId("tools").classList.toggle("few", all.length < 2);
   const isList = (chosen.layout ?? (all.length >= MANY ? "list" : "cards")) === "list";
@@ -68,15 +67,18 @@ function showList(all, { totals, streams }) {
   say(layout, isList ? "Cards" : "List");
 }
 
-/** An order that moves each second would be restless, and moving a card takes the focus from it. */
+/** An order that moves each second would be restless. A card that has the focus would lose it if it were moved. */
 function sort(shown, isNew) {
   const now = performance.now();
-  if (!isNew && sorted && (now - sorted < SETTLES_MS || list.contains(document.activeElement))) return;
+  if (!isNew && sorted && now - sorted < SETTLES_MS) return;
   sorted = now;
-  shown.sort(ORDERS[order.value]).forEach(({ key }, i) => {
-    const { root } = cards.get(key);
-    if (list.children[i] !== root) list.insertBefore(root, list.children[i] ?? null);
-  });
+  const roots = shown.sort(ORDERS[order.value]).map(({ key }) => cards.get(key).root);
+  if (roots.every((root, i) => root === list.children[i])) return;
+  const held = roots.findIndex((root) => root.contains(document.activeElement));
+  const place = () => roots[held]?.getBoundingClientRect().top ?? 0;
+  const before = place();
+  roots.forEach((root, i) => { if (i !== held) list.insertBefore(root, i < held ? roots[held] : null); });
+  scrollBy(0, place() - before);
 }
 
 /** The address behind "#" is "app/name", each of them encoded. */

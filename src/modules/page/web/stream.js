@@ -3,11 +3,11 @@
 import { act, isOperator, question } from "./act.js";
 import { notesOf, showBadge, sourceOf, toNote, verdictOf } from "./card.js";
 import { follow, pathOf, state, viewAt } from "./data.js";
-import { Player, withQuery } from "./player/player.js";
+import { Player, whyNot, withQuery } from "./player/player.js";
 import { drawRates, drawViewers, prepare } from "./plot.js";
 import { rtmpBase } from "./publish.js";
-import { ago, button, byId, duration, lines, make, many, rate, renew, say, size, table } from "./text.js";
-import { want } from "./thumbnails.js";
+import { ago, button, byId, duration, items, lines, make, many, rate, renew, say, size, table } from "./text.js";
+import { clear, want } from "./thumbnails.js";
 
 const MAX_QR = 300; // bytes
 
@@ -15,6 +15,9 @@ let key = ""; // "app/name" of the stream that is shown
 let view = null; // what is known of it, also when it has ended
 let player = null;
 let wantsPlay = false;
+let isRest = false; // the player has what is left of a stream that has ended
+let sights = 0;
+const poster = byId("poster").firstChild;
 const [rates, viewers] = document.querySelectorAll("#page .plot");
 prepare(rates, () => view && drawRates(rates, view.lead.history));
 prepare(viewers, () => view && drawViewers(viewers, view.lead.history));
@@ -24,12 +27,13 @@ export function openStream(next) {
   if (next === key) return;
   stop();
   [key, view, wantsPlay] = [next, null, true];
-  byId("screen").className = "";
+  clear(poster);
   byId("share").open = false;
   follow(next);
 }
 
 export function updateStream() {
+  if (sights !== state.sights) forget();
   view = viewAt(key) ?? (view && { ...view, bits: 0, viewers: 0, left: 0, ended: view.ended || performance.now() });
   const slash = key.lastIndexOf("/");
   say(byId("name"), key.slice(slash + 1));
@@ -39,25 +43,49 @@ export function updateStream() {
   if (!view) return;
   follow(view.lead.key);
   showBadge(byId("badge"), view);
+  if (isRest && !view.ended) {
+    stop();
+    wantsPlay = true;
+  }
   if (wantsPlay && !player && !view.ended) play();
   showPlaying();
-  showFacts(state.live.detail ?? {});
+  showFacts((state.of === view.lead.key && state.live.detail) || {});
   [rates, viewers].forEach((plot) => plot.width && plot.redraw());
-  want(byId("poster").firstChild, view.lead);
+  if (!player) want(poster, view.lead);
+}
+
+/** Other streams are seen now, perhaps not this one. */
+function forget() {
+  sights = state.sights;
+  if (viewAt(key)) return;
+  stop();
+  clear(poster);
+  view = null;
 }
 
 function play() {
-  const { flv, hls } = sourceOf(view);
   wantsPlay = false;
-  if (!verdictOf(view).plays) return;
+  if (!canStart()) return;
+  isRest = view.ended > 0;
+  const { flv, hls } = isRest ? { flv: null, hls: restOf(view) } : sourceOf(view);
   player = new Player(byId("player"), { name: view.name, flv, hls, onchange: showPlaying });
   showPlaying();
 }
 
 function stop() {
   player?.close();
-  player = null;
+  [player, isRest] = [null, false];
   showPlaying();
+}
+
+/** What is left of a stream that has ended: its playlist. */
+const restOf = ({ lead, variants }) => (variants && lead.facts.master) || lead.facts.hls;
+
+function canStart() {
+  if (!view?.ended) return view !== null && verdictOf(view).plays;
+  const { facts } = view.lead;
+  const inHls = { video: facts.video.in_hls, audio: facts.audio.in_hls };
+  return !view.left && whyNot({ codecs: facts.codecs, flv: null, hls: restOf(view), in_hls: inHls }).plays;
 }
 
 const DOING = { connecting: "Connecting…", waiting: "Waiting for the encoder…", ended: "The stream has ended" };
@@ -65,14 +93,21 @@ const DOING = { connecting: "Connecting…", waiting: "Waiting for the encoder�
 function showPlaying() {
   byId("player").hidden = !player;
   byId("poster").hidden = Boolean(player);
-  const canStart = view && !view.ended && verdictOf(view).plays;
-  byId("watch").hidden = !player && !canStart;
-  byId("poster").disabled = !canStart;
-  say(byId("watch"), player ? "Close" : "Watch");
-  if (!player) return say(byId("playing"), view ? verdictOf(view).why : "");
-  const { state: doing, why, via, delay } = player;
-  const behind = delay === null ? "" : `${delay.toFixed(1)} s behind`;
-  say(byId("playing"), doing === "playing" ? ["Playing", behind, via].filter(Boolean).join(" · ") : why || DOING[doing] || "");
+  const isOpen = canStart();
+  byId("watch").hidden = !player && !isOpen;
+  byId("poster").disabled = !isOpen;
+  const verb = view?.ended && !view.left ? "Watch what is left" : "Watch";
+  say(byId("watch"), player ? "Close" : verb);
+  say(byId("poster").lastChild, verb);
+  say(byId("playing"), player ? wordsOf(player) : view && !view.ended ? verdictOf(view).why : "");
+  // It changes each second, so it is beside what a screen reader says.
+  say(byId("behind"), player?.state === "playing" && player.delay !== null ? `${player.delay.toFixed(1)} s behind` : "");
+}
+
+function wordsOf({ state: doing, why, via }) {
+  if (doing !== "playing") return why || DOING[doing] || "";
+  if (view?.left) return DOING.waiting;
+  return view?.ended ? "The stream has ended; this is what is left of it" : ["Playing", via].filter(Boolean).join(" · ");
 }
 
 function showFacts({ players = [], tracks = [], relays, recordings, events = [], ...told }) {
@@ -98,43 +133,46 @@ function showFacts({ players = [], tracks = [], relays, recordings, events = [],
     ["Encoder", told.encoder],
     ["Dropped", told.dropped > 0 && `${many(told.dropped, "frame")} for slow players`],
   ]);
-  list("variants", variants > 1 ? members.map(({ app, name, facts }) => ({ app, name, height: facts.video.height })) : [], toVariant);
-  const records = (recordings ?? facts.recordings).map((one) => ({ ...one, mayStop: isOperator() }));
-  list("recordings", records.filter(({ file, mayStop }) => file || mayStop), toRecording);
-  list("relays", relays ?? facts.relays ?? [], toRelay);
-  list("events", events.map(({ ago_ms, text }) => `${ago(ago_ms)}: ${text}`), (text) => make("li", "", text));
+  const others = variants > 1 ? members : [];
+  items(byId("variants"), others.map(({ app, name, facts }) => [{ app, name }, facts.video.height ? `${facts.video.height}p` : ""]), toVariant);
+  items(byId("recordings"), (recordings ?? facts.recordings).filter(({ file }) => file || isOperator()).map(recordingRow), toRecording);
+  items(byId("relays"), (relays ?? facts.relays ?? []).map(relayRow), toRelay);
+  items(byId("events"), events.map(({ ago_ms, text }) => [text, `${ago(ago_ms)}: `]), (text) => make("li", "", make("span"), text));
   byId("actions").hidden = !isOperator() || view.ended > 0;
+  say(byId("kick"), variants > 1 ? "Kick the encoders" : "Kick the encoder");
   showAddresses(facts);
 }
 
-function list(id, items, toElement) {
-  renew(byId(id), items, toElement);
-  byId(id).parentElement.hidden = items.length === 0;
-}
-
-function toVariant({ app, name, height }) {
+function toVariant({ app, name }) {
   const link = make("a", "", name);
   link.href = `#${pathOf({ app, name })}`;
-  return make("li", "", link, height ? ` ${height}p` : "");
+  return make("li", "", link, " ", make("span"));
 }
 
 const RECORDS = { recording: "is written", waiting: "waits for a frame to begin with", failing: "fails; the log says why", stopped: "stopped" };
 
-function toRecording({ recorder, file, state, bytes, mayStop }) {
-  const isOn = state !== "stopped";
+function recordingRow({ recorder, file, state, bytes }) {
   const words = [file, RECORDS[state], bytes && size(bytes)].filter(Boolean).join(", ");
+  return [{ recorder, isOn: state !== "stopped", mayStop: isOperator() }, words];
+}
+
+function toRecording({ recorder, isOn, mayStop }) {
   const verb = isOn ? "Stop" : "Start";
   const body = { action: verb.toLowerCase(), ...(recorder && { recorder }) };
-  const press = () => act(`streams/${pathOf(view.lead)}/record`, body);
-  return make("li", "", `${recorder || "Recorder"}: ${words} `, ...(mayStop ? [button(verb, `${verb} recorder ${recorder}`, press)] : []));
+  const press = () => act([`streams/${pathOf(view.lead)}/record`], body);
+  return make("li", "", `${recorder || "Recorder"}: `, make("span"), ...(mayStop ? [" ", button(verb, `${verb} recorder ${recorder}`, press)] : []));
 }
 
 const RELAYS = { connecting: "connects", waiting: "waits for the next try", standby: "on standby" };
 
 /** To another server, or from it. */
-function toRelay({ kind, target, state, bits_per_second: bits, dropped, reconnects, error }) {
+function relayRow({ kind, target, state, bits_per_second: bits, dropped, reconnects, error }) {
   const parts = [RELAYS[state] ?? rate(bits), error, dropped && `${dropped} dropped`, reconnects && many(reconnects, "reconnect")];
-  return make("li", error ? "bad" : "", `${kind === "push" ? "→" : "←"} ${target ?? "another server"}: ${parts.filter(Boolean).join(", ")}`);
+  return [{ kind, target, isBad: Boolean(error) }, parts.filter(Boolean).join(", ")];
+}
+
+function toRelay({ kind, target, isBad }) {
+  return make("li", isBad ? "bad" : "", `${kind === "push" ? "→" : "←"} ${target ?? "another server"}: `, make("span"));
 }
 
 function showAddresses({ rtmp_port, rtmps_port, flv, hls, master, video, audio }) {
@@ -155,6 +193,7 @@ function share() {
   lines(byId("permit"), [["", "page_embed https://example.com;", "the line for the configuration"]]);
   const sites = state.about.embed.filter((source) => source !== "'self'");
   say(byId("allowed"), sites.length > 0 ? `Now these may: ${sites.join(" ")}` : "Now only pages of this server may.");
+  byId("keyed").hidden = !location.search;
   byId("qr").hidden = new TextEncoder().encode(href).length > MAX_QR;
   const qr = `qr.svg?text=${encodeURIComponent(href)}`;
   if (byId("qr").getAttribute("src") !== qr) byId("qr").src = qr;
@@ -164,7 +203,9 @@ byId("poster").addEventListener("click", play);
 byId("watch").addEventListener("click", () => (player ? stop() : play()));
 byId("share").addEventListener("toggle", () => view && updateStream());
 byId("kick").addEventListener("click", () => {
-  const { lead } = view;
-  question(`Kick the encoder of ${lead.key}?`, "Its stream ends at once. Most encoders come again after a moment.", "Kick",
-    () => act(`streams/${pathOf(lead)}/kick`));
+  const paths = view.members.map((one) => `streams/${pathOf(one)}/kick`);
+  const [title, text] = view.variants > 1
+    ? [`Kick the encoders of ${view.key}?`, `Its ${view.variants} variants end at once. Most encoders come again after a moment.`]
+    : [`Kick the encoder of ${view.lead.key}?`, "Its stream ends at once. Most encoders come again after a moment."];
+  question(title, text, "Kick", () => act(paths));
 });

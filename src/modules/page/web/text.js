@@ -51,6 +51,13 @@ export function renew(box, items, toElement) {
   box.shown = same;
 }
 
+/** Items of which each is [what stays, words that change]: their elements stay, and in each the words of its first <span> change. */
+export function items(box, rows, toElement) {
+  renew(box, rows.map(([same]) => same), toElement);
+  rows.forEach(([, words], i) => say(box.children[i].querySelector("span"), words));
+  box.parentElement.hidden = rows.length === 0;
+}
+
 /** Sets the values of a <dl>. */
 export function table(list, rows) {
   const told = rows.filter(([, value]) => value);
