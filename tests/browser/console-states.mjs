@@ -70,6 +70,7 @@ const STATES = {
     await page.focus(".card a");
     mock.streams[1].viewers = 900;
     await page.evaluate(() => { const now = performance.now.bind(performance); performance.now = () => now() + 6000; });
+    await refresh();
     await expect("the order follows the numbers, and the focus stays where it was", () => document.querySelector(".card h3").innerText === "Pulpit" && document.activeElement.innerText === "drone");
     mock.streams[1].viewers = 14;
     await page.select("#sort", "newest");
@@ -126,7 +127,6 @@ const STATES = {
     await sees("Ended ");
     await page.click("#watch");
     await sees("Watch what is left");
-    await judge();
     await open("");
     await sees("Ended ", "9 streams live");
     await expect("of the others, none has ended while the numbers of one were asked for", () => document.querySelectorAll(".ended").length === 1);
@@ -156,9 +156,9 @@ const STATES = {
     await judge();
     const asked = mock.requests.filter((url) => url.startsWith("/live.json")).length;
     await picture("gone", MIDDLE, "dark");
-    await new Promise((resolve) => setTimeout(resolve, 2500));
+    await new Promise((resolve) => setTimeout(resolve, 1500));
     const more = mock.requests.filter((url) => url.startsWith("/live.json")).length - asked;
-    if (more > 3) throw new Error(`the server is asked ${more} times in 2.5 s while it is gone`);
+    if (more > 2) throw new Error(`the server is asked ${more} times in 1.5 s while it is gone`);
     [mock.isAway, mock.run] = [false, "after"];
     mock.fill(10);
     await lacks("No news from the server");
@@ -267,7 +267,7 @@ const STATES = {
     await refresh();
     await new Promise((resolve) => setTimeout(resolve, 300));
     const asked = mock.requests.length;
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await new Promise((resolve) => setTimeout(resolve, 1200));
     if (mock.requests.length > asked) throw new Error(`a hidden page asks for ${mock.requests.slice(asked)}`);
     await page.evaluate(() => delete document.hidden);
   },

@@ -85,7 +85,7 @@ function canStart() {
   if (!view?.ended) return view !== null && verdictOf(view).plays;
   const { facts } = view.lead;
   const inHls = { video: facts.video.in_hls, audio: facts.audio.in_hls };
-  return !view.left && whyNot({ codecs: facts.codecs, flv: null, hls: restOf(view), in_hls: inHls }).plays;
+  return whyNot({ codecs: facts.codecs, flv: null, hls: restOf(view), in_hls: inHls }).plays;
 }
 
 const DOING = { connecting: "Connecting…", waiting: "Waiting for the encoder…", ended: "The stream has ended" };
@@ -96,7 +96,7 @@ function showPlaying() {
   const isOpen = canStart();
   byId("watch").hidden = !player && !isOpen;
   byId("poster").disabled = !isOpen;
-  const verb = view?.ended && !view.left ? "Watch what is left" : "Watch";
+  const verb = view?.ended ? "Watch what is left" : "Watch";
   say(byId("watch"), player ? "Close" : verb);
   say(byId("poster").lastChild, verb);
   say(byId("playing"), player ? wordsOf(player) : view && !view.ended ? verdictOf(view).why : "");
