@@ -21,6 +21,7 @@ const CONFIGURATION: &str =
 fn value(server: &Server, path: &str) -> Value {
     let reply = get(server.http(), path);
     assert_eq!((reply.status, reply.header("content-type")), (200, "application/json"), "{path}");
+    assert_eq!(reply.header("cross-origin-resource-policy"), "same-origin");
     serde_json::from_str(&reply.text()).unwrap()
 }
 
@@ -64,6 +65,26 @@ fn the_numbers_of_a_server_and_of_its_streams_are_told() {
     assert_eq!(detail["tracks"][1], json!({"kind": "audio", "number": 0, "codec": "AAC"}));
     let events = detail["events"].to_string();
     assert!(events.contains("A publisher has begun.") && !events.contains("127.0.0.1"), "{events}");
+}
+
+#[test]
+fn a_question_about_one_stream_has_the_rows_of_its_variants_alone() {
+    let server = Server::start(CONFIGURATION);
+    let _publishers = ["cam", "cam_low", "other"].map(|name| Client::publish(server.rtmp(), name));
+    wait("all are live", || live(&server)["totals"]["streams"] == 3);
+    let all = live(&server)["streams"].clone();
+    let told = |of: &str| {
+        let told = value(&server, &format!("/page/live.json?of={of}"));
+        assert_eq!(told["totals"]["streams"], 3, "{of}");
+        let ids: Vec<_> = told["streams"].as_array().unwrap().iter().map(|row| row[0].clone()).collect();
+        (ids, told["detail"]["of"].clone(), told["detail"]["id"].clone())
+    };
+    let id = |place: usize| all[place][0].clone();
+    assert_eq!(told("live/cam"), (vec![id(0), id(1)], json!("live/cam"), id(0)));
+    assert_eq!(told("live/cam_low"), (vec![id(0), id(1)], json!("live/cam_low"), id(1)));
+    assert_eq!(told("live/cam_high"), (vec![id(0), id(1)], Value::Null, Value::Null), "it need not be live");
+    assert_eq!(told("live/other"), (vec![id(2)], json!("live/other"), id(2)));
+    assert_eq!(told("nothing/cam"), (Vec::new(), Value::Null, Value::Null));
 }
 
 #[test]

@@ -131,9 +131,12 @@ fn a_thumbnail_is_served_like_a_file_that_nobody_may_keep() {
     let mut client = Connection::open(server.http());
     let whole = client.get(target);
     assert_eq!(whole.status, 200);
-    for (name, value) in
-        [("content-type", "video/mp4"), ("cache-control", "no-store"), ("x-content-type-options", "nosniff")]
-    {
+    for (name, value) in [
+        ("content-type", "video/mp4"),
+        ("cache-control", "no-store"),
+        ("x-content-type-options", "nosniff"),
+        ("cross-origin-resource-policy", "same-origin"),
+    ] {
         assert_eq!(whole.header(name), value);
     }
     let head = client.request("HEAD", target, "");

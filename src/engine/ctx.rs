@@ -187,6 +187,8 @@ pub struct Ctx {
     pub(in crate::engine) verifiers: HashMap<Arc<ServerTls>, Arc<Verifier>>,
     /// When it started.
     pub started: Now,
+    /// Whether streams keep their last minute, as a module shows it.
+    pub keeps_history: bool,
     /// Counts of refused connections, clients and publishers.
     pub refusals: Refusals,
     /// Addresses that operators have banned.
@@ -258,6 +260,7 @@ impl Ctx {
             tls: TlsCounts::default(),
             verifiers: HashMap::new(),
             started: now,
+            keeps_history: false,
             refusals: Refusals::default(),
             bans: Bans::default(),
             guesses: Guesses::default(),

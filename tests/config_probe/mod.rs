@@ -53,6 +53,17 @@ fn failing_start(folder: &Folder) -> String {
 }
 
 #[test]
+fn who_may_embed_the_player_is_said_in_vain_without_a_page() {
+    let http = |locations: &str| format!("{RTMP}\nhttp {{ server {{ listen 127.0.0.1:0; {locations} }} }}");
+    let page = http("page_embed any; location / { page on; page_embed none; } location /a { return 204; }");
+    assert_eq!(notices(&page), Vec::<String>::new());
+    assert_eq!(
+        notices(&http("location / { return 204; page_embed any; }")),
+        ["c.conf:2: warning: \"page_embed\" has no effect in a location without \"page on\""]
+    );
+}
+
+#[test]
 fn settings_of_http_flv_without_it_are_named() {
     let http = |location: &str| format!("http {{ server {{ listen 127.0.0.1:0; {location} }} }}");
     let live = http("flv_compat raw; location / { flv_live on; } location /a { return 204; }");

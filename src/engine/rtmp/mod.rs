@@ -259,13 +259,18 @@ impl Engine {
         let configuration = self.read_picture(id, stream_id, &mut frame);
         let effort =
             if frame.is_video_key() || advance >= LONG_ADVANCE { Effort::Long } else { Effort::Little };
-        self.cx.close_seconds(stream_id);
+        let keeps_history = self.cx.keeps_history;
+        if keeps_history {
+            self.cx.close_seconds(stream_id);
+        }
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return effort };
         stream.bytes_in += frame.payload().len() as u64;
         stream.frames_in += 1;
         self.cx.totals.frames_in += 1;
         stream.traffic.take(&frame, self.cx.now.instant);
-        stream.history.add(&frame);
+        if keeps_history {
+            stream.history.add(&frame);
+        }
         stream.tally.add(&frame, self.cx.now.instant);
         stream.key_frames.add(&frame, &mut self.cx.totals.key_frames);
         if stream.flv_clock.advance(&frame) {

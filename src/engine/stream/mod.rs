@@ -350,7 +350,7 @@ impl Stream {
         self.was_paced = false;
         self.headers = StreamHeaders::default();
         self.facts = StreamFacts::default();
-        self.key_frames = KeyFrames::default();
+        self.key_frames.change_publisher();
         self.gop.clear();
     }
 

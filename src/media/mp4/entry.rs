@@ -14,18 +14,36 @@ pub enum Entry<'a> {
     Avc(&'a [u8]),
     /// H.265: an HEVCDecoderConfigurationRecord (ISO 14496-15 8.3.3.1).
     Hevc(&'a [u8]),
+    /// H.264 with further parameter sets in the samples (ISO 14496-15 5.3.2).
+    AvcInBand(&'a [u8]),
+    /// H.265 with further parameter sets in the samples (8.3.2).
+    HevcInBand(&'a [u8]),
     /// AV1: an AV1CodecConfigurationRecord (AV1 in ISOBMFF, 2.3.3).
     Av1(&'a [u8]),
     /// VP9: a VPCodecConfigurationRecord (VP codec ISOBMFF binding), without the version and flags of its box.
     Vp9(&'a [u8]),
 }
 
-impl Entry<'_> {
+impl<'a> Entry<'a> {
+    /// The record of the configuration.
+    pub(super) fn record(&self) -> &'a [u8] {
+        match self {
+            Self::Avc(record)
+            | Self::Hevc(record)
+            | Self::AvcInBand(record)
+            | Self::HevcInBand(record)
+            | Self::Av1(record)
+            | Self::Vp9(record) => record,
+        }
+    }
+
     /// Writes the entry of a picture of so many pixels.
     pub(super) fn write(&self, width: u16, height: u16, out: &mut BoxWriter) {
         let (kind, box_kind, record) = match self {
             Self::Avc(record) => (b"avc1", b"avcC", record),
             Self::Hevc(record) => (b"hvc1", b"hvcC", record),
+            Self::AvcInBand(record) => (b"avc3", b"avcC", record),
+            Self::HevcInBand(record) => (b"hev1", b"hvcC", record),
             Self::Av1(record) => (b"av01", b"av1C", record),
             Self::Vp9(record) => (b"vp09", b"vpcC", record),
         };

@@ -32,8 +32,14 @@ pub struct Sample<'a> {
     pub composition: i32,
     /// A decoder can start here.
     pub is_key: bool,
-    /// NAL units behind their lengths, OBUs, a frame.
-    pub data: &'a [u8],
+    /// NAL units behind their lengths, OBUs, a frame: in pieces, which are written one behind the other.
+    pub data: &'a [&'a [u8]],
+}
+
+impl Sample<'_> {
+    fn length(&self) -> usize {
+        self.data.iter().map(|piece| piece.len()).sum()
+    }
 }
 
 /// Samples of one track that follow each other.
@@ -50,9 +56,21 @@ pub struct Run<'a> {
 /// A fragment with a run of each of its tracks; `sequence` counts the fragments of a file from 1. None if it would be
 /// longer than boxes can hold.
 pub fn fragment(sequence: u32, runs: &[Run<'_>]) -> Option<Vec<u8>> {
+    let mut out = BoxWriter::with_capacity(size_of_fragment(runs));
+    write_fragment(sequence, runs, &mut out);
+    out.into_bytes()
+}
+
+/// Bytes of a fragment at the most.
+pub(super) fn size_of_fragment(runs: &[Run<'_>]) -> usize {
     let samples = || runs.iter().flat_map(|run| run.samples);
-    let data: usize = samples().map(|sample| sample.data.len()).sum();
-    let mut out = BoxWriter::with_capacity(data + BOXES * (1 + runs.len()) + SAMPLE * samples().count());
+    let data: usize = samples().map(Sample::length).sum();
+    data + BOXES * (1 + runs.len()) + SAMPLE * samples().count()
+}
+
+/// Writes a fragment behind what there is.
+pub(super) fn write_fragment(sequence: u32, runs: &[Run<'_>], out: &mut BoxWriter) {
+    let (start, pieces) = (out.len(), || runs.iter().flat_map(|run| run.samples).flat_map(|it| it.data));
     // Where each run says the offset of its data, and how many bytes that has.
     let mut places = Vec::new();
     out.boxed(b"moof", |out| {
@@ -61,13 +79,13 @@ pub fn fragment(sequence: u32, runs: &[Run<'_>]) -> Option<Vec<u8>> {
             out.boxed(b"traf", |out| places.push(write_run(run, out)));
         }
     });
-    let mut offset = boxes::content(out.len());
+    // From the first byte of the moof.
+    let mut offset = boxes::content(out.len() - start);
     for (place, length) in places {
         out.put_u32(place, i32::try_from(offset).ok().map(i32::cast_unsigned));
         offset = offset.saturating_add(length);
     }
-    out.boxed(b"mdat", |out| samples().for_each(|sample| out.bytes(sample.data)));
-    out.into_bytes()
+    out.boxed(b"mdat", |out| pieces().for_each(|piece| out.bytes(piece)));
 }
 
 /// Writes what describes a run. Returns the place of the offset of its data, and the length of that.
@@ -81,11 +99,11 @@ fn write_run(run: &Run<'_>, out: &mut BoxWriter) -> (usize, usize) {
         place = out.len();
         out.u32(0); // data_offset
         for sample in run.samples {
-            length = length.saturating_add(sample.data.len());
+            length = length.saturating_add(sample.length());
             out.u32(sample.duration);
             let at = out.len();
             out.u32(0);
-            out.put_u32(at, u32::try_from(sample.data.len()).ok());
+            out.put_u32(at, u32::try_from(sample.length()).ok());
             out.u32(if sample.is_key { DEPENDS_ON_NONE } else { DEPENDS_ON_OTHERS });
             out.u32(sample.composition.cast_unsigned());
         }

@@ -24,7 +24,7 @@ const TRACK_IS_USED: u32 = 7;
 const UNDETERMINED: u16 = 0x55c4;
 /// The media is in the same file (8.7.2.2).
 const SELF_CONTAINED: u32 = 1;
-/// The version 1 of `vmhd`'s flags (12.1.2).
+/// The flags of `vmhd`, which are 1 (12.1.2).
 const VIDEO_HEADER: u32 = 1;
 
 /// A track of pictures.
@@ -45,6 +45,12 @@ pub struct Track<'a> {
 /// The initialization segment of some tracks; none if a configuration is longer than boxes can hold.
 pub fn initialization(tracks: &[Track<'_>]) -> Option<Vec<u8>> {
     let mut out = BoxWriter::default();
+    write_initialization(tracks, &mut out);
+    out.into_bytes()
+}
+
+/// Writes the initialization segment of some tracks.
+pub(super) fn write_initialization(tracks: &[Track<'_>], out: &mut BoxWriter) {
     // default-base-is-moof is of iso5, signed composition offsets are of iso6 (annex E). CMAF has one track in a file.
     out.boxed(b"ftyp", |out| {
         out.bytes(b"iso6");
@@ -59,7 +65,6 @@ pub fn initialization(tracks: &[Track<'_>]) -> Option<Vec<u8>> {
         tracks.iter().for_each(|track| out.boxed(b"trak", |out| write_track(track, out)));
         out.boxed(b"mvex", |out| tracks.iter().for_each(|track| write_defaults(track, out)));
     });
-    out.into_bytes()
 }
 
 /// `mvhd` (8.2.2).

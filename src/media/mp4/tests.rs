@@ -70,8 +70,9 @@ fn a_file_of_one_track_is_of_cmaf() {
 #[test]
 fn a_fragment_tells_where_the_samples_of_each_track_are() {
     let sample = |data, is_key| Sample { duration: 3000, composition: -1, is_key, data };
-    let video = [sample(&b"abc"[..], true), sample(b"d", false)];
-    let audio = [sample(&b"efghi"[..], true)];
+    let pieces: [&[u8]; 4] = [b"a", b"bc", b"d", b"efghi"];
+    let video = [sample(&pieces[..2], true), sample(&pieces[2..3], false)];
+    let audio = [sample(&pieces[3..], true)];
     let runs = [
         Run { track: 1, time: u64::from(u32::MAX) + 5, samples: &video },
         Run { track: 2, time: 9, samples: &audio },
@@ -132,6 +133,37 @@ fn a_still_has_the_slices_of_all_messages_and_no_set_that_its_record_has() {
     let entry = find(&file, &[b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd"]);
     let visual = find(&entry[8..], &[b"avc1"]);
     assert_eq!((&visual[24..28], find(&visual[78..], &[b"avcC"])), (&[5, 0, 2, 0xd0][..], header.body()));
+}
+
+/// The sample entry of a file with one track: its type and content.
+fn entry_of(file: &[u8]) -> ([u8; 4], Vec<u8>) {
+    let entry = find(file, &[b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd"]);
+    let (kind, content) = boxes(&entry[8..])[0];
+    (kind, content.to_vec())
+}
+
+#[test]
+fn a_still_with_sets_of_its_own_is_said_to_have_them() {
+    let (header, whole) = messages(&[&[HIGH, &[0x68, 0xee, 0x3c], &[0x65, 0x88, 1]]]);
+    let file = still(Some(&header), &whole).unwrap();
+    assert_eq!(entry_of(&file).0, *b"avc3");
+    assert_eq!(find(&file, &[b"mdat"]), b"\0\0\0\x03\x68\xee\x3c\0\0\0\x03\x65\x88\x01");
+}
+
+#[test]
+fn a_still_of_av1_has_no_temporal_delimiter_and_is_of_one_message() {
+    const SEQUENCE: &[u8] =
+        &[0x0a, 0x0d, 0x20, 0, 0, 0x0c, 0xc4, 0xff, 0x67, 0x36, 0xbe, 0x48, 0x08, 0x68, 0x01];
+    let frame = |head: u8, body: &[u8]| {
+        Rc::new(Frame::from_payload(Kind::Video, 0, &[&[head][..], b"av01", body].concat()))
+    };
+    let header = frame(0x90, &[&[0x81, 0, 0x0c, 0][..], SEQUENCE].concat());
+    let picture = [0x32, 3, 1, 2, 3];
+    let message = frame(0x91, &[&[0x12, 0][..], SEQUENCE, &picture].concat());
+    let file = still(Some(&header), &[Rc::clone(&message)]).unwrap();
+    assert_eq!(find(&file, &[b"mdat"]), [SEQUENCE, &picture].concat());
+    assert_eq!(entry_of(&file).0, *b"av01");
+    assert_eq!(still(Some(&header), &[Rc::clone(&message), message]), None, "half a picture");
 }
 
 #[test]

@@ -8,6 +8,8 @@ use crate::media::{Reader, Truncated};
 const RECORD_HEAD: usize = 4;
 /// The OBU type of a sequence header (6.2.2).
 const SEQUENCE_HEADER: u8 = 1;
+/// The OBU type of a temporal delimiter.
+const TEMPORAL_DELIMITER: u8 = 2;
 /// OBUs that are looked at; as many as NAL units. Encoders have only a temporal delimiter in front of a sequence
 /// header.
 const MAX_LOOKED_AT: usize = MAX_NAL_UNITS;
@@ -37,6 +39,32 @@ pub fn size(obus: &[u8]) -> Result<Option<(u32, u32)>, Truncated> {
         }
     }
     Ok(None)
+}
+
+/// The pieces of a frame without its temporal delimiters. OBUs beyond a limit are left as they are.
+pub fn without_delimiters(obus: &[u8]) -> Result<Vec<&[u8]>, Truncated> {
+    let (mut reader, mut pieces) = (Reader::new(obus), Vec::new());
+    while !reader.is_empty() && pieces.len() < MAX_LOOKED_AT {
+        let all = reader.rest();
+        let kind = skip_obu(&mut reader)?;
+        let (obu, _) = all.split_at_checked(all.len() - reader.rest().len()).ok_or(Truncated)?;
+        if kind != TEMPORAL_DELIMITER {
+            pieces.push(obu);
+        }
+    }
+    pieces.push(reader.rest());
+    Ok(pieces)
+}
+
+/// Skips an OBU (5.3.1); returns its type.
+fn skip_obu(reader: &mut Reader<'_>) -> Result<u8, Truncated> {
+    let head = reader.u8()?;
+    if head & 4 != 0 {
+        reader.u8()?;
+    }
+    let length = if head & 2 != 0 { leb128(reader)? } else { reader.rest().len() };
+    reader.take(length)?;
+    Ok(head >> 3 & 0x0f)
 }
 
 /// Reads a sequence header up to the size (5.5.1).

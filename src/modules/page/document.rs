@@ -73,7 +73,13 @@ fn etag(text: &str, policy: &str, is_compressed: bool) -> String {
 
 /// A document of JSON, for scripts.
 pub fn json(text: String) -> HttpReply {
-    HttpReply::made(200, "application/json", "no-cache", text).with("Content-Security-Policy", NOTHING)
+    own(HttpReply::made(200, "application/json", "no-cache", text).with("Content-Security-Policy", NOTHING))
+}
+
+/// The same for pages of this server alone (Fetch, 3.7): another page would learn by it what is live in a network that it
+/// cannot reach itself.
+pub fn own(reply: HttpReply) -> HttpReply {
+    reply.with("Cross-Origin-Resource-Policy", "same-origin")
 }
 
 #[cfg(test)]

@@ -19,9 +19,9 @@ use crate::auth::query;
 use crate::auth::secret::Hasher;
 use crate::conf::{self, Directive};
 use crate::engine::{
-    Answer, AppId, ByApp, ByLocation, Compose, Config, Ctx, Endpoint, HttpReply, HttpRequest, Location,
-    LocationId, Module, Notice, RelayEvent, RelayId, SharedAnswer, SharedKey, Stream, StreamId, StreamName,
-    StreamRank,
+    Answer, AppId, ByApp, ByLocation, Compose, Config, Ctx, Endpoint, History, HttpReply, HttpRequest,
+    Location, LocationId, LocationKind, Module, Notice, Probe, RelayEvent, RelayId, SharedAnswer, SharedKey,
+    Stream, StreamId, StreamName, StreamRank,
 };
 use crate::http::{Method, path};
 use crate::media::Frame;
@@ -96,9 +96,29 @@ impl Module for Page {
         self.entrances = next.entrances;
         self.pages.adopt(next.pages);
         self.has_pages = next.has_pages;
+        cx.keeps_history = self.has_pages;
         if !self.has_pages {
             self.events = Events::default();
-            cx.streams.iter_mut().for_each(|stream| stream.key_frames.forget_last());
+            cx.streams.iter_mut().for_each(|stream| {
+                stream.key_frames.forget_last();
+                stream.history = History::default();
+            });
+        }
+    }
+
+    fn on_start(&mut self, cx: &mut Ctx) {
+        cx.keeps_history = self.has_pages;
+    }
+
+    fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
+        for location in &config.locations {
+            // Settings of a server are for all its locations.
+            if location.scope.flag("page") || location.kind == LocationKind::Server {
+                continue;
+            }
+            for node in location.scope.own("page_embed") {
+                probe.warn(node, "\"page_embed\" has no effect in a location without \"page on\"");
+            }
         }
     }
 
@@ -149,13 +169,13 @@ impl Module for Page {
         }
         Some(match asset {
             Asset::File(file) => Answer::Reply(file.reply(request)),
-            Asset::QrCode => match qr::Code::of(request) {
-                Some(code) => shared(request, code.key(), code),
-                None => Answer::Reply(HttpReply::error(400)),
-            },
+            Asset::QrCode => qr::answer(request),
             Asset::Embed { app, name } => Answer::Reply(self.embed(settings, request, (app, name))),
             Asset::Redirect => {
-                Answer::Reply(HttpReply::error(301).with("Location", path::encode(&settings.base)))
+                // With the query: a key may be in it.
+                let (path, query) = (path::encode(&settings.base), &request.head.query);
+                let mark = if query.is_empty() { "" } else { "?" };
+                Answer::Reply(HttpReply::error(301).with("Location", format!("{path}{mark}{query}")))
             }
             Asset::Streams | Asset::Live | Asset::Thumbnail { .. } => {
                 match Sight::of(cx, (&self.entrances, settings.api.as_ref()), request) {

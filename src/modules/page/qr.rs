@@ -7,9 +7,9 @@ use std::fmt::Write;
 use qrcodegen::{QrCode, QrCodeEcc};
 
 use crate::auth::query;
-use crate::engine::{Compose, Composed, Ctx, HttpReply, HttpRequest};
+use crate::engine::{Answer, Compose, Composed, Ctx, HttpReply, HttpRequest, SharedAnswer, SharedKey};
 
-use super::document::NOTHING;
+use super::document::{self, NOTHING};
 
 /// The longest text, bytes.
 const MAX_TEXT: usize = 300;
@@ -17,38 +17,44 @@ const MAX_TEXT: usize = 300;
 /// The margin, modules.
 const QUIET: i32 = 4;
 
-/// A code that is composed: in the queue of such work, so however many are asked for, others are served after each.
-#[derive(Debug)]
-pub struct Code {
-    text: String,
+/// The code of the text in a request, which takes a moment to make: one is made after the other, between other work.
+pub fn answer(request: &HttpRequest) -> Answer {
+    let text = query::value(&request.head.query, "text").unwrap_or_default().into_owned();
+    if text.len() > MAX_TEXT {
+        return Answer::Reply(refusal());
+    }
+    let key = SharedKey { module: "page", location: request.location, what: format!("qr {text}") };
+    Answer::Shared(SharedAnswer { key, composer: Box::new(Code { text }) })
 }
 
-impl Code {
-    /// The code that a request asks for; none if the text is empty, too long or not to be printed.
-    pub fn of(request: &HttpRequest) -> Option<Self> {
-        let text = query::value(&request.head.query, "text")?.into_owned();
-        let is_right = !text.is_empty() && text.len() <= MAX_TEXT && !text.contains(char::is_control);
-        is_right.then_some(Self { text })
-    }
-
-    /// By what it is shared.
-    pub fn key(&self) -> String {
-        format!("qr {}", self.text)
-    }
+/// A code that is to be made.
+#[derive(Debug)]
+struct Code {
+    text: String,
 }
 
 impl Compose for Code {
     fn step(&mut self, _cx: &mut Ctx) -> Composed {
-        Composed::Reply(match svg(&self.text) {
-            Some(svg) => HttpReply::made(200, "image/svg+xml", "private, max-age=86400", svg)
-                .with("Content-Security-Policy", NOTHING),
-            None => HttpReply::error(400),
-        })
+        Composed::Reply(reply(&self.text))
     }
 }
 
-/// The image of a text; none if that has no code.
+/// The code of a text, which may be kept; or that there is none.
+fn reply(text: &str) -> HttpReply {
+    let Some(svg) = svg(text) else { return refusal() };
+    let reply = HttpReply::made(200, "image/svg+xml", "private, max-age=86400", svg);
+    document::own(reply.with("Content-Security-Policy", NOTHING))
+}
+
+fn refusal() -> HttpReply {
+    document::own(HttpReply::error(400))
+}
+
+/// The image of a text; none if it is empty, too long or not to be printed.
 fn svg(text: &str) -> Option<String> {
+    if text.is_empty() || text.len() > MAX_TEXT || text.contains(char::is_control) {
+        return None;
+    }
     let code = QrCode::encode_text(text, QrCodeEcc::Low).ok()?;
     let side = code.size() + 2 * QUIET;
     let mut svg = format!(
@@ -81,27 +87,31 @@ mod tests {
 
     use super::*;
 
-    fn has_code(query: &str) -> bool {
-        Code::of(&HttpRequest::for_test(&format!("GET /qr.svg?{query} HTTP/1.1\r\nHost: a\r\n\r\n")))
-            .is_some()
+    fn status(query: &str) -> u16 {
+        let request = HttpRequest::for_test(&format!("GET /qr.svg?{query} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        match answer(&request) {
+            Answer::Reply(reply) => reply.head.status,
+            Answer::Shared(shared) => reply(shared.key.what.strip_prefix("qr ").unwrap()).head.status,
+            _ => panic!("it is made here"),
+        }
     }
 
     #[test]
     fn texts_that_can_be_printed_have_a_code_up_to_the_limit() {
         let long = |length| format!("text={}", "x".repeat(length));
         for (query, expected) in [
-            ("text=http%3A%2F%2Flocalhost%3A8080%2F%23live%2Fcam", true),
-            ("text=%C3%A9%F0%9F%98%80", true),
-            (&long(MAX_TEXT), true),
-            (&long(MAX_TEXT + 1), false),
-            ("text=", false),
-            ("", false),
-            ("other=x", false),
-            ("text=a%0Ab", false),
-            ("text=%C2%9B31m", false),
-            ("text=%00", false),
+            ("text=http%3A%2F%2Flocalhost%3A8080%2F%23live%2Fcam", 200),
+            ("text=%C3%A9%F0%9F%98%80", 200),
+            (&long(MAX_TEXT), 200),
+            (&long(MAX_TEXT + 1), 400),
+            ("text=", 400),
+            ("", 400),
+            ("other=x", 400),
+            ("text=a%0Ab", 400),
+            ("text=%C2%9B31m", 400),
+            ("text=%00", 400),
         ] {
-            assert_eq!(has_code(query), expected, "{query}");
+            assert_eq!(status(query), expected, "{query}");
         }
     }
 

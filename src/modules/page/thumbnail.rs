@@ -9,6 +9,8 @@ use crate::engine::{Body, Ctx, HttpReply, Stream, StreamId};
 use crate::http::ResponseHead;
 use crate::media::{Frame, Kind, mp4};
 
+use super::document;
+
 /// Keeps a frame if a thumbnail can be made of it.
 pub fn keep(cx: &mut Ctx, stream: StreamId, frame: &Rc<Frame>) {
     if frame.kind != Kind::Video || !mp4::has_still(frame.codec) {
@@ -22,13 +24,13 @@ pub fn keep(cx: &mut Ctx, stream: StreamId, frame: &Rc<Frame>) {
 /// The answer with the thumbnail of a stream, if there is one.
 pub fn reply(stream: Option<&Stream>) -> HttpReply {
     let Some(file) = stream.and_then(file) else {
-        return HttpReply::error(404).with("Cache-Control", "no-store");
+        return document::own(HttpReply::error(404).with("Cache-Control", "no-store"));
     };
     let head = ResponseHead::new(200)
         .with("Content-Type", "video/mp4")
         .with("Cache-Control", "no-store")
         .with("X-Content-Type-Options", "nosniff");
-    HttpReply { head, body: Body::Bytes(file) }
+    document::own(HttpReply { head, body: Body::Bytes(file) })
 }
 
 fn file(stream: &Stream) -> Option<Rc<[u8]>> {

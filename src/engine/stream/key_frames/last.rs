@@ -8,12 +8,11 @@ use std::rc::Rc;
 
 use crate::engine::stream::headers::StreamHeaders;
 use crate::media::meter::Charge;
+use crate::media::mp4::MAX_STILL;
 use crate::media::{Frame, Kind, Role, Slices};
 
 /// The most messages of a picture: encoders that send its slices one by one make some tens.
 const MAX_MESSAGES: usize = 256;
-/// The most bytes of payload of a picture.
-const MAX_BYTES: usize = 4 << 20;
 
 /// The last key frame of a publisher.
 #[derive(Debug, Default)]
@@ -28,11 +27,11 @@ pub(super) struct Last {
 /// A key frame, as it came.
 #[derive(Debug)]
 pub struct LastPicture {
-    /// Its number among the key frames of the whole server, from 1: no other picture has it.
+    /// Its number among the key frames of the stream, from 1: no other picture of the stream has it.
     pub number: u64,
     /// The configuration that it was sent under, if there was one.
     pub configuration: Option<Rc<Frame>>,
-    /// Its messages. Invariant: at least one, at most [`MAX_MESSAGES`] and [`MAX_BYTES`].
+    /// Its messages. Invariant: at least one, at most [`MAX_MESSAGES`] and [`MAX_STILL`] bytes.
     messages: Vec<Rc<Frame>>,
     /// See [`file`](Self::file).
     file: OnceCell<Option<Counted>>,
@@ -92,7 +91,7 @@ impl LastPicture {
     fn with(mut self, frame: &Rc<Frame>) -> Option<Self> {
         self.messages.push(Rc::clone(frame));
         self.file = OnceCell::new();
-        (self.messages.len() <= MAX_MESSAGES && self.bytes() <= MAX_BYTES).then_some(self)
+        (self.messages.len() <= MAX_MESSAGES && self.bytes() <= MAX_STILL).then_some(self)
     }
 
     fn bytes(&self) -> usize {
@@ -175,7 +174,7 @@ mod tests {
         let keep_one = |last: &mut Last, slices, length| {
             last.keep(&message(Role::Key, slices, length), &StreamHeaders::default(), 1);
         };
-        keep_one(&mut last, Slices::Begin, MAX_BYTES - 5);
+        keep_one(&mut last, Slices::Begin, MAX_STILL - 5);
         assert!(last.picture().is_some());
         keep_one(&mut last, of_key, 1);
         keep_one(&mut last, of_key, 1);

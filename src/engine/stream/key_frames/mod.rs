@@ -21,7 +21,7 @@ const KEPT: usize = 5;
 /// The fewest intervals from which one is derived.
 const ENOUGH: usize = 2;
 
-/// The key frames of one publisher.
+/// The key frames of a stream, and the intervals of its present publisher.
 #[derive(Debug, Default)]
 pub struct KeyFrames {
     last: Last,
@@ -31,7 +31,7 @@ pub struct KeyFrames {
     newest: u64,
     /// Whether a key frame has come.
     has_any: bool,
-    /// The number of the newest one among all of the server's; 0 if there is none.
+    /// How many key frames have come, from all publishers of the stream: the number of the newest one.
     newest_number: u64,
     /// Whether other pictures have come since the last key frame.
     others: bool,
@@ -60,7 +60,7 @@ impl KeyFrames {
             Role::Key => {
                 self.add_key(frame.timestamp);
                 *all += 1;
-                self.newest_number = *all;
+                self.newest_number += 1;
             }
             Role::Inter | Role::Disposable => self.others = true,
             Role::Header | Role::Empty => return,
@@ -78,6 +78,11 @@ impl KeyFrames {
             self.intervals.push_back(Interval { length, has_others: self.others });
         }
         (self.since, self.has_any, self.others) = (Some(time), true, false);
+    }
+
+    /// Another publisher comes. Its pictures are numbered on, as none has the number of another one of the stream.
+    pub(in crate::engine) fn change_publisher(&mut self) {
+        *self = Self { newest_number: self.newest_number, ..Self::default() };
     }
 
     /// Keeps a frame if it is of a key frame, in the place of the one before. `headers` are the stream's present ones.

@@ -6,11 +6,16 @@ use super::*;
 
 /// What is told of live/cam, to a client at this address.
 fn told(pair: &mut Pair, host: [u8; 4]) -> Json {
+    told_by(pair, host, "Host: localhost\r\n")
+}
+
+/// The same by a request with these fields.
+fn told_by(pair: &mut Pair, host: [u8; 4], fields: &str) -> Json {
     pair.pass(1000);
     let peer = Peer::Internet(SocketAddr::new(IpAddr::V4(host.into()), 5000));
     let id = pair.here.engine.accept(1, (peer, ENDS.1), pair.here.now).unwrap();
-    let request = b"GET /live.json?of=live/cam HTTP/1.0\r\nHost: localhost\r\n\r\n";
-    pair.here.engine.input(id, request, pair.here.now);
+    let request = format!("GET /live.json?of=live/cam HTTP/1.0\r\n{fields}\r\n");
+    pair.here.engine.input(id, request.as_bytes(), pair.here.now);
     pair.here.end_turn();
     let answer = String::from_utf8(pair.here.take(id, usize::MAX).concat()).unwrap();
     pair.here.end_turn();
@@ -32,6 +37,11 @@ fn a_push_is_told_with_its_target_to_this_machine_only() {
     assert_eq!(texts(&other)[0], "A push to another server has begun.");
     assert_eq!(local["detail"]["relays"][0]["target"], "rtmp://there/live/***");
     assert_eq!(other["detail"]["relays"], Json::Array(Vec::new()));
+    for fields in ["Host: localhost\r\nX-Forwarded-For: 192.0.2.7\r\n", "Host: rebound.example\r\n"] {
+        let other = told_by(&mut pair, [127, 0, 0, 1], fields);
+        assert_eq!(texts(&other)[0], "A push to another server has begun.", "{fields}");
+        assert_eq!(other["detail"]["relays"], Json::Array(Vec::new()), "{fields}");
+    }
     pair.is_up = Some(false);
     pair.cut();
     // It is told once, however often it is tried.

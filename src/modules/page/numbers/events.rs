@@ -72,7 +72,7 @@ struct Left {
 enum Recorder {
     Writes,
     Fails,
-    Rests,
+    Idle,
 }
 
 #[derive(Debug)]
@@ -174,7 +174,7 @@ impl Events {
             let next = match status.state {
                 RecordingState::Recording => Recorder::Writes,
                 RecordingState::Failing(_) => Recorder::Fails,
-                RecordingState::Waiting | RecordingState::Stopped => Recorder::Rests,
+                RecordingState::Waiting | RecordingState::Stopped => Recorder::Idle,
             };
             if past.recorder(&status.recorder, next) == next {
                 continue;
@@ -182,7 +182,7 @@ impl Events {
             match next {
                 Recorder::Writes => past.say(now, format!("Recording to {} has begun.", status.file_name())),
                 Recorder::Fails => past.say(now, "A recorder cannot write. The log says why.".to_owned()),
-                Recorder::Rests => {}
+                Recorder::Idle => {}
             }
         }
         if std::mem::replace(&mut past.hls_fails, hls_fails) != hls_fails {
@@ -288,7 +288,7 @@ impl Past {
             Some((_, state)) => std::mem::replace(state, next),
             None => {
                 self.recorders.push((name.to_owned(), next));
-                Recorder::Rests
+                Recorder::Idle
             }
         }
     }

@@ -14,11 +14,13 @@ const STAT: &str = "/proc/self/stat";
 const MAX_STAT: u64 = 2048;
 /// The shortest time between two readings.
 const PAUSE: Duration = Duration::from_secs(1);
+/// The longest time of which the part of a core is told: what was before nobody has asked for.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// What the process takes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Process {
-    /// The part of one core that it has taken since the reading before; 0 at the first one.
+    /// The part of one core that it has taken since the reading before; not known if that is long ago.
     cpu: Option<f64>,
     /// Bytes of memory that are resident.
     memory: Option<u64>,
@@ -57,14 +59,14 @@ impl ProcessMeter {
         let since =
             |(last, ticks): (Instant, Option<u64>)| Some((now.saturating_duration_since(last), ticks?));
         let cpu = |ticks: u64| match before.and_then(since) {
-            Some((time, before)) if !time.is_zero() => {
+            Some((time, before)) if !time.is_zero() && time <= LONGEST => {
                 let seconds = ticks.saturating_sub(before) as f64 / clock_ticks_per_second().max(1) as f64;
-                (seconds / time.as_secs_f64() * 1000.0).round() / 1000.0
+                Some((seconds / time.as_secs_f64() * 1000.0).round() / 1000.0)
             }
-            _ => 0.0,
+            _ => None,
         };
         let memory = reading.and_then(|reading| reading.pages.checked_mul(page_size() as u64));
-        self.known = Process { cpu: ticks.map(cpu), memory };
+        self.known = Process { cpu: ticks.and_then(cpu), memory };
     }
 }
 
@@ -105,13 +107,17 @@ mod tests {
         let reading = |seconds| Some(Reading { ticks: ticks(seconds), pages: 2 });
         let after = |seconds| now + Duration::from_secs(seconds);
         meter.take(now, reading(3.0));
-        assert_eq!((meter.known.cpu, meter.known.memory), (Some(0.0), Some(2 * page_size() as u64)));
+        assert_eq!((meter.known.cpu, meter.known.memory), (None, Some(2 * page_size() as u64)));
         meter.take(after(2), reading(3.5));
         assert_eq!(meter.known.cpu, Some(0.25));
         assert_eq!(meter.read(after(2)).cpu, Some(0.25), "it is read at most once a second");
         meter.take(after(4), None);
         assert_eq!(meter.known, Process::default());
         meter.take(after(5), reading(9.0));
-        assert_eq!(meter.known.cpu, Some(0.0));
+        assert_eq!(meter.known.cpu, None);
+        meter.take(after(16), reading(10.0));
+        assert_eq!(meter.known.cpu, None, "eleven seconds are too long");
+        meter.take(after(26), reading(15.0));
+        assert_eq!(meter.known.cpu, Some(0.5));
     }
 }
