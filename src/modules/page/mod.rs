@@ -106,7 +106,7 @@ impl Module for Page {
         }
     }
 
-    fn on_start(&mut self, cx: &mut Ctx) {
+    fn on_stream_start(&mut self, cx: &mut Ctx, _stream: StreamId) {
         cx.keeps_history = self.has_pages;
     }
 

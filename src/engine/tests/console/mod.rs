@@ -293,7 +293,7 @@ fn numbers_of_pictures_go_on_with_the_next_publisher_and_are_the_streams_own() {
 
 #[test]
 fn the_path_without_its_slash_leads_to_the_page_with_the_query() {
-    let mut world = world();
+    let mut world = World::configured(table(), &config("").replace("/b/", "/b"));
     for (path, location) in [("/b", "/b/"), ("/b?key=a%2Fb", "/b/?key=a%2Fb")] {
         let id = ask(&mut world, path);
         world.end_turn();
