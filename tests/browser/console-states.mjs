@@ -220,6 +220,7 @@ const STATES = {
     await sees("The server does not know this token.");
     await page.keyboard.type(TOKEN);
     await page.keyboard.press("Enter");
+    await expect("the token does not stay in its field", () => document.querySelector("#token").value === "");
     await sees("Sign out", "Kick the encoder", "Reload the configuration");
     await judge();
     await page.focus('[aria-label="Start recorder "]');
@@ -257,6 +258,9 @@ const STATES = {
     await sees("<img src=x onerror=alert(1)>", "a#b?c%2Fd&e", "x".repeat(128));
     await page.evaluate(() => [...document.querySelectorAll(".card a")].find((link) => link.innerText.startsWith("a#b")).click());
     await sees("Playing", "/live/a%23b%3Fc%252Fd%26e.flv");
+    await open(`live/${"x".repeat(9000)}`);
+    await sees("3 streams live");
+    await open("live/a#b?c%2Fd&e");
     await expect("nothing is wider than the page", () => document.documentElement.scrollWidth <= innerWidth);
     await open("");
   },

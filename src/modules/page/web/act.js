@@ -84,5 +84,9 @@ function openEntry(fault) {
 
 byId("sure").addEventListener("click", () => { byId("ask").close(); then(); });
 byId("sign").addEventListener("click", () => (chosen.token ? sign("") : openEntry("")));
-byId("entry").addEventListener("submit", () => sign(byId("token").value.trim()));
+byId("entry").addEventListener("submit", () => {
+  const token = byId("token").value.trim();
+  byId("token").value = "";
+  sign(token);
+});
 byId("reload").addEventListener("click", () => act(["reload"]));

@@ -9,6 +9,7 @@ import { openStream, updateStream } from "./stream.js";
 import { byId, chosen, duration, many, rate, say, size, table } from "./text.js";
 
 const MANY = 8; // streams; from here on a list is the better view
+const MAX_NAME = 512; // characters of application and name; the server takes no longer ones
 const SETTLES_MS = 5000; // the order by numbers that move changes no more often
 
 const cards = new Map(); // key of a view -> card
@@ -84,7 +85,7 @@ function sort(shown, isNew) {
 /** The address behind "#" is "app/name", each of them encoded. */
 function route() {
   const key = location.hash.slice(1).split("/").map(decode).join("/");
-  const [before, next] = [opened, /.\/./.test(key) ? key : ""];
+  const [before, next] = [opened, /.\/./.test(key) && key.length <= MAX_NAME ? key : ""];
   if (next && !before) top = scrollY;
   opened = next;
   openStream(next);

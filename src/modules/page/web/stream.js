@@ -101,7 +101,7 @@ function showPlaying() {
   say(byId("poster").lastChild, verb);
   say(byId("playing"), player ? wordsOf(player) : view && !view.ended ? verdictOf(view).why : "");
   // It changes each second, so it is beside what a screen reader says.
-  say(byId("behind"), player?.state === "playing" && player.delay !== null ? `${player.delay.toFixed(1)} s behind` : "");
+  say(byId("behind"), player?.state === "playing" && !view?.left && player.delay !== null ? `${player.delay.toFixed(1)} s behind` : "");
 }
 
 function wordsOf({ state: doing, why, via }) {
