@@ -67,7 +67,7 @@ const CODECS = {
     return picture("hvc1", name, box("hvcC", config), size);
   },
   av01(config, size) {
-    // An empty one says nothing: then it is taken for what is usual, and the decoder reads the stream.
+    // An empty one says nothing: what is usual.
     if (config.length < 4) config = [0x81, 8, 12, 0];
     const depth = config[2] & 64 ? (config[2] & 32 ? 12 : 10) : 8;
     const name = `av01.${config[1] >> 5}.${two(config[1] & 31)}${config[2] & 128 ? "H" : "M"}.${two(depth)}`;

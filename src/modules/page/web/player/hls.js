@@ -133,7 +133,7 @@ export class Hls {
   }
 }
 
-/** A document, which has no more than so many bytes, whatever it says of its length; or null. */
+/** A document, or null if it is too long. */
 async function read(response, form) {
   const reader = response.body.getReader();
   const parts = [];
@@ -155,7 +155,7 @@ const sum = (segments) => segments.reduce((seconds, { duration }) => seconds + d
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const attribute = (line, name) => new RegExp(`[:,]${name}=("[^"]*"|[^,]*)`).exec(line)?.[1].replaceAll('"', "");
 
-/** An address in a playlist, with the query of the playlist's own, where keys are. */
+/** An address in a playlist, with the query of its own, where keys are. */
 function resolve(uri, base) {
   const url = new URL(uri, base);
   if (!url.search && url.origin === new URL(base).origin) url.search = new URL(base).search;

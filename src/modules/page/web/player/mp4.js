@@ -40,7 +40,7 @@ export function initSegment({ kind, entry, rate, width, height, isPlain }) {
     box("moov", movie, box("trak", tkhd, media), extends_)]);
 }
 
-/** The frames of a track on their way into fragments. The last one is held back until the next one tells how long it is. */
+/** The frames of a track on their way into fragments. The next one tells how long one is. */
 export class Track {
   constructor(description) {
     this.description = description;

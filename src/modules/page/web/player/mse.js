@@ -144,7 +144,7 @@ export class Sink {
     return Math.max(0, this.end - this.video.currentTime);
   }
 
-  /** Keeps near to what is live: by a little more or less speed, by a jump only if it is far away or stands still. */
+  /** Keeps near to what is live by speed; by a jump only if it is far away or stands still. */
   tick() {
     if (this.isClosed) return;
     const { video, end, target } = this;
@@ -154,7 +154,7 @@ export class Sink {
     if (now - this.stalledAt > 3 * STALL_MS) [this.target, this.stalledAt] = [Math.max(this.least, target - 0.5), now];
     const first = video.buffered.start(0);
     const isHls = target > MAX_TARGET_S; // of which seconds come at once
-    // While nothing is shown, a jump is neither seen nor heard; what a new answer begins with has been shown.
+    // While nothing is shown, a jump is not seen; what a new answer begins with has been shown.
     const limit = this.heldAt || (now < this.freshUntil && !isHls) ? target + 0.3 : this.jump;
     if (video.currentTime < first || this.ahead > limit) this.seek(Math.max(first, end - target));
     else if (video.buffered.length > 1) this.leap();

@@ -220,7 +220,7 @@ export class Player {
     return this.sink;
   }
 
-  /** There are other tracks than those that it was told of. A stream whose tracks change all the time has to wait. */
+  /** There are other tracks than it was told of. If they change often, that has to wait. */
   beginAnew() {
     const now = performance.now();
     const isOften = now - this.begunAnewAt < 2 * SILENCE_MS;
@@ -284,7 +284,7 @@ export class Player {
     // A stream that ends may go on at once, with other tracks.
     if (this.reader.isBegun && this.retries++ === 0) return this.again(SOON_MS * (1 + 3 * Math.random()));
     if (this.openedAt) return this.wait(NO_ENCODER);
-    // A WebSocket does not say why it is refused. The same URL does.
+    // The same URL says why, a WebSocket does not.
     const { status, text } = await ask(this.flv);
     if (this.isClosed || this.socket || this.timer || this.state === "failed") return;
     if (status === 401 || status === 403) return this.refused(text);
@@ -303,7 +303,7 @@ export class Player {
     this.retry();
   }
 
-  /** This way has nothing. If another one has failed for a reason, that is what is to be told. */
+  /** If another way has failed for a reason, that is to be told. */
   hasNothing() {
     return this.isRefused || (this.reason !== "" && ++this.waits > MAX_FAULTS);
   }
