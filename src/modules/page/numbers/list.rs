@@ -82,7 +82,7 @@ impl Compose for StreamList {
             return Composed::Partly;
         }
         self.text.push(']');
-        self.waiting.write(&mut self.text, |waiting| to_string(waiting));
+        self.waiting.write(&mut self.text, to_string);
         self.text.push_str(json::END);
         Composed::Reply(document::json(std::mem::take(&mut self.text)))
     }
