@@ -160,7 +160,7 @@ fn a_unix_socket_that_cannot_be_bound_is_an_error_of_a_test_and_of_a_start() {
         ("none/socket", "there is no such folder"),
     ] {
         let shown = folder.join(path).display().to_string();
-        let file = folder.write("c.conf", format!("http {{ server {{\nlisten unix:{shown};\n}} }}"));
+        let file = folder.write("c.conf", format!("pid off; http {{ server {{\nlisten unix:{shown};\n}} }}"));
         let expected = format!("{}:2: cannot listen on unix:{shown}: {why}", file.display());
         for arguments in [&["-t", "-c"][..], &["-c"]] {
             let output = run(millstream().args(arguments).arg(&file));

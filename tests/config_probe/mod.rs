@@ -168,7 +168,7 @@ fn an_error_at_the_start_is_an_error_of_a_test_in_the_same_words() {
 fn an_address_in_use_is_an_error_unless_the_server_itself_uses_it() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let error = error_in(&Folder::new(), &format!("rtmp {{ server {{\nlisten {address}; }} }}"));
+    let error = error_in(&Folder::new(), &format!("pid off; rtmp {{ server {{\nlisten {address}; }} }}"));
     assert!(error.starts_with(&format!("c.conf:2: cannot listen on {address}: it is in use; ")), "{error}");
     drop(taken);
 

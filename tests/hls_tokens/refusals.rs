@@ -1,7 +1,7 @@
 //! What is not sent: polling without credentials, with others' and with old ones, and tokens of other files.
 
 use super::{HLS, SECRET, expect_refused, guarded, keys, link, link_until, now, publish, some, uris};
-use crate::common::http::{Connection, Reply, get};
+use crate::common::http::{Connection, Reply};
 use crate::common::{Server, wait};
 
 /// The headers that may not depend on whether a stream is there.
@@ -93,7 +93,11 @@ fn expect_no_other_way(connection: &mut Connection) {
 
 /// All refusals are counted, and the tries among them.
 fn expect_counted(server: &Server, connection: &mut Connection) {
-    let counts = || get(server.http(), "/streams.json").text();
+    let counts = || {
+        let mut operator = Connection::open(server.http());
+        operator.send("GET /streams.json HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        operator.reply("GET").text()
+    };
     let count = |name: &str| -> u64 {
         let text = counts();
         text.split_once(&format!("\"{name}\":")).unwrap().1.split([',', '}']).next().unwrap().parse().unwrap()

@@ -28,6 +28,7 @@ pub fn reply(stream: Option<&Stream>) -> HttpReply {
     };
     let head = ResponseHead::new(200)
         .with("Content-Type", "video/mp4")
+        .with("Content-Security-Policy", document::NOTHING)
         .with("Cache-Control", "no-store")
         .with("X-Content-Type-Options", "nosniff");
     document::own(HttpReply { head, body: Body::Bytes(file) })

@@ -46,7 +46,10 @@ impl StreamList {
 
     fn begin(&self, cx: &Ctx, total: usize) -> String {
         let (beside, mut text) = (&self.view.beside, json::begin(cx, &self.view));
-        let (sees_all, refused) = (self.view.sight.all, to_string(&Refused::new(cx)));
+        let sight = &self.view.sight;
+        // They count tries at what is hidden, too.
+        let refused = if sight.targets { Refused::new(cx) } else { Refused::default() };
+        let (sees_all, refused) = (sight.all, to_string(&refused));
         let (access, applications) = (&beside.access, &beside.applications);
         // Writing to a String cannot fail.
         let _ = write!(text, r#","sees_all":{sees_all},{access},"total":{total},"#);
