@@ -99,7 +99,7 @@ const STATES = {
     await sees("Pulpit", "in live", "key frames are 10 s apart", "rtmp://127.0.0.1/live/Pulpit", "/live/Pulpit.flv?key=secret", "/hls/Pulpit.m3u8?key=secret", "a viewer joins over HLS", "HTTP-FLV", "obs-output module", "Playing");
     await expect("the title names it", () => document.title === "Pulpit – Millstream" && document.activeElement.id === "name");
     await page.click("#share summary");
-    await sees("page_embed https://example.com;", "/embed/live/Pulpit?key=secret", "<iframe src=", "Now only pages of this server may.");
+    await sees("rtmp://127.0.0.1/live/Pulpit?key=secret", "page_embed https://example.com;", "/embed/live/Pulpit?key=secret", "<iframe src=", "Now only pages of this server may.");
     await sees("with the key that it was opened with");
     await expect("there is a QR code", () => document.querySelector("#qr").naturalWidth > 0);
     await judge();
@@ -242,7 +242,7 @@ const STATES = {
     await open("live/paid");
     await sees("Playing");
     await page.click("#sign");
-    await sees("Sign in", "It is not live.");
+    await sees("Sign in", "It is not live");
     await expect("of what is not seen any more, nothing plays", () => !document.querySelector("#player video"));
     await open("");
     await sees("10 streams live");

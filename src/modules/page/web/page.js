@@ -60,7 +60,8 @@ function showList(all, { totals }) {
     updateCard(cards.get(view.key), view);
   }
   sort(shown, isNew);
-  say(byId("summary"), `${many(totals.streams, "stream")} live${state.unlisted > 0 ? `, ${state.unlisted} not shown` : ""}`);
+  const found = words.join("") ? `${shown.length} of ` : "";
+  say(byId("summary"), `${found}${many(totals.streams, "stream")} live${state.unlisted > 0 ? `, ${state.unlisted} not shown` : ""}`);
   byId("nothing").hidden = shown.length > 0;
   byId("tools").classList.toggle("few", all.length < 2);
   const isList = (chosen.layout ?? (all.length >= MANY ? "list" : "cards")) === "list";

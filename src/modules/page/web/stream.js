@@ -105,6 +105,7 @@ function showPlaying() {
 }
 
 function wordsOf({ state: doing, why, via }) {
+  if (why.startsWith("Refused") && state.about?.sees_all) return `${why} The token shows this stream. To play it, open this page with what it asks for.`;
   if (doing !== "playing") return why || DOING[doing] || "";
   if (view?.left) return DOING.waiting;
   return view?.ended ? "The stream has ended; this is what is left of it" : ["Playing", via].filter(Boolean).join(" · ");
@@ -177,7 +178,7 @@ function toRelay({ kind, target, isBad }) {
 
 function showAddresses({ rtmp_port, rtmps_port, flv, hls, master, video, audio }) {
   const base = rtmpBase(view.app, view.lead.facts);
-  const rows = [[base.startsWith("rtmps:") ? "RTMPS" : "RTMP", (rtmp_port || rtmps_port) && `${base}/${encodeURI(view.lead.name)}`]];
+  const rows = [[base.startsWith("rtmps:") ? "RTMPS" : "RTMP", (rtmp_port || rtmps_port) && `${base}/${encodeURI(view.lead.name)}${location.search}`]];
   const isInHls = video.in_hls || audio.in_hls || !(video.codec || audio.codec);
   rows.push(["FLV", withQuery(flv)], ["HLS", hls && isInHls && withQuery((view.variants && master) || hls)]);
   const offered = rows.filter(([, url]) => url);
@@ -188,11 +189,12 @@ function showAddresses({ rtmp_port, rtmps_port, flv, hls, master, video, audio }
 function share() {
   const { href } = location;
   const embed = withQuery(new URL(`embed/${pathOf(view)}`, href).pathname);
-  const code = `<iframe src="${embed}" width="640" height="360" allow="autoplay; fullscreen" allowfullscreen></iframe>`;
+  const code = `<iframe src="${embed}" width="640" height="360" allow="autoplay; fullscreen; picture-in-picture" style="border: 0"></iframe>`;
   lines(byId("links"), [["Page", href, "the address of this page"], ["Player", embed, "the address of the player"], ["", code, "the code for a web page"]]);
   lines(byId("permit"), [["", "page_embed https://example.com;", "the line for the configuration"]]);
   const sites = state.about.embed.filter((source) => source !== "'self'");
-  say(byId("allowed"), sites.length > 0 ? `Now these may: ${sites.join(" ")}` : "Now only pages of this server may.");
+  const now = sites.length > 0 ? `Now these may: ${sites.join(" ")}` : "Now only pages of this server may.";
+  say(byId("allowed"), sites[0] === "'none'" ? "Now no page may." : sites[0] === "*" ? "Now every page may." : now);
   byId("keyed").hidden = !location.search;
   byId("qr").hidden = new TextEncoder().encode(href).length > MAX_QR;
   const qr = `qr.svg?text=${encodeURIComponent(href)}`;
