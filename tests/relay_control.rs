@@ -127,7 +127,7 @@ fn a_push_that_the_api_begins_runs_until_the_api_ends_it() {
         (&json!(2), &json!("running")),
         "{stream}"
     );
-    let page = value(&get(server.http(), "/page/streams.json"));
+    let page = value(&Connection::open(server.http()).get_local("/page/streams.json"));
     assert_eq!(page["streams"][0]["relays"][0]["target"], running["target"], "{page}");
     let id = running["id"].as_u64().unwrap();
     assert_eq!(value(&ask(&server, "GET", &format!("relays/{id}"), None))["state"], "running");

@@ -91,6 +91,12 @@ impl Connection {
         self.request("GET", target, "")
     }
 
+    /// Asks as a program of this machine does, which names no other host.
+    pub fn get_local(&mut self, target: &str) -> Reply {
+        self.send(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+        self.reply("GET")
+    }
+
     /// Reads the answer to a request with that method.
     pub fn reply(&mut self, method: &str) -> Reply {
         let mut reply = self.head();

@@ -93,11 +93,7 @@ fn expect_no_other_way(connection: &mut Connection) {
 
 /// All refusals are counted, and the tries among them.
 fn expect_counted(server: &Server, connection: &mut Connection) {
-    let counts = || {
-        let mut operator = Connection::open(server.http());
-        operator.send("GET /streams.json HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        operator.reply("GET").text()
-    };
+    let counts = || Connection::open(server.http()).get_local("/streams.json").text();
     let count = |name: &str| -> u64 {
         let text = counts();
         text.split_once(&format!("\"{name}\":")).unwrap().1.split([',', '}']).next().unwrap().parse().unwrap()
