@@ -288,9 +288,10 @@ export class Player {
     const { status, text } = await ask(this.flv);
     if (this.isClosed || this.socket || this.timer || this.state === "failed") return;
     if (status === 401 || status === 403) return this.refused(text);
-    const isAbsent = status === 200 || status === 503 || /^nobody/.test(text);
+    const isAbsent = status === 503 || /^nobody/.test(text);
+    // Proxies may pass FLV, and no WebSocket: status 200.
     if (status && !isAbsent && ++this.misses >= MAX_FAULTS && this.way + 1 < this.ways.length) return this.nextWay(text);
-    this.wait(status === 0 ? NO_SERVER : isAbsent ? NO_ENCODER : sentence(text));
+    this.wait(isAbsent ? NO_ENCODER : status > 200 ? sentence(text) : NO_SERVER);
   }
 
   refused(text) {
