@@ -174,6 +174,16 @@ impl World {
         taken
     }
 
+    /// The body of the answer to a request, which is a good one.
+    fn good_answer(&mut self, id: SessionId) -> String {
+        self.end_turn();
+        let answer = String::from_utf8(self.take(id, usize::MAX).concat()).unwrap();
+        self.end_turn();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        body.to_owned()
+    }
+
     /// Does all steps that are left, but processes input of each session only once. Returns the actions for net.
     fn end_turn(&mut self) -> Vec<Action> {
         let mut resumes = None;

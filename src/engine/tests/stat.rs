@@ -17,12 +17,7 @@ fn get(world: &mut World, path: &str) -> String {
     world.pass(1);
     let id = world.engine.accept(1, ENDS, world.now).unwrap();
     world.engine.input(id, format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes(), world.now);
-    world.end_turn();
-    let answer = String::from_utf8(world.take(id, usize::MAX).concat()).unwrap();
-    world.end_turn();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-    body.to_owned()
+    world.good_answer(id)
 }
 
 /// Publishes with a key frame and a sound.

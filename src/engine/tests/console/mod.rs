@@ -27,19 +27,10 @@ fn ask(world: &mut World, path: &str) -> SessionId {
     id
 }
 
-fn answer(world: &mut World, id: SessionId) -> String {
-    world.end_turn();
-    let answer = String::from_utf8(world.take(id, usize::MAX).concat()).unwrap();
-    world.end_turn();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-    body.to_owned()
-}
-
 /// A document, in one piece.
 fn get(world: &mut World, path: &str) -> Json {
     let id = ask(world, path);
-    serde_json::from_str(&answer(world, id)).unwrap()
+    serde_json::from_str(&world.good_answer(id)).unwrap()
 }
 
 /// The same a second later.
@@ -112,7 +103,7 @@ fn a_hundred_streams_take_less_than_eight_kilobytes_and_five_hundred_are_listed(
     }
     world.pass(1);
     let id = ask(&mut world, "/live.json");
-    let text = answer(&mut world, id);
+    let text = world.good_answer(id);
     assert!(text.len() < 8000, "{}", text.len());
     let ids: Vec<u64> = serde_json::from_str::<Json>(&text).unwrap()["streams"]
         .as_array()
@@ -135,7 +126,7 @@ fn all_who_see_the_same_get_the_same_bytes() {
     world.pass(2);
     let ids = ["/live.json", "/live.json?x=1", "/live.json?of=live/cam", "/live.json?of=live%2Fcam&y"]
         .map(|path| ask(&mut world, path));
-    let answers = ids.map(|id| answer(&mut world, id));
+    let answers = ids.map(|id| world.good_answer(id));
     assert_eq!((&answers[0], &answers[2]), (&answers[1], &answers[3]));
     assert_ne!(answers[0], answers[2]);
 }
@@ -220,7 +211,7 @@ fn streams_that_not_everybody_may_play_are_told_to_nobody() {
     world.pass(2);
     for path in ["/live.json", "/streams.json", "/live.json?of=hidden/secret", "/streams.json?ids=1,2,3"] {
         let id = ask(&mut world, path);
-        let text = answer(&mut world, id);
+        let text = world.good_answer(id);
         let told: Json = serde_json::from_str(&text).unwrap();
         assert!(!text.contains("secret"), "{path}: {text}");
         let only_some = path.contains('?');
