@@ -4,6 +4,7 @@ pub mod amf;
 mod audio;
 pub mod bits;
 pub mod codec;
+pub mod file;
 pub mod flv;
 pub mod frame;
 pub mod kind;

@@ -1,0 +1,71 @@
+//! The piece of a file that was last read.
+
+use std::io;
+
+use super::{FileError, MAX_MESSAGE, Source};
+
+/// Bytes read at once, unless more are wanted.
+const PIECE: usize = 64 * 1024;
+
+/// The piece of a file that was last read. Who uses it for another file clears it before.
+#[derive(Debug, Default)]
+pub struct Window {
+    bytes: Vec<u8>,
+    /// The place of the first byte in the file.
+    at: u64,
+}
+
+impl Window {
+    /// Forgets what was read; the memory is kept for the next piece, unless it is much.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(PIECE);
+    }
+
+    /// So many bytes at a place, at most a few more than a message may have; none if the file ends before.
+    pub fn get(
+        &mut self,
+        source: &mut dyn Source,
+        at: u64,
+        count: usize,
+    ) -> Result<Option<&[u8]>, FileError> {
+        if self.holds(at, count).is_none() && !self.load(source, at, count)? {
+            return Ok(None);
+        }
+        Ok(self.holds(at, count))
+    }
+
+    fn holds(&self, at: u64, count: usize) -> Option<&[u8]> {
+        let start = usize::try_from(at.checked_sub(self.at)?).ok()?;
+        self.bytes.get(start..start.checked_add(count)?)
+    }
+
+    /// Reads a piece that begins at a place. False if the file ends before its first `count` bytes.
+    fn load(&mut self, source: &mut dyn Source, at: u64, count: usize) -> Result<bool, FileError> {
+        let length = source.length()?;
+        let left = length.saturating_sub(at);
+        if (count as u64) > left {
+            return Ok(false);
+        }
+        if count > MAX_MESSAGE + PIECE {
+            return Err(FileError::Broken("something in it is too long"));
+        }
+        let size = PIECE.max(count).min(usize::try_from(left).unwrap_or(usize::MAX));
+        self.bytes.clear();
+        self.bytes.resize(size, 0);
+        self.at = at;
+        match source.read_at(at, &mut self.bytes) {
+            Ok(read) => {
+                self.bytes.truncate(read);
+                Ok(read >= count)
+            }
+            Err(error) => {
+                self.bytes.clear();
+                match error.kind() {
+                    io::ErrorKind::UnexpectedEof => Ok(false),
+                    _ => Err(error.into()),
+                }
+            }
+        }
+    }
+}
