@@ -15,10 +15,11 @@
 //! | a file of users | `users.rs`, which follows links and does not wait: read | nobody is let in | |
 //! | the pid file | [`open`]: read, and write to lock it | made to be locked | the standard streams |
 //! | a log | [`open_any`]: append | made with its folder | FIFOs, character devices, links to the standard streams |
-//! | a file for an HTTP client | `modules/http/files/lookup.rs`, with [`CAREFUL`]: read | 404 | folders; no link in the client's part of the path |
+//! | a file for a client | `lookup.rs`, with [`CAREFUL`]: read | not found | folders; no link in the client's part of the path |
 
 pub mod log_file;
 mod logs;
+pub mod lookup;
 pub mod open_file;
 pub mod page_cache;
 pub mod users;

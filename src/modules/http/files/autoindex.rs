@@ -17,7 +17,8 @@ use crate::engine::{
 };
 use crate::http::{ResponseHead, json, look, path};
 
-use super::{lookup, sources};
+use super::sources;
+use crate::engine::files::lookup;
 
 /// Entries that are listed; a page of more is of no use.
 const MAX_ENTRIES: usize = 4096;

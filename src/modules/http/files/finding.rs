@@ -12,7 +12,7 @@ use crate::engine::Lookup;
 use crate::engine::files::open_file::OpenFile;
 use crate::engine::files::volume::Volume;
 
-use super::lookup::{self, Found};
+use crate::engine::files::lookup::{self, Found};
 
 /// What a reader has found.
 #[derive(Debug)]

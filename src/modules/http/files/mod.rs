@@ -5,7 +5,6 @@ mod finding;
 pub(super) mod folder;
 pub(super) mod hls_probe;
 pub(super) mod link_probe;
-mod lookup;
 mod marked;
 pub(super) mod sources;
 pub(super) mod volumes;
@@ -16,6 +15,7 @@ use std::time::UNIX_EPOCH;
 
 use nix::errno::Errno;
 
+use crate::engine::files::lookup::{DiskFile, Found};
 use crate::engine::{Answer, Body, HttpReply, Redirect, Route};
 use crate::http::conditional::{self, Outcome};
 use crate::http::range::{self, Selection};
@@ -25,7 +25,6 @@ use crate::modules::http::rewrite::internal_target;
 use crate::modules::http::settings::Settings;
 use crate::modules::http::template::TemplateValues;
 use crate::modules::http::try_files::{Last, TryFiles};
-use lookup::{DiskFile, Found};
 use sources::{Content, Miss, SHORTAGE, Sources};
 
 const ALLOWED: &str = "GET, HEAD, OPTIONS";

@@ -19,8 +19,8 @@ use crate::engine::{
 use crate::http::response::RETRY_AFTER;
 
 use super::finding::{Finding, PlaylistText};
-use super::lookup::{self, DiskFile, Found, SMALL};
 use super::volumes::Volumes;
+use crate::engine::files::lookup::{self, DiskFile, Found, SMALL};
 
 /// The status of an answer for which no descriptor is left.
 pub const SHORTAGE: u16 = 503;
