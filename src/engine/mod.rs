@@ -110,6 +110,8 @@ pub use relay::state::{
 pub use relay::target::{Login, Target as RelayTarget};
 pub use request::{Gate, Refusal, RefusalKind, Reply, Request, RequestKind, Ticket, Verdict};
 pub use rtmp::address::stream_name;
+pub use rtmp::file_play::FileNews;
+pub use rtmp::piece::{Piece, PieceForm};
 pub use session::Session;
 pub use session::client::{Client, ClientProtocol};
 pub use session::out_queue::{Allowance, FilePart, FileSource, OutQueue, Outgoing};
@@ -404,6 +406,9 @@ impl Engine {
             }
             return Ok(Some(count));
         }
+        if std::mem::take(&mut session.awaits_drain) {
+            self.cx.work.drained.push_back(id);
+        }
         if session.life != Life::Open || session.backlogged || is_draining || session.is_last_answer() {
             self.cx.queue_emptied(id);
         }
@@ -516,6 +521,7 @@ impl Engine {
                 self.contain_for(player.session, |engine| engine.complete_play(player));
             }
             Task::Linger(id) => self.contain_for(id, |engine| engine.cx.linger(id)),
+            Task::TellDrained(id) => self.contain_for(id, |engine| engine.tell_drained(id)),
             Task::Resume(id) => self.contain_for(id, |engine| engine.resume(id)),
             Task::Compose(Composition::Own(id)) => self.contain_for(id, |engine| engine.compose(id)),
             Task::Compose(Composition::Shared(id)) => {

@@ -144,8 +144,12 @@ pub trait Module: Any {
     /// A player leaves its stream; its session still has the role.
     fn on_play_end(&mut self, _cx: &mut Ctx, _stream: StreamId, _player: Endpoint) {}
 
-    /// A player has paused, resumed, sought, or switched audio or video on or off; it has been answered.
+    /// A player has paused, resumed, sought, or switched audio or video on or off; it has been answered, unless it plays a
+    /// file: then the module that reads the file answers it.
     fn on_play_control(&mut self, _cx: &mut Ctx, _stream: StreamId, _player: Endpoint, _control: Control) {}
+
+    /// All that was queued for a player of a file has been sent ([`Ctx::send_piece`]).
+    fn on_drained(&mut self, _cx: &mut Ctx, _player: Endpoint) {}
 
     /// A viewer of HLS begins, by this request, which has passed all gates.
     fn on_view_start(&mut self, _cx: &mut Ctx, _viewer: ViewerId, _request: &Request) {}

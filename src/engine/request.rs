@@ -34,6 +34,10 @@ pub struct Request {
     /// The URLs to which the stream is to be published, or the one from which it is to be pulled, as a backend has
     /// answered.
     pub relays: Vec<Box<str>>,
+    /// The path of a file that a play may mean: its name as the client has sent it, with its prefix and slashes.
+    pub(super) path: Option<Box<str>>,
+    /// Whether a module answers it with a file that it has opened: it sends the messages after the grant.
+    pub is_of_file: bool,
     /// The arguments after "?".
     pub args: String,
     /// What is requested.
@@ -92,6 +96,8 @@ impl Request {
             is_redirect,
             is_relay: false,
             relays: Vec::new(),
+            path: None,
+            is_of_file: false,
             args,
             kind,
             ticket,
@@ -106,6 +112,12 @@ impl Request {
                 Some(Endpoint { session: self.session, msid })
             }
         }
+    }
+
+    /// The path of a file that a play may mean. What the client has sent, unless a module has changed the name.
+    pub fn path(&self) -> &str {
+        let sent = self.path.as_deref().filter(|_| SentName::of(&self.name) == self.sent);
+        sent.unwrap_or(&self.name)
     }
 
     /// The word for its kind: "connect", "publish", "play" or "view".
@@ -177,6 +189,8 @@ pub enum RefusalKind {
     Client,
     /// The request: its name, a limit, the state of the stream or of the server.
     Request,
+    /// There is no such stream or file to play.
+    NotFound,
 }
 
 impl Refusal {
@@ -188,6 +202,11 @@ impl Refusal {
     /// The request cannot be granted, whoever makes it.
     pub fn of_request(why: impl Into<String>) -> Self {
         Self { kind: RefusalKind::Request, why: why.into(), for_log: None }
+    }
+
+    /// There is nothing of this name to play.
+    pub fn not_found(why: impl Into<String>) -> Self {
+        Self { kind: RefusalKind::NotFound, why: why.into(), for_log: None }
     }
 
     /// The same with another reason for the log.
@@ -241,7 +260,7 @@ pub(super) struct Suspended {
 impl Suspended {
     /// Bytes of memory that it takes.
     pub fn memory(&self) -> usize {
-        let Request { name, args, kind, .. } = &self.request;
+        let Request { name, args, kind, path, .. } = &self.request;
         let more = match kind {
             RequestKind::Connect(connect) => {
                 let Connect { app, args, tc_url, flash_ver, page_url, swf_url, .. } = &**connect;
@@ -252,6 +271,7 @@ impl Suspended {
             RequestKind::View(view) => size_of::<View>() + view.texts(),
         };
         let urls: usize = self.request.relays.iter().map(|url| url.len() + size_of::<Box<str>>()).sum();
-        size_of::<Self>() + urls + name.capacity() + args.capacity() + more
+        let path = path.as_ref().map_or(0, |path| path.len());
+        size_of::<Self>() + urls + name.capacity() + args.capacity() + path + more
     }
 }

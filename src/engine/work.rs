@@ -55,8 +55,8 @@ pub enum Action {
 ///
 /// 1. Every other step is input of a session with a role (`streaming`), if any waits.
 /// 2. What ends, in the order of the fields from `notices` to `done_exchanges`: it is soon done, and frees memory.
-/// 3. In rotation an order of an operator, an HTTP answer to compose, input of an RTMP client without a role, and input
-///    of an HTTP client, so that none of the four waits until the others have nothing left;
+/// 3. In rotation an order of an operator, an HTTP answer to compose, input of an RTMP client without a role, input of
+///    an HTTP client, and the next piece for a player of a file, so that none of the five waits until the others have nothing left;
 ///    but what is composed waits for the orders that were given before.
 ///
 /// `dirty`, `needs_flush` and `actions` are no steps: net takes them by itself, and writes before it asks for a step.
@@ -111,9 +111,11 @@ pub(super) struct Work {
     pub composing: VecDeque<Composition>,
     /// HTTP sessions whose input waits.
     pub requesting: VecDeque<SessionId>,
+    /// Sessions whose players of files have been sent their last pieces.
+    pub drained: VecDeque<SessionId>,
     /// Whether the last step was taken from `streaming`.
     has_streamed: bool,
-    /// The one of the last four lists that is next.
+    /// The one of the last five lists that is next.
     rotation: u8,
 }
 
@@ -157,6 +159,7 @@ pub(super) enum Task {
     Account(Box<Exchange>),
     Compose(Composition),
     Resume(SessionId),
+    TellDrained(SessionId),
 }
 
 impl Work {
@@ -202,24 +205,25 @@ impl Work {
             .or_else(|| self.ending.pop_front().map(Task::End))
             .or_else(|| self.lingering.pop_front().map(Task::Linger))
             .or_else(|| self.done_exchanges.pop_front().map(|exchange| Task::Account(Box::new(exchange))))
-            .or_else(|| (0..4).find_map(|_| self.in_rotation()))
+            .or_else(|| (0..5).find_map(|_| self.in_rotation()))
     }
 
     fn in_rotation(&mut self) -> Option<Task> {
-        self.rotation = (self.rotation + 1) % 4;
+        self.rotation = (self.rotation + 1) % 5;
         match self.rotation {
             // What is told is to be what the orders before it have left.
             0 if self.orders.is_empty() => self.composing.pop_front().map(Task::Compose),
             0 => None,
             1 => self.joining.pop_front().map(Task::Resume),
             2 => self.orders.pop_front().map(|order| Task::CarryOut(Box::new(order))),
+            3 => self.drained.pop_front().map(Task::TellDrained),
             _ => self.requesting.pop_front().map(Task::Resume),
         }
     }
 
     /// Whether net has anything to do for the engine, whatever sockets and timers say.
     pub fn is_pending(&self) -> bool {
-        let lists = [&self.streaming, &self.joining, &self.requesting];
+        let lists = [&self.streaming, &self.joining, &self.requesting, &self.drained];
         let waits = lists.into_iter().any(|list| !list.is_empty());
         waits
             || !(self.composing.is_empty() && self.orders.is_empty())

@@ -222,6 +222,8 @@ pub enum After {
     Replace,
     /// It takes its place, and is to be told so.
     Reset,
+    /// It comes when the one before has ended: a play list of files. A live stream does not end, so it takes its place.
+    Append,
     /// `play2`: it takes its place with the same media, perhaps at another bitrate.
     Transition,
 }
@@ -232,7 +234,11 @@ impl Play {
         let (name, args) = stream_name(command.text(1))?;
         let start = command.number(2).map(|start| start as i64);
         let duration = command.number(3).filter(|duration| *duration >= 1.0).map(|duration| duration as u32);
-        let after = if command.flag(4) { After::Reset } else { After::Replace };
+        let after = match command.arguments.get(4) {
+            Some(_) if command.flag(4) => After::Reset,
+            Some(Value::Boolean(false) | Value::Number(_)) => After::Append,
+            _ => After::Replace,
+        };
         Ok(Self { msid, name, args, start, duration, after })
     }
 
@@ -252,6 +258,9 @@ fn stream_name(text: &str) -> Result<(String, String), TooLong> {
     let (name, args) = text.split_once('?').unwrap_or((text, ""));
     Ok((name.to_owned(), args.to_owned()))
 }
+
+/// The status that there is no such stream or file to play.
+pub const PLAY_NOT_FOUND: (Level, &str) = (Level::Error, "NetStream.Play.StreamNotFound");
 
 /// A status level (7.2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -385,7 +394,8 @@ mod tests {
         let whole = play(&[(-2000.0).into(), (-1000.0).into(), true.into()]);
         assert_eq!((whole.start, whole.duration, whole.after), (Some(-2000), None, After::Reset));
         assert_eq!((play(&[]).start, whole.args.as_str()), (None, "a=b"));
-        assert_eq!(play(&[0.0.into(), 1500.0.into(), false.into()]).duration, Some(1500));
+        let next = play(&[0.0.into(), 1500.0.into(), false.into()]);
+        assert_eq!((next.duration, next.after), (Some(1500), After::Append));
         assert_eq!(play(&[0.0.into(), 0.0.into(), 1.0.into()]).after, After::Reset);
         let object = Object::default().with("streamName", "high?x").with("start", -1.0);
         let values = ["play2".into(), 0.0.into(), Value::Null, Value::Object(object)];

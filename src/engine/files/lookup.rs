@@ -34,6 +34,7 @@ pub const SMALL: u64 = 8 * 1024;
 /// The file or folder at a path.
 #[derive(Debug, Clone)]
 pub enum Found {
+    /// A file.
     File(DiskFile),
     /// A folder, which has been open under this number.
     Folder(RawFd),
@@ -42,9 +43,11 @@ pub enum Found {
 /// An open file on a disk.
 #[derive(Debug, Clone)]
 pub struct DiskFile {
+    /// The file.
     pub file: Arc<OpenFile>,
     /// Bytes.
     pub length: u64,
+    /// When it was written last.
     pub modified: SystemTime,
     /// All of it, where the loop must not read.
     pub bytes: Option<Arc<[u8]>>,

@@ -31,8 +31,13 @@ impl Address {
 
     /// The name of the stream that `sent`, without its arguments, means in the application `app`.
     pub fn name(&self, app: &str, sent: &str) -> Result<StreamName, NameError> {
+        StreamName::new(&joined(&self.path(app, sent)?))
+    }
+
+    /// The path behind the application that it means, with slashes and prefixes.
+    pub fn path(&self, app: &str, sent: &str) -> Result<String, NameError> {
         let sent = decode(sent)?;
-        let path = match self {
+        Ok(match self {
             Self::Stream(stream) => match (decode(stream)?, sent) {
                 (stream, sent) if sent.is_empty() => stream,
                 (stream, sent) if stream.is_empty() && !sent.contains('/') => sent,
@@ -43,8 +48,7 @@ impl Address {
                 Some(path) => below(app, path).ok_or(NameError::OtherApplication)?.to_owned(),
                 None => [&*decode(instance)?, &*sent].join("/"),
             },
-        };
-        StreamName::new(&joined(&path))
+        })
     }
 }
 

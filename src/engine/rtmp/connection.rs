@@ -1,7 +1,8 @@
 //! The state of a session that speaks RTMP with a client.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::engine::config::server::ServerSettings;
 use crate::engine::ids::AppId;
@@ -10,6 +11,7 @@ use crate::engine::rtmp::unsolicited::Unsolicited;
 use crate::engine::session::client::Client;
 use crate::rtmp::ServerSession;
 use crate::rtmp::capabilities::Capabilities;
+use crate::rtmp::command::Play;
 
 #[derive(Debug)]
 pub(in crate::engine) struct RtmpState {
@@ -28,6 +30,10 @@ pub(in crate::engine) struct RtmpState {
     /// When the time began in which the client must connect, publish or play: a step, see
     /// [`STEP_DEADLINE`](crate::engine::session::STEP_DEADLINE).
     pub idle_since: Instant,
+    /// How much media the client buffers, as it has told last.
+    pub buffer_length: Option<Duration>,
+    /// Plays that wait for the end of the file before them. Bounded by `file_play.rs`.
+    pub play_list: VecDeque<Play>,
     /// Requests to publish or play so far.
     pub stream_requests: u64,
     /// When a ping was sent; any later byte of the client answers it.
@@ -48,6 +54,8 @@ impl RtmpState {
             client: Client::default(),
             relay_path: Box::default(),
             idle_since: now,
+            buffer_length: None,
+            play_list: VecDeque::new(),
             stream_requests: 0,
             pinged: None,
             unsolicited: Unsolicited::default(),

@@ -19,7 +19,7 @@ use crate::engine::session::client::Client;
 use crate::engine::session::roles::SessionRole;
 use crate::engine::stream::name::StreamName;
 use crate::engine::{CLIENT_LEFT, Engine};
-use crate::rtmp::command::{Connect, PLAY_REFUSED, PUBLISH_REFUSED, PUBLISH_UNAUTHORIZED};
+use crate::rtmp::command::{Connect, PLAY_NOT_FOUND, PLAY_REFUSED, PUBLISH_REFUSED, PUBLISH_UNAUTHORIZED};
 
 /// What the client is told whose name is taken.
 const TAKEN: &str = "already publishing: another encoder has this name; stop it, or use another name";
@@ -240,6 +240,9 @@ impl Engine {
                     }
                     return;
                 }
+                if request.is_of_file {
+                    return self.grant_file_play(endpoint, app, after, &name);
+                }
                 let before = if request.is_redirect { self.player_on(endpoint) } else { None };
                 if !self.grant_play(endpoint, app, (duration, after, before), &name) {
                     self.call_refused(request);
@@ -287,7 +290,7 @@ impl Engine {
         }
         let publish_codes: &[_] = match refusal.kind {
             RefusalKind::Client => &PUBLISH_UNAUTHORIZED,
-            RefusalKind::Request => &[PUBLISH_REFUSED],
+            RefusalKind::Request | RefusalKind::NotFound => &[PUBLISH_REFUSED],
         };
         self.cx.reply(id, |protocol, out| match &request.kind {
             // An answer to a client's authentication is read by programs, which do not expect more.
@@ -298,7 +301,13 @@ impl Engine {
             RequestKind::Publish { msid, .. } => {
                 publish_codes.iter().for_each(|code| protocol.write_status(out, *msid, *code, why));
             }
-            RequestKind::Play { msid, .. } => protocol.write_status(out, *msid, PLAY_REFUSED, why),
+            RequestKind::Play { msid, .. } => {
+                let code = match refusal.kind {
+                    RefusalKind::NotFound => PLAY_NOT_FOUND,
+                    RefusalKind::Client | RefusalKind::Request => PLAY_REFUSED,
+                };
+                protocol.write_status(out, *msid, code, why);
+            }
             RequestKind::View(_) => {}
         });
         let for_log = refusal.for_log.as_deref().unwrap_or(why);

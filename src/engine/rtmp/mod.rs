@@ -7,7 +7,9 @@
 pub(in crate::engine) mod address;
 pub(in crate::engine) mod connection;
 pub(in crate::engine) mod dismissal;
+pub(in crate::engine) mod file_play;
 pub(in crate::engine) mod gates;
+pub(in crate::engine) mod piece;
 pub(in crate::engine) mod play;
 pub(in crate::engine) mod play_answer;
 pub(in crate::engine) mod publish;
@@ -118,12 +120,14 @@ impl Engine {
                 self.request_stream(id, (msid, name, args), RequestKind::Publish { msid, publish_type });
             }
             Event::Play(play) => {
-                let Play { msid, name, args, start, duration, after } = play;
-                self.request_stream(
-                    id,
-                    (msid, name, args),
-                    RequestKind::Play { msid, start, duration, after },
-                );
+                if !self.keep_for_later(id, &play) {
+                    self.request_play(id, play);
+                }
+            }
+            Event::BufferLength(length) => {
+                if let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::rtmp_mut) {
+                    state.buffer_length = Some(Duration::from_millis(length.into()));
+                }
             }
             Event::Refused { what, why } => self.note_refusal(id, what, &why),
             Event::Stop(stop) => self.stop_role(id, &stop),
@@ -176,6 +180,12 @@ impl Engine {
         self.submit(Request::new(id, app, (String::new(), args), RequestKind::Connect(Box::new(connect))));
     }
 
+    /// Starts a request to play.
+    pub(in crate::engine) fn request_play(&mut self, id: SessionId, play: Play) {
+        let Play { msid, name, args, start, duration, after } = play;
+        self.request_stream(id, (msid, name, args), RequestKind::Play { msid, start, duration, after });
+    }
+
     /// Starts a request for a stream by the name that the client has sent. The role that the message stream has is
     /// kept until the request is granted.
     fn request_stream(
@@ -187,7 +197,11 @@ impl Engine {
         let is_allowed = self.count_request(id, Some(msid));
         let Some(app) = self.cx.app_of(id).filter(|_| is_allowed) else { return };
         match self.cx.name_of(id, &sent) {
-            Ok(name) => self.submit(Request::new(id, app, (name.as_str().to_owned(), args), kind)),
+            Ok(name) => {
+                let path = self.cx.file_path(id, &sent).filter(|_| matches!(kind, RequestKind::Play { .. }));
+                let request = Request::new(id, app, (name.as_str().to_owned(), args), kind);
+                self.submit(Request { path, ..request });
+            }
             Err(error) => {
                 let refusal = Refusal::of_request(error.to_string());
                 self.refuse(&Request::new(id, app, (sent, args), kind), &refusal);
@@ -351,6 +365,13 @@ impl Ctx {
             ProtocolState::Http(state) => state.player.as_ref()?.app,
             ProtocolState::HttpClient(_) => None,
         }
+    }
+
+    /// The path of a file that an RTMP client means by `sent`.
+    fn file_path(&self, id: SessionId, sent: &str) -> Option<Box<str>> {
+        let state = self.sessions.get(id).and_then(Session::rtmp)?;
+        let app = state.app.and_then(|app| self.apps.get(app)).map_or("", |app| &app.name);
+        state.address.path(app, sent).ok().map(String::into_boxed_str)
     }
 
     /// The name of the stream that an RTMP client means by `sent`.

@@ -14,7 +14,7 @@ use crate::engine::session::roles::SessionRole;
 use crate::engine::stream::Stream;
 use crate::engine::stream::name::StreamName;
 use crate::rtmp::Control;
-use crate::rtmp::command::{After, Level};
+use crate::rtmp::command::{After, Level, PLAY_NOT_FOUND};
 use crate::rtmp::control::UserControl;
 
 type Code = (Level, &'static str);
@@ -22,7 +22,6 @@ type Code = (Level, &'static str);
 const START: Code = (Level::Status, "NetStream.Play.Start");
 const STOP: Code = (Level::Status, "NetStream.Play.Stop");
 const SEEK: Code = (Level::Status, "NetStream.Seek.Notify");
-const NOT_FOUND: Code = (Level::Error, "NetStream.Play.StreamNotFound");
 
 impl Engine {
     /// Grants a `play`: the message stream becomes a player of the stream, and its earlier role ends; `before` is the
@@ -40,7 +39,7 @@ impl Engine {
         let other = self.cx.streams.find(app, name).filter(|stream| stream.publisher != Some(endpoint));
         let comes = policy.idle_streams || self.cx.pull_of(app, name).is_some();
         if !other.is_some_and(Stream::is_live) && !comes {
-            self.cx.status(endpoint, NOT_FOUND, "No such stream");
+            self.cx.status(endpoint, PLAY_NOT_FOUND, "No such stream");
             let reason = format!("play {}/{name} refused: nobody publishes it", self.app_name(app));
             self.finish_if_idle(id, &reason);
             return false;
@@ -70,7 +69,7 @@ impl Engine {
             self.cx.user_control(endpoint, UserControl::StreamBegin);
         }
         match after {
-            After::Replace => {}
+            After::Replace | After::Append => {}
             After::Reset => {
                 self.cx.status(endpoint, (Level::Status, "NetStream.Play.Reset"), "Playing and resetting");
             }
@@ -100,6 +99,9 @@ impl Engine {
         let Some(player) = session.roles.player_mut(msid) else { return };
         player.apply(&control);
         let stream = player.stream();
+        if player.is_of_file() {
+            return self.pass_control(stream, endpoint, control);
+        }
         let live = self.cx.streams.get(stream).is_some_and(Stream::is_live);
         match control {
             Control::Pause => {
@@ -112,7 +114,7 @@ impl Engine {
                     self.cx.user_control(endpoint, UserControl::StreamBegin);
                 }
             }
-            Control::Seek => {
+            Control::Seek { .. } => {
                 self.cx.status(endpoint, SEEK, "A live stream is where it is");
                 if live {
                     self.cx.user_control(endpoint, UserControl::StreamBegin);
@@ -125,6 +127,10 @@ impl Engine {
             }
             Control::Receive { wanted: false, .. } => {}
         }
+        self.pass_control(stream, endpoint, control);
+    }
+
+    fn pass_control(&mut self, stream: StreamId, endpoint: Endpoint, control: Control) {
         for module in &mut self.modules {
             module.on_play_control(&mut self.cx, stream, endpoint, control);
         }
@@ -140,6 +146,9 @@ impl Engine {
         }
         if self.cx.is_http_player(id) {
             return self.complete_http_play(endpoint);
+        }
+        if self.cx.file_player(endpoint).is_some() {
+            return self.complete_file_play(endpoint);
         }
         self.cx.user_control(endpoint, UserControl::StreamEof);
         self.cx.reply(id, |protocol, out| protocol.write_play_status(out, msid, "NetStream.Play.Complete"));
@@ -218,7 +227,7 @@ impl Engine {
             if self.cx.is_draining() {
                 self.cx.finish(id, "server stops");
             } else if !policy.idle_streams && !comes {
-                self.cx.status(endpoint, NOT_FOUND, "The stream has ended");
+                self.cx.status(endpoint, PLAY_NOT_FOUND, "The stream has ended");
                 self.leave(endpoint, LeaveReason::Ended);
                 self.finish_if_idle(id, "its stream has ended");
             }

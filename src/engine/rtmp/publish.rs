@@ -15,6 +15,7 @@ use crate::engine::stream::name::{SentName, StreamName};
 use crate::engine::timers::Timer;
 use crate::engine::work::Action;
 use crate::rtmp::command::{Level, PublishType};
+use crate::rtmp::control::UserControl;
 
 /// How long a publisher's host may be unreachable before its connection is closed and its name is free. The kernel's
 /// probes tell a dead host from an encoder that pauses.
@@ -112,6 +113,13 @@ impl Engine {
         if reason == LeaveReason::Requested {
             match role {
                 SessionRole::Publisher { .. } => self.cx.answer_unpublish(endpoint),
+                SessionRole::Player(player) if player.is_of_file() => {
+                    if !player.is_finished() {
+                        self.cx.user_control(endpoint, UserControl::StreamEof);
+                    }
+                    let stop = (Level::Status, "NetStream.Play.Stop");
+                    self.cx.status(endpoint, stop, "Stop video on demand");
+                }
                 SessionRole::Player(_) => {
                     self.cx.status(endpoint, (Level::Status, "NetStream.Play.Stop"), "Stop live");
                 }

@@ -220,6 +220,7 @@ impl Ctx {
         let Some(session) = self.sessions.get(id) else { return false };
         let live = session.roles.iter().any(|role| match role {
             SessionRole::Publisher { .. } => true,
+            SessionRole::Player(player) if player.is_of_file() => true,
             SessionRole::Player(player) => self.streams.get(player.stream()).is_some_and(Stream::is_live),
         });
         live || !session.out.is_empty()

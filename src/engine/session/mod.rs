@@ -114,6 +114,8 @@ pub struct Session {
     pub(in crate::engine) life: Life,
     /// When the queue of an RTMP session that ends is given up.
     ends_by: Option<Instant>,
+    /// Whether modules are to be told when its queue has been sent.
+    pub(in crate::engine) awaits_drain: bool,
     /// Whether it is on [`Work::dirty`](crate::engine::work::Work::dirty).
     pub(in crate::engine) dirty: bool,
     /// The request that a module has suspended.
@@ -167,6 +169,7 @@ impl Session {
             protocol,
             life: Life::Open,
             ends_by: None,
+            awaits_drain: false,
             dirty: false,
             suspended: None,
             paced_until: None,

@@ -69,6 +69,8 @@ enum Delivery {
     AwaitedFlv(FlvForm),
     /// The same; the FLV header has been sent.
     Flv(FlvForm),
+    /// Over RTMP, from a file: a module reads it and sends its messages in pieces.
+    File,
 }
 
 /// A player in its stream.
@@ -123,6 +125,17 @@ impl Player {
         Self { times, delivery: Delivery::AwaitedFlv(form), ..Self::new(stream, None, joined_at) }
     }
 
+    /// A player of a file.
+    pub(in crate::engine) fn file(stream: (StreamId, u32), joined_at: Instant) -> Self {
+        Self { delivery: Delivery::File, ..Self::new(stream, None, joined_at) }
+    }
+
+    /// Whether it plays a file.
+    #[inline]
+    pub fn is_of_file(&self) -> bool {
+        self.delivery == Delivery::File
+    }
+
     /// Whether it is a push.
     #[inline]
     fn is_push(&self) -> bool {
@@ -134,7 +147,7 @@ impl Player {
     pub fn flv(&self) -> Option<FlvForm> {
         match self.delivery {
             Delivery::AwaitedFlv(form) | Delivery::Flv(form) => Some(form),
-            Delivery::Rtmp | Delivery::Push => None,
+            Delivery::Rtmp | Delivery::Push | Delivery::File => None,
         }
     }
 
@@ -171,7 +184,7 @@ impl Player {
                 self.restart();
             }
             // A live stream can only be joined again where it is now.
-            Control::Seek => self.restart(),
+            Control::Seek { .. } => self.restart(),
             Control::Receive { kind, wanted } => {
                 let track = self.track_mut(kind);
                 *track = track.switched(wanted);
@@ -342,7 +355,7 @@ impl<'a> PlayerQueue<'a> {
     pub fn send(&mut self, frame: &Rc<Frame>) {
         self.sent += 1;
         match self.player.delivery {
-            Delivery::Rtmp => self.out.push_frame_on(self.player.msid, frame),
+            Delivery::Rtmp | Delivery::File => self.out.push_frame_on(self.player.msid, frame),
             Delivery::Push => self.push(frame),
             Delivery::AwaitedFlv(form) | Delivery::Flv(form) => self.send_tag(frame, form.times),
         }
@@ -525,7 +538,7 @@ mod tests {
     fn a_seek_starts_the_tracks_again_and_ends_no_pause() {
         let mut player = running();
         player.apply(&Control::Pause);
-        player.apply(&Control::Seek);
+        player.apply(&Control::Seek { to: 0 });
         assert_eq!((player.is_paused(), states(&player)), (true, [TrackState::Waiting; 3]));
     }
 

@@ -43,6 +43,7 @@ use crate::engine::stream::traffic::StreamTraffic;
 use crate::engine::stream::warnings::Warnings;
 use crate::media::amf::Value;
 use crate::media::flv::Codec;
+use crate::media::meter::Charge;
 use crate::media::{Frame, Kind, Meter, Pictures};
 use crate::rtmp::chunk::{Mux, stamp};
 use crate::rtmp::command::PublishType;
@@ -88,6 +89,8 @@ pub struct Stream {
     pub app: AppId,
     /// The name.
     pub name: StreamName,
+    /// Whether it is a file that is played, or several of one name: it has players and no publisher.
+    pub is_file: bool,
     /// The label for log lines: "live/cam".
     pub label: Rc<str>,
     /// The publisher.
@@ -257,6 +260,11 @@ impl Stream {
         Rc::new(frame)
     }
 
+    /// Counts bytes on the stream's meter for as long as the charge lives.
+    pub(in crate::engine) fn charge(&self, bytes: usize) -> Charge {
+        self.meter.charge(bytes)
+    }
+
     /// What its HLS output tells of itself, if it has one.
     pub fn hls_status(&self) -> Option<HlsStatus> {
         self.sinks.iter().find_map(|(_, sink)| sink.status())
@@ -384,6 +392,8 @@ fn log_sink(name: &str, label: &str, error: &io::Error) {
 pub struct Streams {
     slab: Slab<Stream>,
     names: HashMap<(AppId, StreamName), StreamId>,
+    /// The same of files that are played.
+    files: HashMap<(AppId, StreamName), StreamId>,
     serial: u32,
     meter: Meter,
 }
@@ -411,12 +421,17 @@ impl Streams {
 
     /// All streams.
     pub fn iter(&self) -> impl Iterator<Item = &Stream> {
-        self.slab.iter().map(|(_, stream)| stream)
+        self.slab.iter().map(|(_, stream)| stream).filter(|stream| !stream.is_file)
     }
 
     /// All streams.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Stream> {
-        self.slab.iter_mut().map(|(_, stream)| stream)
+        self.slab.iter_mut().map(|(_, stream)| stream).filter(|stream| !stream.is_file)
+    }
+
+    /// The files that are played.
+    pub fn files(&self) -> impl Iterator<Item = &Stream> {
+        self.slab.iter().map(|(_, stream)| stream).filter(|stream| stream.is_file)
     }
 
     /// The number of slots; a stream keeps its own.
@@ -426,7 +441,7 @@ impl Streams {
 
     /// The stream in a slot, if there is one.
     pub fn at(&self, slot: usize) -> Option<&Stream> {
-        self.slab.get(slot)
+        self.slab.get(slot).filter(|stream| !stream.is_file)
     }
 
     /// The stream of this name, created if there is none. Streams are bounded by what sessions publish and play, and
@@ -440,6 +455,30 @@ impl Streams {
         if let Some(stream) = self.find(app, name) {
             return stream.id;
         }
+        let id = self.create(app, app_name, name);
+        self.names.insert((app, name.clone()), id);
+        id
+    }
+
+    /// The stream of the players of a file of this name, created if there is none.
+    pub(in crate::engine) fn find_or_create_file(
+        &mut self,
+        app: AppId,
+        app_name: &str,
+        name: &StreamName,
+    ) -> StreamId {
+        if let Some(id) = self.files.get(&(app, name.clone())) {
+            return *id;
+        }
+        let id = self.create(app, app_name, name);
+        self.files.insert((app, name.clone()), id);
+        if let Some(stream) = self.get_mut(id) {
+            stream.is_file = true;
+        }
+        id
+    }
+
+    fn create(&mut self, app: AppId, app_name: &str, name: &StreamName) -> StreamId {
         self.serial = self.serial.wrapping_add(1);
         let entry = self.slab.vacant_entry();
         let id = StreamId::new(entry.key() as u32, self.serial);
@@ -447,6 +486,7 @@ impl Streams {
             id,
             app,
             name: name.clone(),
+            is_file: false,
             label: format!("{app_name}/{name}").into(),
             publisher: None,
             grace: None,
@@ -480,7 +520,6 @@ impl Streams {
             pending_ends: PendingEnds::default(),
             sinks: Vec::new(),
         });
-        self.names.insert((app, name.clone()), id);
         id
     }
 
@@ -490,7 +529,8 @@ impl Streams {
         if self.get(id).is_some_and(idle) {
             let stream = self.slab.remove(id.slot());
             debug_assert!(!stream.pending_ends.stream && stream.pending_ends.publisher.is_none());
-            self.names.remove(&(stream.app, stream.name));
+            let names = if stream.is_file { &mut self.files } else { &mut self.names };
+            names.remove(&(stream.app, stream.name));
         }
     }
 }

@@ -137,7 +137,7 @@ impl Engine {
         let Some(pending) = self.unhold(request.session) else { return };
         let status = match refusal.kind {
             RefusalKind::Client => FORBIDDEN,
-            RefusalKind::Request => UNAVAILABLE,
+            RefusalKind::Request | RefusalKind::NotFound => UNAVAILABLE,
         };
         if let Some(keys) = pending.asks {
             if refusal.kind == RefusalKind::Client {

@@ -7,7 +7,9 @@ mod writer;
 
 pub use extended::ExtendedHabit;
 pub use reader::{ChunkReader, Limits, Message};
-pub use writer::{Chunking, Extended, MEDIA_STREAM, Mux, header_at, header_on, image, stamp, write_message};
+pub use writer::{
+    Chunking, Extended, MEDIA_STREAM, Mux, header_at, header_on, image, stamp, write_message, write_parts,
+};
 
 use std::error::Error;
 use std::fmt;

@@ -59,13 +59,31 @@ pub fn write_message(
     write_payload(out, chunking.into(), csid, timestamp, payload);
 }
 
+/// Appends a message of media in chunks, with its payload in two parts, on the chunk stream of its kind.
+pub fn write_parts(
+    out: &mut Vec<u8>,
+    chunking: Chunking,
+    (kind, msid, timestamp): (Kind, u32, u64),
+    [head, body]: [&[u8]; 2],
+) {
+    let (csid, timestamp) = (csid_of(kind, Mux::Separate), wire_time(timestamp));
+    let mut header = [0; HEADROOM];
+    let length = write_header(&mut header, csid, (kind.type_id(), msid, timestamp), head.len() + body.len());
+    out.extend_from_slice(&header[HEADROOM - length..]);
+    let size = chunking.size.max(1) as usize;
+    debug_assert!(head.len() <= size, "a tag header is shorter than a chunk");
+    let (first, rest) = body.split_at(body.len().min(size.saturating_sub(head.len())));
+    out.extend_from_slice(head);
+    out.extend_from_slice(first);
+    for chunk in rest.chunks(size) {
+        write_next_header(out, chunking, csid, timestamp);
+        out.extend_from_slice(chunk);
+    }
+}
+
 /// Writes a frame's RTMP header into its headroom; to be done once, before the frame is shared.
 pub fn stamp(frame: &mut Frame, mux: Mux) {
-    let csid = match (frame.kind, mux) {
-        (Kind::Data | Kind::DataAmf3, _) => csid::DATA,
-        (Kind::Audio, Mux::Separate) => csid::AUDIO,
-        (Kind::Video, _) | (Kind::Audio, Mux::Interleaved) => csid::VIDEO,
-    };
+    let csid = csid_of(frame.kind, mux);
     let (type_id, timestamp) = (frame.kind.type_id(), wire_time(frame.timestamp));
     let length = frame.payload().len();
     write_header(frame.headroom_mut(), csid, (type_id, MEDIA_STREAM, timestamp), length);
@@ -124,6 +142,14 @@ fn cut(frame: &Frame, chunking: Chunking) -> Vec<u8> {
     out
 }
 
+fn csid_of(kind: Kind, mux: Mux) -> u8 {
+    match (kind, mux) {
+        (Kind::Data | Kind::DataAmf3, _) => csid::DATA,
+        (Kind::Audio, Mux::Separate) => csid::AUDIO,
+        (Kind::Video, _) | (Kind::Audio, Mux::Interleaved) => csid::VIDEO,
+    }
+}
+
 /// RTMP's timestamps are 32 bits and roll over.
 fn wire_time(timestamp: u64) -> u32 {
     (timestamp & u64::from(u32::MAX)) as u32
@@ -158,15 +184,19 @@ fn write_header(
 
 /// Appends the payload with a type 3 header between chunks.
 fn write_payload(out: &mut Vec<u8>, chunking: Chunking, csid: u8, timestamp: u32, payload: &[u8]) {
-    let repeats = timestamp >= EXTENDED && chunking.extended == Extended::Repeated;
     for (index, chunk) in payload.chunks(chunking.size.max(1) as usize).enumerate() {
         if index > 0 {
-            out.push(0xc0 | csid);
-            if repeats {
-                out.extend(timestamp.to_be_bytes());
-            }
+            write_next_header(out, chunking, csid, timestamp);
         }
         out.extend_from_slice(chunk);
+    }
+}
+
+/// Appends the type 3 header of a further chunk.
+fn write_next_header(out: &mut Vec<u8>, chunking: Chunking, csid: u8, timestamp: u32) {
+    out.push(0xc0 | csid);
+    if timestamp >= EXTENDED && chunking.extended == Extended::Repeated {
+        out.extend(timestamp.to_be_bytes());
     }
 }
 
@@ -206,6 +236,21 @@ mod tests {
             assert!(payload.len() < 9 || shared[20] == 0xc0 | csid::VIDEO);
             let (header, length) = header_on(&frame, 3);
             assert_eq!([&shared[..8], &[3], &shared[9..12]].concat(), header[..length]);
+        }
+    }
+
+    #[test]
+    fn a_message_in_two_parts_is_cut_up_as_in_one() {
+        for (head, body) in [(0, 0), (0, 8), (5, 0), (5, 3), (5, 4), (8, 0), (8, 1), (5, 40)] {
+            for time in [7, 0x0102_0304] {
+                let (head, body) = (vec![0x17; head], (0..body).collect::<Vec<u8>>());
+                let mut parts = Vec::new();
+                write_parts(&mut parts, 8.into(), (Kind::Video, 3, time), [&head, &body]);
+                let mut whole = Vec::new();
+                let header = (MessageType::Video, 3, time as u32);
+                write_message(&mut whole, 8, csid::VIDEO, header, &[head, body].concat());
+                assert_eq!(parts, whole);
+            }
         }
     }
 }

@@ -94,6 +94,17 @@ impl ServerSession {
         self.write_amf0(out, csid::DATA, (MessageType::DataAmf0, msid), &values);
     }
 
+    /// Tells a player that all of a file has been sent: seconds, and bytes of media.
+    pub fn write_play_complete(&self, out: &mut Vec<u8>, msid: u32, duration: f64, bytes: u64) {
+        let info = Object::default()
+            .with("level", "status")
+            .with("code", "NetStream.Play.Complete")
+            .with("duration", duration)
+            .with("bytes", bytes as f64);
+        let values = ["onPlayStatus".into(), Value::Object(info)];
+        self.write_amf0(out, csid::DATA, (MessageType::DataAmf0, msid), &values);
+    }
+
     pub(super) fn write_failure(&self, out: &mut Vec<u8>, transaction: f64, why: &str) {
         let info = information(Level::Error, "NetConnection.Call.Failed", why);
         self.write_answer(out, "_error", transaction, Value::Null, Value::Object(info));

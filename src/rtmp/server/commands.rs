@@ -60,7 +60,7 @@ impl ServerSession {
             "pause" | "pauseRaw" | "pauseraw" => {
                 control(if command.flag(1) { Control::Pause } else { Control::Unpause })
             }
-            "seek" => control(Control::Seek),
+            "seek" => control(Control::Seek { to: command.number(1).unwrap_or_default() as u64 }),
             "receiveAudio" => control(Control::Receive { kind: Kind::Audio, wanted: command.flag(1) }),
             "receiveVideo" => control(Control::Receive { kind: Kind::Video, wanted: command.flag(1) }),
             _ => {

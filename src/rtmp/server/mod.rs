@@ -52,6 +52,8 @@ pub enum Event {
         /// The command.
         control: Control,
     },
+    /// The client has told how much media it buffers, in milliseconds.
+    BufferLength(u32),
     /// A shared object message.
     SharedObject(SharedObject),
     /// An audio, video or data message.
@@ -84,7 +86,10 @@ pub enum Control {
     /// `pause` with false.
     Unpause,
     /// `seek`.
-    Seek,
+    Seek {
+        /// Milliseconds of media.
+        to: u64,
+    },
     /// `receiveAudio` or `receiveVideo`.
     Receive {
         /// Audio or video.
@@ -233,9 +238,13 @@ impl ServerSession {
                 Ok(None)
             }
             MessageType::UserControl => {
-                // The others tell of a client's buffer and streams; a live stream does not wait for them.
-                if let Ok(UserControl::PingRequest(time)) = UserControl::read(payload) {
-                    UserControl::PingResponse(time).write(out);
+                // The others tell of a client's streams.
+                match UserControl::read(payload) {
+                    Ok(UserControl::PingRequest(time)) => UserControl::PingResponse(time).write(out),
+                    Ok(UserControl::SetBufferLength(_, length)) => {
+                        return Ok(Some(Event::BufferLength(length)));
+                    }
+                    _ => {}
                 }
                 Ok(None)
             }

@@ -396,7 +396,7 @@ fn the_commands_of_players_and_publishers_are_events() {
     assert_eq!(event(&["pause".into(), 0.0.into(), null.clone(), true.into(), 500.0.into()]), "Pause");
     assert_eq!(event(&["pause".into(), 0.0.into(), null.clone(), false.into(), 500.0.into()]), "Unpause");
     assert_eq!(event(&["pauseRaw".into(), 0.0.into(), null.clone(), true.into()]), "Pause");
-    assert_eq!(event(&["seek".into(), 0.0.into(), null.clone(), 500.0.into()]), "Seek");
+    assert_eq!(event(&["seek".into(), 0.0.into(), null.clone(), 500.0.into()]), "Seek { to: 500 }");
     let audio = event(&["receiveAudio".into(), 0.0.into(), null.clone(), false.into()]);
     assert_eq!(audio, receive("Audio", false));
     let video = event(&["receiveVideo".into(), 0.0.into(), null.clone(), true.into()]);

@@ -147,6 +147,7 @@ impl Engine {
             {
                 NOT_FOUND
             }
+            RefusalKind::NotFound => NOT_FOUND,
             RefusalKind::Request => UNAVAILABLE,
         };
         self.turn_away_player(request.session, status, (&refusal.why, &reason));

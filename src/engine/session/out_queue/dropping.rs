@@ -42,7 +42,7 @@ impl OutQueue {
                     }
                     rest_is_owed = false;
                 }
-                Item::Bytes(_) | Item::File(_) | Item::Wait(_) => self.items.push_back(item),
+                Item::Bytes(_) | Item::Piece(_) | Item::File(_) | Item::Wait(_) => self.items.push_back(item),
             }
             begun = false;
         }

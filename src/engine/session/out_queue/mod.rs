@@ -23,6 +23,7 @@ use crate::engine::memory::Extent;
 use crate::engine::session::out_queue::fifo::Fifo;
 use crate::engine::session::out_queue::wire::{Start, Wire};
 use crate::media::Frame;
+use crate::media::meter::Charge;
 use crate::rtmp::chunk::MEDIA_STREAM;
 
 /// The most bytes of one gathered write; a larger one would only keep other sessions waiting.
@@ -46,12 +47,21 @@ enum Item {
     Header(Box<Start>),
     /// The frame behind such a beginning: its image without so many bytes.
     Tail(Rc<Frame>, usize),
+    /// Messages of a file that is played; one message for the limits.
+    Piece(Box<Charged>),
     File(Box<FilePart>),
     /// Holds back what is behind it. The time is set when the item comes to the front.
     Wait(Option<Instant>),
 }
 
 const _: () = assert!(size_of::<Item>() <= 24, "a queue's slot");
+
+/// Bytes that are counted on a meter for as long as they wait.
+#[derive(Debug)]
+struct Charged {
+    bytes: Vec<u8>,
+    _charge: Charge,
+}
 
 /// Frames that wait for many players, in one list that these share.
 #[derive(Debug)]
@@ -265,6 +275,14 @@ impl OutQueue {
             self.bytes += frames.iter().map(|frame| self.wire.image(frame).len()).sum::<usize>();
             self.more += frames.len() - 1;
             self.items.push_back(Item::Group(Box::new(Group { frames: Rc::clone(frames), sent: 0 })));
+        }
+    }
+
+    /// Queues messages of a file, whose memory is counted by this charge.
+    pub(in crate::engine) fn push_piece(&mut self, bytes: Vec<u8>, charge: Charge) {
+        if !bytes.is_empty() {
+            self.bytes += bytes.len();
+            self.items.push_back(Item::Piece(Box::new(Charged { bytes, _charge: charge })));
         }
     }
 
@@ -510,7 +528,7 @@ impl OutQueue {
                 Item::Group(group) => group.frames.iter().for_each(|frame| {
                     find(frame);
                 }),
-                Item::Bytes(_) | Item::Header(_) | Item::File(_) | Item::Wait(_) => {}
+                Item::Bytes(_) | Item::Header(_) | Item::Piece(_) | Item::File(_) | Item::Wait(_) => {}
             }
         }
     }
@@ -545,6 +563,7 @@ impl OutQueue {
     fn bytes_of<'a>(&self, item: &'a Item) -> Option<&'a [u8]> {
         match item {
             Item::Bytes(bytes) => Some(bytes),
+            Item::Piece(piece) => Some(&piece.bytes),
             Item::Frame(frame) => Some(self.wire.image(frame)),
             Item::Group(group) => group.rest().first().map(|frame| self.wire.image(frame)),
             Item::Header(start) => Some(start.bytes()),
