@@ -16,6 +16,7 @@ mod log;
 mod metrics;
 mod notify;
 mod page;
+mod play;
 mod record;
 mod relay;
 mod shared_object;
@@ -41,6 +42,8 @@ pub fn table() -> Vec<Box<dyn Module>> {
         Box::<limits::PublishLimits>::default(),
         // The frames that players begin with.
         Box::<gop_cache::GopCache>::default(),
+        // Files for players, where no live stream has the name.
+        Box::<play::Play>::default(),
         // Players, before anything that writes to a disk.
         Box::<live::Live>::default(),
         Box::<shared_object::SharedObjects>::default(),

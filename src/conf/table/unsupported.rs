@@ -55,7 +55,7 @@ const GROUPS: &[Group] = &[
     ] },
     // Buffers, hashes and logs of nginx's own, or never used by the modules themselves.
     Group { contexts: RTMP, treatment: Treatment::Ignored, names: &[
-        "stream_buckets", "sync", "buflen", "hls_muxdelay", "so_keepalive", "connection_pool_size", "tcp_nopush", "tcp_nodelay",
+        "stream_buckets", "sync", "hls_muxdelay", "so_keepalive", "connection_pool_size", "tcp_nopush", "tcp_nodelay",
         "send_lowat", "error_log",
     ] },
     Group { contexts: HTTP, treatment: Treatment::Ignored, names: &[
@@ -97,7 +97,7 @@ const GROUPS: &[Group] = &[
         "names are looked up by the system when they are needed (/etc/resolv.conf)"
     ), names: &["resolver", "resolver_timeout", "notify_no_resolve"] },
     Group { contexts: RTMP, treatment: Treatment::Planned("give the files out over HTTP, by a location with a root or alias"), names: &[
-        "play", "play_temp_path", "play_local_path",
+        "play_temp_path", "play_local_path",
     ] },
     Group { contexts: RTMP, treatment: Treatment::Planned("use hls, which browsers play with hls.js"), names: &[
         "dash", "dash_*",
@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn all_that_is_planned_is_named() {
-        for name in ["dash", "dash_*", "play"] {
+        for name in ["dash", "dash_*", "play_temp_path"] {
             assert!(planned().any(|planned| planned == name), "{name}");
         }
         assert!(planned().all(|name| !["sendfile", "access_log", "proxy_*"].contains(&name)));
@@ -253,7 +253,7 @@ mod tests {
     fn a_planned_directive_that_is_off_asks_for_nothing() {
         let off = ["off".to_owned()];
         assert!(is_off_anyway("dash", &off) && is_off_anyway("dash_nested", &off));
-        assert!(!is_off_anyway("dash", &["on".to_owned()]) && !is_off_anyway("play", &off));
+        assert!(!is_off_anyway("dash", &["on".to_owned()]) && !is_off_anyway("play_temp_path", &off));
         let is_planned = |name: &&str| GROUPS.iter().any(|group| group.has(name));
         assert!(OFF_ANYWAY.iter().all(is_planned));
     }

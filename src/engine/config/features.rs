@@ -17,6 +17,8 @@ use crate::engine::config::network::rules::{AddressRules, Asker, Judgement};
 pub struct Features<'t> {
     /// `live`: streams may be published and played.
     pub live: bool,
+    /// `play`: files may be played.
+    pub plays_files: bool,
     /// `gop_cache`: players begin with the last key frame, unless its group has become too long to be kept.
     pub gop_cache: bool,
     /// `record`: not off.

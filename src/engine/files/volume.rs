@@ -32,6 +32,11 @@ pub enum Medium {
 }
 
 impl Medium {
+    /// Whether each call on a file may wait, even one that only asks for its length.
+    pub fn may_wait(self) -> bool {
+        self == Self::Other
+    }
+
     /// Finds out where a regular file is; this may wait.
     pub fn of(file: &File) -> Self {
         match preadv2(file, &mut [IoSliceMut::new(&mut [0])], 0, ReadWriteFlags::NOWAIT) {

@@ -35,6 +35,7 @@ const SOUGHT: Code = (Level::Status, "NetStream.Seek.Notify");
 const NOT_SOUGHT: Code = (Level::Error, "NetStream.Seek.Failed");
 const PAUSED: Code = (Level::Status, "NetStream.Pause.Notify");
 const UNPAUSED: Code = (Level::Status, "NetStream.Unpause.Notify");
+pub(in crate::engine) const STOP: Code = (Level::Status, "NetStream.Play.Stop");
 const BROKEN: Code = (Level::Error, "NetStream.Play.FileStructureInvalid");
 
 /// What a player of a file is told about it.
@@ -131,10 +132,11 @@ impl Engine {
         has_next
     }
 
-    /// Ends the play of a player that has got all of its file, which it has been told, unless another one follows.
+    /// Goes on with the play list of a player that has got all of its file. At the end of the list it is told so, and
+    /// stays: clients seek in what they have buffered.
     pub(in crate::engine) fn complete_file_play(&mut self, endpoint: Endpoint) {
         if !self.play_next(endpoint) {
-            self.leave(endpoint, LeaveReason::Requested);
+            self.cx.status(endpoint, STOP, "Stop video on demand");
         }
     }
 
@@ -193,14 +195,15 @@ impl Ctx {
         mark_dirty(&mut self.work.dirty, session);
     }
 
-    /// Tells a player of a file something about it. After [`FileNews::Complete`] and [`FileNews::Broken`] its play ends
-    /// in a later step.
+    /// Tells a player of a file something about it. After [`FileNews::Complete`] and [`FileNews::Broken`] the next play of
+    /// its list begins in a later step.
     pub fn tell_file_player(&mut self, endpoint: Endpoint, news: FileNews<'_>) {
         if self.file_player(endpoint).is_none() {
             return;
         }
         match news {
             FileNews::Sought(to) => {
+                self.unfinish_file_play(endpoint);
                 self.user_control(endpoint, UserControl::StreamEof);
                 self.status(endpoint, SOUGHT, &format!("Seeking {to} ms"));
                 self.user_control(endpoint, UserControl::StreamIsRecorded);
@@ -230,6 +233,12 @@ impl Ctx {
                 self.user_control(endpoint, UserControl::StreamEof);
                 self.end_file_play(endpoint);
             }
+        }
+    }
+
+    fn unfinish_file_play(&mut self, endpoint: Endpoint) {
+        if let Some(session) = self.sessions.get_mut(endpoint.session) {
+            session.roles.player_mut(endpoint.msid).into_iter().for_each(Player::unfinish);
         }
     }
 

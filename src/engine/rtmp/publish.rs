@@ -8,6 +8,7 @@ use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::{AppId, Endpoint, SessionId, StreamId};
 use crate::engine::quantities::duration;
+use crate::engine::rtmp::file_play::STOP;
 use crate::engine::session::roles::SessionRole;
 use crate::engine::session::{Life, STEP_DEADLINE, Session};
 use crate::engine::sink::Finish;
@@ -113,12 +114,11 @@ impl Engine {
         if reason == LeaveReason::Requested {
             match role {
                 SessionRole::Publisher { .. } => self.cx.answer_unpublish(endpoint),
+                // It has been told before.
+                SessionRole::Player(player) if player.is_of_file() && player.is_finished() => {}
                 SessionRole::Player(player) if player.is_of_file() => {
-                    if !player.is_finished() {
-                        self.cx.user_control(endpoint, UserControl::StreamEof);
-                    }
-                    let stop = (Level::Status, "NetStream.Play.Stop");
-                    self.cx.status(endpoint, stop, "Stop video on demand");
+                    self.cx.user_control(endpoint, UserControl::StreamEof);
+                    self.cx.status(endpoint, STOP, "Stop video on demand");
                 }
                 SessionRole::Player(_) => {
                     self.cx.status(endpoint, (Level::Status, "NetStream.Play.Stop"), "Stop live");

@@ -240,6 +240,11 @@ impl Player {
         std::mem::replace(&mut self.limit, PlayLimit::Reached) != PlayLimit::Reached
     }
 
+    /// A player of a file that had got all of it gets more, as it has been sought.
+    pub(in crate::engine) fn unfinish(&mut self) {
+        self.limit = PlayLimit::StreamEnd;
+    }
+
     /// Whether the player wants nothing from this timestamp of its stream on, in milliseconds.
     #[inline]
     pub fn has_reached_limit(&self, timestamp: u64) -> bool {

@@ -135,11 +135,18 @@ impl Module for Live {
     }
 
     fn gate(&mut self, _cx: &mut Ctx, request: &mut Request, gate: Gate) -> Verdict {
-        let live = self.settings(request.app).is_some_and(|settings| settings.live);
-        match request.kind {
-            RequestKind::Publish { .. } | RequestKind::Play { .. } if gate == Gate::Service && !live => {
-                Verdict::Deny(Refusal::of_request("live is off here: the application has no \"live on;\""))
-            }
+        let settings = self.settings(request.app);
+        if settings.is_some_and(|settings| settings.live) {
+            return Verdict::Continue;
+        }
+        let off =
+            || Verdict::Deny(Refusal::of_request("live is off here: the application has no \"live on;\""));
+        let plays_files = settings.is_some_and(|settings| settings.plays_files);
+        match (&request.kind, gate) {
+            (RequestKind::Publish { .. }, Gate::Service) => off(),
+            (RequestKind::Play { .. }, Gate::Service) if !plays_files => off(),
+            // Whether there is a file of the name is known now.
+            (RequestKind::Play { .. }, Gate::Name) if !request.is_of_file => off(),
             _ => Verdict::Continue,
         }
     }
@@ -147,6 +154,9 @@ impl Module for Live {
     fn on_play_start(&mut self, cx: &mut Ctx, stream: StreamId, endpoint: Endpoint) {
         let Some(found) = cx.streams.get(stream) else { return };
         let Some(settings) = self.settings(found.app) else { return };
+        if found.is_file {
+            return;
+        }
         warn_of_codecs(cx, found, endpoint);
         let Some(player) = player_of(cx, endpoint) else { return };
         match Opening::of(settings, found, player, cx.now.instant) {

@@ -14,6 +14,7 @@ const PICTURE_DEADLINE: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Settings {
     pub live: bool,
+    pub plays_files: bool,
     pub wait_key: bool,
     wait_video: bool,
     interleave: bool,
@@ -26,6 +27,7 @@ impl Settings {
         let scope = &application.scope;
         Self {
             live: application.features.live,
+            plays_files: application.features.plays_files,
             wait_key: scope.flag("wait_key"),
             wait_video: scope.flag("wait_video"),
             interleave: application.is_interleaved(),

@@ -177,6 +177,7 @@ impl Content {
 }
 
 impl DiskFile {
+    /// What is sent of it.
     pub fn content(self) -> Content {
         let Self { file, length, modified, bytes } = self;
         let body = match bytes {

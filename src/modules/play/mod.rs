@@ -1,0 +1,260 @@
+//! `play`: files that are played over RTMP, FLV and MP4, from folders.
+//!
+//! A play of a name that nobody publishes is looked up in the folders by a reader ([`opening`]). If a file is found, the
+//! engine grants the play, and this module sends what is in the file ([`player`]), ahead of the clock by what the client
+//! buffers. What the kernel has in memory of a file is read by the loop, the rest by readers; [`reading`] is the same for
+//! both.
+
+mod clock;
+mod directives;
+mod names;
+mod opening;
+mod player;
+mod reading;
+mod settings;
+mod source;
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::conf::{self, Directive};
+use crate::engine::{
+    After, AppId, ByApp, ClientProtocol, Config, Control, Ctx, Endpoint, Failed, Gate, JobOwner, JobResult,
+    Module, Probe, Refusal, RefusalKind, Reply, Request, RequestKind, SessionId, StreamId, StreamName,
+    Ticket, Verdict,
+};
+use crate::media::file::Window;
+
+use opening::{Opened, Opening, Wanted};
+use player::FilePlayer;
+use settings::Settings;
+
+/// The time in which a reader must have looked for a file.
+const LOOKUP_TIME: Duration = Duration::from_secs(10);
+/// The start of a play that is to be of a live stream only: -1 s, which some clients send as -1.
+const LIVE_ONLY: [i64; 2] = [-1000, -1];
+
+/// The module.
+#[derive(Default)]
+pub struct Play {
+    apps: ByApp<Settings>,
+    /// Requests for which a file is looked for, by the tokens of their jobs. The engine bounds how many are suspended.
+    opening: HashMap<u64, (Ticket, Endpoint)>,
+    /// Files that have been opened for requests that are not granted yet; one for each suspended request at most.
+    opened: HashMap<Endpoint, Opened>,
+    players: HashMap<u64, FilePlayer>,
+    tokens: HashMap<Endpoint, u64>,
+    last_token: u64,
+    /// What the loop has read last, for the player of this token.
+    window: Window,
+    window_of: u64,
+}
+
+impl Module for Play {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn directives(&self) -> &'static [Directive] {
+        directives::DIRECTIVES
+    }
+
+    fn declare(&self, config: &mut Config<'_>) {
+        for app in &mut config.applications {
+            app.features.plays_files = settings::plays_files(&app.scope);
+        }
+    }
+
+    fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
+        self.apps = config.applications.iter().map(|app| (app.id, Settings::of(&app.scope))).collect();
+        Ok(())
+    }
+
+    fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
+        config.applications.iter().for_each(|app| settings::probe(&app.scope, probe));
+    }
+
+    fn adopt(&mut self, _cx: &mut Ctx, next: Box<dyn Any>) {
+        let Ok(next) = next.downcast::<Self>() else { return };
+        self.apps.adopt(next.apps);
+    }
+
+    fn release_app(&mut self, _cx: &mut Ctx, app: AppId) {
+        self.apps.release(app);
+    }
+
+    fn gate(&mut self, cx: &mut Ctx, request: &mut Request, gate: Gate) -> Verdict {
+        let RequestKind::Play { msid, start, duration, after } = request.kind else {
+            return Verdict::Continue;
+        };
+        let is_wanted = gate == Gate::Name && !request.is_redirect;
+        let Some(settings) = self.apps.get(request.app).filter(|settings| is_wanted && !settings.is_empty())
+        else {
+            return Verdict::Continue;
+        };
+        if settings.is_live && start.is_some_and(|start| LIVE_ONLY.contains(&start)) {
+            return Verdict::Continue;
+        }
+        let session = cx.sessions.get(request.session);
+        if session.is_none_or(|session| session.client_protocol() != ClientProtocol::Rtmp)
+            || is_live(cx, request.app, &request.name)
+        {
+            return Verdict::Continue;
+        }
+        let wanted = Wanted {
+            start: start.and_then(|start| u64::try_from(start).ok()).unwrap_or_default(),
+            duration: duration.map(u64::from),
+        };
+        let endpoint = Endpoint { session: request.session, msid };
+        let takes_over = after == After::Transition && start.is_none_or(|start| start < 0);
+        let before = self.tokens.get(&endpoint).filter(|_| takes_over);
+        let behind = before.and_then(|token| self.players.get(token)).map(FilePlayer::sent_to);
+        let opening = Opening::new(settings, request.path(), (wanted, behind), cx.descriptors);
+        self.last_token += 1;
+        let token = self.last_token;
+        let owner = JobOwner::Module { name: NAME, token };
+        if cx.jobs.read(owner, move || Some(opening.run())).is_err() {
+            return Verdict::Deny(Refusal::of_request("too many files are read already; try again soon"));
+        }
+        if behind.is_some() {
+            self.hold(cx, endpoint, true);
+        }
+        self.opening.insert(token, (request.ticket, endpoint));
+        Verdict::Suspend { until: cx.now.instant + LOOKUP_TIME }
+    }
+
+    fn resume(&mut self, cx: &mut Ctx, request: &mut Request, reply: Reply) -> Verdict {
+        let opened = request.endpoint().and_then(|endpoint| self.opened.remove(&endpoint));
+        match (reply, opened) {
+            (Reply::Grant, Some(opened)) if !is_live(cx, request.app, &request.name) => {
+                request.is_of_file = true;
+                self.opened.extend(request.endpoint().map(|endpoint| (endpoint, opened)));
+                Verdict::Continue
+            }
+            // A live stream has begun meanwhile.
+            (Reply::Grant, Some(_)) => Verdict::Continue,
+            (Reply::Refuse(refusal), _) => {
+                let is_live_app = self.apps.get(request.app).is_some_and(|settings| settings.is_live);
+                let is_missing = refusal.kind == RefusalKind::NotFound;
+                if is_live_app && is_missing { Verdict::Continue } else { Verdict::Deny(refusal) }
+            }
+            (Reply::TimedOut, _) => {
+                Verdict::Deny(Refusal::of_request("the disk is too slow; try again soon"))
+            }
+            _ => Verdict::Deny(Refusal::of_request("an error of the server; its log says more")),
+        }
+    }
+
+    fn on_refused(&mut self, cx: &mut Ctx, request: &Request) {
+        if let (Some(endpoint), RequestKind::Play { .. }) = (request.endpoint(), &request.kind) {
+            self.opened.remove(&endpoint);
+            self.hold(cx, endpoint, false);
+        }
+    }
+
+    fn on_play_start(&mut self, cx: &mut Ctx, _stream: StreamId, endpoint: Endpoint) {
+        let Some(opened) = self.opened.remove(&endpoint) else { return };
+        let Some(form) = cx.piece_form(endpoint) else { return };
+        self.last_token += 1;
+        let token = self.last_token;
+        self.tokens.insert(endpoint, token);
+        self.players.insert(token, FilePlayer::new((token, endpoint), form, opened, cx.now.instant));
+        self.advance(cx, token);
+    }
+
+    fn on_play_end(&mut self, cx: &mut Ctx, _stream: StreamId, endpoint: Endpoint) {
+        let player = self.tokens.remove(&endpoint).and_then(|token| self.players.remove(&token));
+        let Some(mut player) = player else { return };
+        player.stop(cx);
+        if let Some(next) = self.opened.get_mut(&endpoint).filter(|next| next.continues) {
+            next.before = Some(Box::new(player));
+        }
+    }
+
+    fn on_play_control(&mut self, cx: &mut Ctx, _stream: StreamId, endpoint: Endpoint, control: Control) {
+        let Some(&token) = self.tokens.get(&endpoint) else { return };
+        if let Some(player) = self.players.get_mut(&token) {
+            player.apply(cx, control);
+        }
+        self.advance(cx, token);
+    }
+
+    fn on_drained(&mut self, cx: &mut Ctx, endpoint: Endpoint) {
+        let Some(&token) = self.tokens.get(&endpoint) else { return };
+        if let Some(player) = self.players.get_mut(&token) {
+            player.drained();
+        }
+        self.advance(cx, token);
+    }
+
+    fn on_timer(&mut self, cx: &mut Ctx, token: u64) {
+        if let Some(player) = self.players.get_mut(&token) {
+            player.timer_expired();
+        }
+        self.advance(cx, token);
+    }
+
+    fn on_job(&mut self, cx: &mut Ctx, token: u64, result: JobResult) {
+        if let Some(request) = self.opening.remove(&token) {
+            return self.lookup_done(cx, request, result);
+        }
+        let Some(player) = self.players.get_mut(&token) else { return };
+        match result.take::<Failed>() {
+            Ok(Failed(error)) => player.fail(cx, &error.to_string()),
+            Err(result) => {
+                if let Ok(done) = result.take() {
+                    player.job_done(cx, done);
+                }
+            }
+        }
+        self.advance(cx, token);
+    }
+
+    fn on_close(&mut self, _cx: &mut Ctx, session: SessionId) {
+        self.opening.retain(|_, (_, endpoint)| endpoint.session != session);
+        self.opened.retain(|endpoint, _| endpoint.session != session);
+    }
+}
+
+const NAME: &str = "play";
+
+impl Play {
+    /// A reader has looked for the file of a request.
+    fn lookup_done(&mut self, cx: &mut Ctx, (ticket, endpoint): (Ticket, Endpoint), result: JobResult) {
+        let reply = match result.take::<opening::Outcome>() {
+            Ok(Ok(opened)) => {
+                self.opened.insert(endpoint, *opened);
+                Reply::Grant
+            }
+            Ok(Err(refusal)) => Reply::Refuse(refusal),
+            Err(_) => Reply::Refuse(Refusal::of_request("an error of the server; its log says more")),
+        };
+        cx.answer(ticket, reply);
+    }
+
+    /// Has a player wait for a decision about the file that takes the place of its own, or go on.
+    fn hold(&mut self, cx: &mut Ctx, endpoint: Endpoint, is_held: bool) {
+        let Some(&token) = self.tokens.get(&endpoint) else { return };
+        if let Some(player) = self.players.get_mut(&token) {
+            player.is_held = is_held;
+        }
+        self.advance(cx, token);
+    }
+
+    /// Has a player send what is due.
+    fn advance(&mut self, cx: &mut Ctx, token: u64) {
+        let Some(player) = self.players.get_mut(&token) else { return };
+        if self.window_of != token {
+            self.window.clear();
+            self.window_of = token;
+        }
+        player.advance(cx, &mut self.window);
+    }
+}
+
+/// Whether a live stream has this name, which goes before a file.
+fn is_live(cx: &Ctx, app: AppId, name: &str) -> bool {
+    let name = StreamName::new(name).ok();
+    name.and_then(|name| cx.streams.find(app, &name)).is_some_and(crate::engine::Stream::is_live)
+}
