@@ -236,6 +236,11 @@ impl Ctx {
         }
     }
 
+    /// Whether a player has got all of its file.
+    pub(in crate::engine) fn has_finished_file(&self, endpoint: Endpoint) -> bool {
+        self.file_player(endpoint).is_some_and(Player::is_finished)
+    }
+
     fn unfinish_file_play(&mut self, endpoint: Endpoint) {
         if let Some(session) = self.sessions.get_mut(endpoint.session) {
             session.roles.player_mut(endpoint.msid).into_iter().for_each(Player::unfinish);

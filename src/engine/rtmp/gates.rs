@@ -314,6 +314,8 @@ impl Engine {
         let reason = format!("{} refused: {for_log}", self.describe(request));
         self.finish_if_idle(id, &reason);
         self.call_refused(request);
+        let of_list = request.endpoint().filter(|endpoint| self.cx.has_finished_file(*endpoint));
+        of_list.into_iter().for_each(|endpoint| self.complete_file_play(endpoint));
     }
 
     /// Tells the modules that a request is refused which they may have let pass.

@@ -120,12 +120,13 @@ fn it_plays_from_the_server_s_own_session() {
         "client HandshakeDone",
         "connect live token=t0ken false",
         "play cam key=se-cret Some(-1000) None",
+        "BufferLength(5000)",
         "client Began(1)",
     ];
     assert_eq!(pair.events, expected);
     pair.client.unpublish(&mut pair.to_server);
     pair.run();
-    assert_eq!(pair.events[4..], ["Stop(Stream(1))"]);
+    assert_eq!(pair.events[5..], ["Stop(Stream(1))"]);
 }
 
 /// A client that has asked what it came for, and hears a server by hand.

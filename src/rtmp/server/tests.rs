@@ -45,6 +45,7 @@ fn run(pieces: &[&[u8]]) -> Result<(Vec<String>, Vec<u8>), RtmpError> {
                 Event::Nothing => "nothing".to_owned(),
                 Event::LeftOut(what) => format!("left out {what}"),
                 Event::SharedObject(message) => format!("shared object {}", message.name.escape_ascii()),
+                Event::BufferLength(length) => format!("buffer {length}"),
                 Event::Frame { frame, .. } => {
                     let (time, length) = (frame.timestamp - TURN, frame.payload().len());
                     format!("{:?} {:?} {time} {length}", frame.kind, frame.role)
@@ -102,7 +103,9 @@ fn gstreamer_publishes() {
 #[test]
 fn rtmpdump_plays() {
     let (events, out) = run(&[RTMPDUMP]).unwrap();
-    assert_eq!(events, ["handshake", "connect live", "play d", "stop Stream(1)"]);
+    let buffers = ["buffer 300", "play d", "buffer 36000000"];
+    assert_eq!(events[..2], ["handshake", "connect live"]);
+    assert_eq!((&events[2..5], &*events[5]), (&buffers.map(String::from)[..], "stop Stream(1)"));
     let types: Vec<_> = replies(&out).iter().map(|message| message.type_id).collect();
     assert_eq!(types[..4], [5, 6, 1, 20], "window, bandwidth, chunk size and result, in nginx-rtmp's order");
 }
@@ -200,6 +203,14 @@ fn set_data_frame_is_taken_off() {
     let connect = command("connect");
     let input = conversation(&[(MessageType::CommandAmf0, &connect), (MessageType::DataAmf0, &wrapped)]);
     assert_eq!(run(&[&input]).unwrap().0[2], format!("Data Key 0 {}", metadata.len()));
+}
+
+#[test]
+fn a_buffer_length_is_an_event() {
+    let connect = command("connect");
+    let length = [0, 3, 0, 0, 0, 1, 0, 0, 11, 184];
+    let input = conversation(&[(MessageType::CommandAmf0, &connect), (MessageType::UserControl, &length)]);
+    assert_eq!(run(&[&input]).unwrap().0[2], "buffer 3000");
 }
 
 #[test]
