@@ -6,6 +6,8 @@ use super::{FileError, MAX_MESSAGE, Source};
 
 /// Bytes read at once, unless more are wanted.
 const PIECE: usize = 64 * 1024;
+/// Bytes read at once by who jumps from header to header.
+const GLANCE: usize = 4 * 1024;
 
 /// The piece of a file that was last read. Who uses it for another file clears it before.
 #[derive(Debug, Default)]
@@ -29,7 +31,34 @@ impl Window {
         at: u64,
         count: usize,
     ) -> Result<Option<&[u8]>, FileError> {
-        if self.holds(at, count).is_none() && !self.load(source, at, count)? {
+        self.get_in_pieces(source, at, count, PIECE)
+    }
+
+    /// The same, for who jumps on: little more is read than what is wanted.
+    pub fn glance(
+        &mut self,
+        source: &mut dyn Source,
+        at: u64,
+        count: usize,
+    ) -> Result<Option<&[u8]>, FileError> {
+        self.get_in_pieces(source, at, count, GLANCE)
+    }
+
+    /// Bytes that stand in no file, in the place of what was read.
+    pub fn put(&mut self, bytes: Vec<u8>) -> &[u8] {
+        self.bytes = bytes;
+        self.at = u64::MAX;
+        &self.bytes
+    }
+
+    fn get_in_pieces(
+        &mut self,
+        source: &mut dyn Source,
+        at: u64,
+        count: usize,
+        piece: usize,
+    ) -> Result<Option<&[u8]>, FileError> {
+        if self.holds(at, count).is_none() && !self.load(source, at, count, piece)? {
             return Ok(None);
         }
         Ok(self.holds(at, count))
@@ -41,7 +70,13 @@ impl Window {
     }
 
     /// Reads a piece that begins at a place. False if the file ends before its first `count` bytes.
-    fn load(&mut self, source: &mut dyn Source, at: u64, count: usize) -> Result<bool, FileError> {
+    fn load(
+        &mut self,
+        source: &mut dyn Source,
+        at: u64,
+        count: usize,
+        piece: usize,
+    ) -> Result<bool, FileError> {
         let length = source.length()?;
         let left = length.saturating_sub(at);
         if (count as u64) > left {
@@ -50,7 +85,7 @@ impl Window {
         if count > MAX_MESSAGE + PIECE {
             return Err(FileError::Broken("something in it is too long"));
         }
-        let size = PIECE.max(count).min(usize::try_from(left).unwrap_or(usize::MAX));
+        let size = piece.max(count).min(usize::try_from(left).unwrap_or(usize::MAX));
         self.bytes.clear();
         self.bytes.resize(size, 0);
         self.at = at;

@@ -1,0 +1,246 @@
+//! FLV files (annex E, and Enhanced RTMP), whatever wrote them.
+//!
+//! Messages are given in the order of the file and byte for byte, but for the metadata: it gets a duration where it has
+//! none, and no index where that is long. Nothing of the file is kept but places in it: of the script tag, and of
+//! the decoder configurations that have been come across, which are read again after a seek.
+//!
+//! Times are those of the file without their rollover. Where the file's go back, so do they.
+
+mod clock;
+mod configurations;
+mod index;
+mod learning;
+mod list;
+mod script;
+mod search;
+mod tags;
+mod walk;
+
+use clock::Clock;
+use configurations::Configurations;
+use list::Collection;
+use script::Script;
+use search::Search;
+use tags::{Found, LINK, Reach, TagPlace, Tags};
+use walk::{Contents, Mark};
+
+use super::{FileError, FileFacts, FileMessage, Head, MessageRole, Next, Source, Window};
+use crate::media::flv::{self, Tag};
+use crate::media::{Codec, Kind, Role};
+
+/// The file header without PreviousTagSize0.
+const FILE_HEADER: usize = 9;
+/// The longest file header that is believed.
+const MAX_FILE_HEADER: u32 = 64 * 1024;
+/// What is looked at for codecs: bytes read, tags, and milliseconds of the file.
+const OPENING: (u64, usize, u64) = (1 << 20, 512, 3000);
+/// So many tags from the end, the latest time is among them.
+const LAST_TAGS: usize = 16;
+
+/// Reads an FLV file.
+#[derive(Debug)]
+pub struct FlvDemuxer {
+    facts: FileFacts,
+    contents: Contents,
+    /// The duration for the metadata, which has none, seconds.
+    duration: Option<f64>,
+    /// The next tag, and the time of the last one.
+    present: Mark,
+    /// Configurations that are given again before that, the next one last.
+    again: Vec<TagPlace>,
+    search: Option<Box<Search>>,
+    collection: Option<Box<Collection>>,
+    /// Why nothing more can be read.
+    broken: Option<&'static str>,
+}
+
+/// Whether a file begins as FLV does.
+pub fn is_flv(source: &mut dyn Source, window: &mut Window) -> Result<bool, FileError> {
+    Ok(window.get(source, 0, 4)?.is_some_and(|bytes| bytes == b"FLV\x01"))
+}
+
+impl FlvDemuxer {
+    /// See [`Demuxer::open`](super::Demuxer::open).
+    pub fn open(source: &mut dyn Source, window: &mut Window) -> Result<Self, FileError> {
+        let mut tags = Tags::new(source, window)?;
+        let first = Mark { at: first_tag(&mut tags)?, clock: Clock::default() };
+        let configurations = Configurations::default();
+        let mut contents = Contents { first, has_video: false, script: None, configurations };
+        let mut facts = read_opening(&mut tags, &mut contents)?;
+        let mut duration = None;
+        if facts.duration.is_none() {
+            facts.duration = last_time(&mut tags, contents.first)?;
+            duration = facts.duration.map(|duration| duration as f64 / 1000.0);
+        }
+        let present = Mark { at: contents.first.at, clock: Clock::default() };
+        let (again, search, collection, broken) = (Vec::new(), None, None, None);
+        Ok(Self { facts, contents, duration, present, again, search, collection, broken })
+    }
+
+    /// See [`Demuxer::facts`](super::Demuxer::facts).
+    pub fn facts(&self) -> &FileFacts {
+        &self.facts
+    }
+
+    /// See [`Demuxer::next`](super::Demuxer::next).
+    pub fn next<'w>(
+        &mut self,
+        source: &mut dyn Source,
+        window: &'w mut Window,
+    ) -> Result<Next<'w>, FileError> {
+        if let Some(why) = self.broken {
+            return Err(FileError::Broken(why));
+        }
+        if let Some(tag) = self.again.last().copied() {
+            return self.give_again(source, window, tag);
+        }
+        let tag = match Tags::new(source, window)?.find(self.present.at, Reach::Whole)? {
+            Found::Tag(tag) => tag,
+            Found::End => return Ok(Next::End),
+            Found::Broken(why) => {
+                self.broken = Some(why);
+                return Err(FileError::Broken(why));
+            }
+        };
+        let mut clock = self.present.clock;
+        let timestamp = clock.next(&tag);
+        let present = Mark { at: tag.end(), clock };
+        let script = self.contents.script.as_ref().filter(|script| script.tag == tag);
+        if let Some(message) =
+            script.map(|script| script.message(source, self.duration)).transpose()?.flatten()
+        {
+            self.present = present;
+            let (kind, role, head) = (tag.kind, MessageRole::Data, Head::default());
+            return Ok(Next::Message(FileMessage { kind, timestamp, role, head, body: window.put(message) }));
+        }
+        let Some(body) = window.get(source, tag.body(), tag.length as usize)? else { return Ok(Next::End) };
+        let parsed = flv::inspect(tag.kind, body);
+        self.contents.note(tag, &parsed, body);
+        self.present = present;
+        let role = self.role(&tag, &parsed);
+        Ok(Next::Message(FileMessage { kind: tag.kind, timestamp, role, head: Head::default(), body }))
+    }
+
+    /// See [`Demuxer::seek`](super::Demuxer::seek).
+    pub fn seek(
+        &mut self,
+        source: &mut dyn Source,
+        window: &mut Window,
+        to: u64,
+    ) -> Result<Option<u64>, FileError> {
+        let search = self.search.take().filter(|search| search.is_for(to));
+        let search = self.search.insert(search.unwrap_or_else(|| Box::new(Search::new(to, &self.contents))));
+        let mut tags = Tags::new(source, window)?;
+        let Some(mark) = search.step(&mut tags, &mut self.contents, self.present)? else { return Ok(None) };
+        self.search = None;
+        self.present = mark;
+        self.again = self.contents.configurations.holding(mark.at);
+        self.again.reverse();
+        self.broken = None;
+        Ok(Some(mark.clock.0.unwrap_or_default()))
+    }
+
+    /// See [`Demuxer::key_frames`](super::Demuxer::key_frames).
+    pub fn key_frames(
+        &mut self,
+        source: &mut dyn Source,
+        window: &mut Window,
+        times: &mut Vec<u64>,
+    ) -> Result<bool, FileError> {
+        let contents = &mut self.contents;
+        let collection = self.collection.get_or_insert_with(|| Box::new(Collection::new(contents)));
+        let is_complete = collection.step(&mut Tags::new(source, window)?, contents, times)?;
+        if is_complete {
+            self.collection = None;
+        }
+        Ok(is_complete)
+    }
+
+    /// Gives a configuration that has been given before, with the time of what follows.
+    fn give_again<'w>(
+        &mut self,
+        source: &mut dyn Source,
+        window: &'w mut Window,
+        tag: TagPlace,
+    ) -> Result<Next<'w>, FileError> {
+        let timestamp = self.present.clock.0.unwrap_or_default();
+        let Some(body) = window.glance(source, tag.body(), tag.length as usize)? else {
+            return Ok(Next::End);
+        };
+        self.again.pop();
+        let (kind, role, head) = (tag.kind, MessageRole::Configuration, Head::default());
+        Ok(Next::Message(FileMessage { kind, timestamp, role, head, body }))
+    }
+
+    fn role(&self, tag: &TagPlace, parsed: &Tag) -> MessageRole {
+        match parsed.role {
+            _ if tag.kind.is_data() => MessageRole::Data,
+            Role::Header => MessageRole::Configuration,
+            _ if self.contents.is_key(tag, parsed) => MessageRole::Key,
+            _ => MessageRole::Other,
+        }
+    }
+}
+
+/// The place of the first tag. What the header says of tracks is not believed: encoders and recorders get it wrong.
+fn first_tag(tags: &mut Tags<'_>) -> Result<u64, FileError> {
+    let header = tags.bytes(0, FILE_HEADER, Reach::Header)?;
+    let offset = header.and_then(|header| header.last_chunk().copied()).map(u32::from_be_bytes);
+    let usual = FILE_HEADER as u32;
+    let offset = offset.filter(|offset| (usual..=MAX_FILE_HEADER).contains(offset)).unwrap_or(usual);
+    Ok(u64::from(offset) + LINK)
+}
+
+/// Reads the first tags.
+fn read_opening(tags: &mut Tags<'_>, contents: &mut Contents) -> Result<FileFacts, FileError> {
+    let (mut facts, mut mark) = (FileFacts::default(), contents.first);
+    let (bytes, count, span) = OPENING;
+    for _ in 0..count {
+        let tag = match tags.find(mark.at, Reach::Header)? {
+            Found::Tag(tag) => tag,
+            Found::End => break,
+            Found::Broken(why) if mark == contents.first => return Err(FileError::Broken(why)),
+            Found::Broken(_) => break,
+        };
+        mark.at = tag.end();
+        if tag.kind.is_data() {
+            if contents.script.is_none() {
+                contents.script = Script::read(tags, tag)?.map(Box::new);
+            }
+            continue;
+        }
+        let time = mark.clock.next(&tag);
+        let first = *contents.first.clock.0.get_or_insert(time);
+        let parsed = tags.inspect(&tag)?;
+        let is_short = tag.kind == Kind::Audio || parsed.role == Role::Header;
+        let length = if is_short { tag.length as usize } else { 0 };
+        let body = tags.bytes(tag.body(), length, Reach::Header)?.unwrap_or_default();
+        contents.note(tag, &parsed, body);
+        learning::learn(&mut facts, tag.kind, &parsed, body);
+        let is_enough = facts.video_codec != Codec::None && facts.audio_codec != Codec::None;
+        let is_frame = parsed.role != Role::Header;
+        if is_enough && is_frame || time > first.saturating_add(span) || tags.read() >= bytes {
+            break;
+        }
+    }
+    if let Some(script) = &contents.script {
+        learning::learn_script(&mut facts, script);
+    }
+    Ok(facts)
+}
+
+/// The latest time of the last tags; none if the file does not end with a whole one.
+fn last_time(tags: &mut Tags<'_>, first: Mark) -> Result<Option<u64>, FileError> {
+    let (mut end, mut latest) = (tags.length(), None);
+    for _ in 0..LAST_TAGS {
+        let Some(tag) = tags.before(end)?.filter(|tag| tag.at >= first.at) else { break };
+        if !tag.kind.is_data() {
+            latest = latest.max(Some(first.clock.far(&tag)));
+        }
+        end = tag.at;
+    }
+    Ok(latest)
+}
+
+#[cfg(test)]
+mod tests;

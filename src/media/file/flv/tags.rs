@@ -1,0 +1,341 @@
+//! The tags of an FLV file (E.4.1): where they begin and end, and the next one behind what is none.
+//!
+//! A tag is believed if its PreviousTagSize is right, or if another tag follows. Everything else is junk, over which
+//! one whole tag and the beginning of another are looked for.
+
+use std::io;
+
+use crate::media::file::{FileError, MAX_MESSAGE, Source, Window};
+use crate::media::flv::{self, MAX_CONFIGURATION, PREVIOUS_TAG_SIZE, TAG_HEADER, Tag};
+use crate::media::{Kind, Role};
+
+/// Bytes of a tag's header.
+pub const HEADER: u64 = TAG_HEADER as u64;
+/// Bytes of PreviousTagSize.
+pub const LINK: u64 = PREVIOUS_TAG_SIZE as u64;
+
+/// The bytes of a body that tell what most tags are.
+const PREFIX: usize = 64;
+/// Bytes of junk that are looked through for the next tag.
+pub const MAX_JUNK: u64 = 1 << 20;
+/// Bytes looked through at once.
+const JUNK_PIECE: usize = 64 * 1024;
+/// Places in junk that look like a tag header, and are looked at more closely.
+const MAX_SUSPECTS: usize = 512;
+/// Tags that are left out one after the other.
+const MAX_LEFT_OUT: usize = 8192;
+
+/// A whole tag with media or data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TagPlace {
+    /// Its first byte.
+    pub at: u64,
+    pub kind: Kind,
+    /// Bytes of its body; 1 to [`MAX_MESSAGE`].
+    pub length: u32,
+    /// Milliseconds, modulo 2^32.
+    pub timestamp: u32,
+}
+
+impl TagPlace {
+    pub fn body(&self) -> u64 {
+        self.at + HEADER
+    }
+
+    /// The place behind its PreviousTagSize.
+    pub fn end(&self) -> u64 {
+        self.body() + u64::from(self.length) + LINK
+    }
+}
+
+/// How much of a tag is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// All of it.
+    Whole,
+    /// Its header.
+    Header,
+}
+
+/// What is found at a place or behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    Tag(TagPlace),
+    /// Nothing whole any more.
+    End,
+    /// Nothing that can be read.
+    Broken(&'static str),
+}
+
+/// What stands at one place.
+enum Here {
+    Tag(TagPlace),
+    /// A tag that is left out, and the place behind it.
+    LeftOut(u64),
+    Junk,
+    /// The beginning of what may become a tag.
+    Torn,
+}
+
+/// The fields of a tag header.
+#[derive(Clone, Copy)]
+struct Fields {
+    kind: Option<Kind>,
+    length: u32,
+    timestamp: u32,
+    is_stream_zero: bool,
+}
+
+impl Fields {
+    fn read(bytes: [u8; TAG_HEADER]) -> Self {
+        let [kind, l0, l1, l2, t1, t2, t3, t0, stream @ ..] = bytes;
+        let kinds = [Kind::Audio, Kind::Video, Kind::Data, Kind::DataAmf3];
+        Self {
+            // A tag that is encrypted has another number.
+            kind: kinds.into_iter().find(|known| known.type_id() == kind),
+            length: u32::from_be_bytes([0, l0, l1, l2]),
+            timestamp: u32::from_be_bytes([t0, t1, t2, t3]),
+            is_stream_zero: stream == [0; 3],
+        }
+    }
+
+    fn is_plausible(&self) -> bool {
+        self.kind.is_some() && self.is_stream_zero
+    }
+
+    /// What PreviousTagSize should say.
+    fn link(&self) -> [u8; PREVIOUS_TAG_SIZE] {
+        (self.length + TAG_HEADER as u32).to_be_bytes()
+    }
+
+    fn body_end(&self, at: u64) -> u64 {
+        at.saturating_add(HEADER + u64::from(self.length))
+    }
+}
+
+/// A source that counts what is read.
+struct Counted<'a> {
+    source: &'a mut dyn Source,
+    read: u64,
+}
+
+impl Source for Counted<'_> {
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read_at(offset, buffer)?;
+        self.read += read as u64;
+        Ok(read)
+    }
+
+    fn length(&mut self) -> io::Result<u64> {
+        self.source.length()
+    }
+}
+
+/// A file whose tags are read.
+pub struct Tags<'a> {
+    source: Counted<'a>,
+    window: &'a mut Window,
+    length: u64,
+}
+
+impl<'a> Tags<'a> {
+    pub fn new(source: &'a mut dyn Source, window: &'a mut Window) -> Result<Self, FileError> {
+        let length = source.length()?;
+        Ok(Self { source: Counted { source, read: 0 }, window, length })
+    }
+
+    /// Bytes of the file.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Bytes read so far.
+    pub fn read(&self) -> u64 {
+        self.source.read
+    }
+
+    /// So many bytes at a place; none if the file ends before.
+    pub fn bytes(&mut self, at: u64, count: usize, reach: Reach) -> Result<Option<&[u8]>, FileError> {
+        match reach {
+            Reach::Whole => self.window.get(&mut self.source, at, count),
+            Reach::Header => self.window.glance(&mut self.source, at, count),
+        }
+    }
+
+    /// Some bytes at a place, beside the window; none if the file ends before.
+    pub fn array<const N: usize>(&mut self, at: u64) -> Result<Option<[u8; N]>, FileError> {
+        let (bytes, count) = self.up_to::<N>(at)?;
+        Ok((count == N).then_some(bytes))
+    }
+
+    /// The first tag at a place or behind it that is whole and not left out.
+    pub fn find(&mut self, mut at: u64, reach: Reach) -> Result<Found, FileError> {
+        for _ in 0..MAX_LEFT_OUT {
+            at = match self.look(at, reach)? {
+                Here::Tag(tag) => return Ok(Found::Tag(tag)),
+                Here::LeftOut(end) => end,
+                Here::Torn if at.saturating_add(HEADER) > self.length => return Ok(Found::End),
+                Here::Torn | Here::Junk => match self.resync(at + 1, self.length)? {
+                    Found::Tag(tag) => tag.at,
+                    other => return Ok(other),
+                },
+            };
+        }
+        Ok(Found::Broken("too much in it is neither audio nor video"))
+    }
+
+    /// What a tag is. The body of a configuration, too, to be read with [`Self::bytes`].
+    pub fn inspect(&mut self, tag: &TagPlace) -> Result<Tag, FileError> {
+        let length = tag.length as usize;
+        let reach = if length <= PREFIX { Reach::Header } else { self.reach_of(tag)? };
+        let count = if reach == Reach::Whole { length } else { length.min(PREFIX) };
+        let body = self.bytes(tag.body(), count, reach)?.unwrap_or_default();
+        let mut parsed = flv::inspect(tag.kind, body);
+        if parsed.role == Role::Header && length > MAX_CONFIGURATION {
+            parsed.role = Role::Empty;
+        }
+        Ok(parsed)
+    }
+
+    /// How much of a tag has to be read to know what it is: of several tracks, all, as the last one may be the one that
+    /// counts.
+    fn reach_of(&mut self, tag: &TagPlace) -> Result<Reach, FileError> {
+        let prefix = self.bytes(tag.body(), PREFIX, Reach::Header)?.unwrap_or_default();
+        let is_enhanced = flv::is_enhanced(tag.kind, prefix);
+        let needs_all = is_enhanced && flv::inspect(tag.kind, prefix).role == Role::Empty
+            || flv::is_multitrack(tag.kind, prefix);
+        Ok(if needs_all { Reach::Whole } else { Reach::Header })
+    }
+
+    /// The tag that begins at a place and is followed by its PreviousTagSize, if it is one with media or data.
+    pub fn exactly(&mut self, at: u64) -> Result<Option<TagPlace>, FileError> {
+        let Some(header) = self.array::<TAG_HEADER>(at)? else { return Ok(None) };
+        let fields = Fields::read(header);
+        let is_linked = self.array(fields.body_end(at))? == Some(fields.link());
+        Ok(place(at, fields).filter(|_| is_linked))
+    }
+
+    /// The tag that ends at a place with its PreviousTagSize.
+    pub fn before(&mut self, end: u64) -> Result<Option<TagPlace>, FileError> {
+        let Some(link_at) = end.checked_sub(LINK) else { return Ok(None) };
+        let Some(link) = self.array::<PREVIOUS_TAG_SIZE>(link_at)? else { return Ok(None) };
+        let Some(at) = link_at.checked_sub(u32::from_be_bytes(link).into()) else { return Ok(None) };
+        let Some(header) = self.array::<TAG_HEADER>(at)? else { return Ok(None) };
+        let tag = place(at, Fields::read(header));
+        Ok(tag.filter(|tag| tag.end() == end))
+    }
+
+    /// The first whole tag from a place on that another one follows, or the end of the file. Its last byte is before
+    /// `limit`.
+    pub fn resync(&mut self, from: u64, limit: u64) -> Result<Found, FileError> {
+        let limit = limit.min(self.length);
+        let stop = from.saturating_add(MAX_JUNK).min(limit);
+        let (mut at, mut suspects) = (from, 0);
+        while at.saturating_add(HEADER) <= stop {
+            let count = JUNK_PIECE.min(usize::try_from(stop - at).unwrap_or(JUNK_PIECE));
+            let Self { source, window, length, .. } = self;
+            let Some(piece) = window.get(source, at, count)? else { return Ok(Found::End) };
+            for (offset, header) in piece.windows(TAG_HEADER).enumerate() {
+                let Some(header) = header.first_chunk::<TAG_HEADER>().filter(|_| may_begin(header)) else {
+                    continue;
+                };
+                let (fields, place_at) = (Fields::read(*header), at + offset as u64);
+                let Some(tag) = place(place_at, fields).filter(|tag| tag.end() <= limit) else { continue };
+                let link_at = usize::try_from(fields.body_end(offset as u64)).unwrap_or(usize::MAX);
+                let within = piece.get(link_at..).and_then(|rest| rest.first_chunk::<PREVIOUS_TAG_SIZE>());
+                if within.is_some_and(|link| *link != fields.link()) {
+                    continue;
+                }
+                suspects += 1;
+                if suspects > MAX_SUSPECTS {
+                    return Ok(Found::Broken("too much in it looks like FLV and is none"));
+                }
+                if is_followed(source, &tag, fields, *length)? {
+                    return Ok(Found::Tag(tag));
+                }
+            }
+            at += (count + 1 - TAG_HEADER) as u64;
+        }
+        Ok(if stop < limit { Found::Broken("it is no FLV from some place on") } else { Found::End })
+    }
+
+    fn look(&mut self, at: u64, reach: Reach) -> Result<Here, FileError> {
+        let ahead = if reach == Reach::Header { TAG_HEADER + PREFIX } else { TAG_HEADER };
+        let left = usize::try_from(self.length.saturating_sub(at)).unwrap_or(ahead);
+        let header = self.bytes(at, ahead.min(left), reach)?.and_then(|bytes| bytes.first_chunk().copied());
+        let Some(header) = header else { return Ok(Here::Torn) };
+        let fields = Fields::read(header);
+        let body_end = fields.body_end(at);
+        if body_end > self.length {
+            return Ok(if fields.kind.is_some() { Here::Torn } else { Here::Junk });
+        }
+        if reach == Reach::Whole && fields.length as usize <= MAX_MESSAGE {
+            // So that the window has all of it, and is not moved twice.
+            let count = (body_end + LINK).min(self.length) - at;
+            self.bytes(at, usize::try_from(count).unwrap_or(0), reach)?;
+        }
+        if !self.is_linked(fields, body_end, reach)? {
+            return Ok(Here::Junk);
+        }
+        Ok(place(at, fields).map_or(Here::LeftOut(body_end + LINK), Here::Tag))
+    }
+
+    /// Whether a tag's PreviousTagSize is right, or that is not and another tag follows.
+    fn is_linked(&mut self, fields: Fields, body_end: u64, reach: Reach) -> Result<bool, FileError> {
+        let is_known = fields.kind.is_some();
+        let link = self.bytes(body_end, PREVIOUS_TAG_SIZE, reach)?;
+        let Some(link) = link else { return Ok(is_known) };
+        if *link == fields.link() {
+            return Ok(true);
+        }
+        let next = self.array(body_end + LINK)?;
+        Ok(is_known && next.is_none_or(|header| Fields::read(header).is_plausible()))
+    }
+
+    /// As many bytes as there are, beside the window.
+    fn up_to<const N: usize>(&mut self, at: u64) -> Result<([u8; N], usize), FileError> {
+        read_up_to(&mut self.source, at, self.length)
+    }
+}
+
+fn read_up_to<const N: usize>(
+    source: &mut Counted<'_>,
+    at: u64,
+    length: u64,
+) -> Result<([u8; N], usize), FileError> {
+    let mut bytes = [0; N];
+    let count = usize::try_from(length.saturating_sub(at)).unwrap_or(N).min(N);
+    let Some(buffer) = bytes.get_mut(..count) else { return Ok((bytes, 0)) };
+    match source.read_at(at, buffer) {
+        Ok(read) => Ok((bytes, read)),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok((bytes, 0)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The place of a tag with media or data; none if it is left out.
+fn place(at: u64, fields: Fields) -> Option<TagPlace> {
+    let Fields { kind, length, timestamp, .. } = fields;
+    let is_played = (1..=MAX_MESSAGE).contains(&(length as usize));
+    Some(TagPlace { at, kind: kind?, length, timestamp }).filter(|_| is_played)
+}
+
+/// Whether a tag header may begin there, for who looks at each byte.
+fn may_begin(bytes: &[u8]) -> bool {
+    matches!(bytes, [8 | 9 | 15 | 18, .., 0, 0, 0])
+}
+
+/// Whether a tag's PreviousTagSize is right, and another tag follows or the end.
+fn is_followed(
+    source: &mut Counted<'_>,
+    tag: &TagPlace,
+    fields: Fields,
+    length: u64,
+) -> Result<bool, FileError> {
+    const BOTH: usize = PREVIOUS_TAG_SIZE + TAG_HEADER;
+    let (bytes, count) = read_up_to::<BOTH>(source, tag.end() - LINK, length)?;
+    let Some((link, next)) = bytes.split_first_chunk() else { return Ok(false) };
+    let is_last = count < BOTH;
+    let follows = || next.first_chunk().is_some_and(|header| Fields::read(*header).is_plausible());
+    Ok(count >= PREVIOUS_TAG_SIZE && *link == fields.link() && (is_last || follows()))
+}
