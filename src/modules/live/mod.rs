@@ -127,7 +127,7 @@ impl Module for Live {
             let features = &application.features;
             // HLS and record warn in words of their own.
             let has_warning = features.hls.is_some() || features.record;
-            if !features.live && !has_warning {
+            if !features.live && !features.plays_files && !has_warning {
                 let message = "nothing can be published or played here without \"live on\"";
                 probe.warn(application.scope.node(), message);
             }
