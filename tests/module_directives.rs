@@ -13,11 +13,15 @@ use millstream::{engine, modules};
 const ENGINE: [&str; 4] = ["core", "memory", "connections", "streams"];
 
 /// Words that are directives of another module, but mean something else where they stand.
-const OTHER_WORDS: [(&str, &str); 17] = [
+const OTHER_WORDS: [(&str, &str); 20] = [
     // Fields of callbacks, and nginx's words for kinds of publishing.
     ("notify/event.rs", "recorder"),
     ("notify/event.rs", "live"),
     ("notify/event.rs", "record"),
+    // The command of a player.
+    ("access/action.rs", "play"),
+    ("notify/event.rs", "play"),
+    ("relay/lookup/mod.rs", "play"),
     // MediaMTX's word for a protocol.
     ("notify/format/mediamtx.rs", "hls"),
     // Its blocks may have a callback of their own.

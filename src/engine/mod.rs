@@ -111,7 +111,7 @@ pub use relay::target::{Login, Target as RelayTarget};
 pub use request::{Gate, Refusal, RefusalKind, Reply, Request, RequestKind, Ticket, Verdict};
 pub use rtmp::address::stream_name;
 pub use rtmp::file_play::FileNews;
-pub use rtmp::piece::{Piece, PieceForm};
+pub use rtmp::file_play::piece::{Piece, PieceForm};
 pub use session::Session;
 pub use session::client::{Client, ClientProtocol};
 pub use session::out_queue::{Allowance, FilePart, FileSource, OutQueue, Outgoing};

@@ -262,6 +262,9 @@ fn stream_name(text: &str) -> Result<(String, String), TooLong> {
 /// The status that there is no such stream or file to play.
 pub const PLAY_NOT_FOUND: (Level, &str) = (Level::Error, "NetStream.Play.StreamNotFound");
 
+/// The status that a play has come to its end.
+pub const PLAY_STOP: (Level, &str) = (Level::Status, "NetStream.Play.Stop");
+
 /// A status level (7.2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {

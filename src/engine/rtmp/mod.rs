@@ -9,7 +9,6 @@ pub(in crate::engine) mod connection;
 pub(in crate::engine) mod dismissal;
 pub(in crate::engine) mod file_play;
 pub(in crate::engine) mod gates;
-pub(in crate::engine) mod piece;
 pub(in crate::engine) mod play;
 pub(in crate::engine) mod play_answer;
 pub(in crate::engine) mod publish;

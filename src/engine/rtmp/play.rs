@@ -14,13 +14,12 @@ use crate::engine::session::roles::SessionRole;
 use crate::engine::stream::Stream;
 use crate::engine::stream::name::StreamName;
 use crate::rtmp::Control;
-use crate::rtmp::command::{After, Level, PLAY_NOT_FOUND};
+use crate::rtmp::command::{After, Level, PLAY_NOT_FOUND, PLAY_STOP};
 use crate::rtmp::control::UserControl;
 
 type Code = (Level, &'static str);
 
 const START: Code = (Level::Status, "NetStream.Play.Start");
-const STOP: Code = (Level::Status, "NetStream.Play.Stop");
 const SEEK: Code = (Level::Status, "NetStream.Seek.Notify");
 
 impl Engine {
@@ -218,7 +217,7 @@ impl Engine {
             self.cx.user_control(endpoint, UserControl::StreamEof);
             let Some(policy) = self.policy_of(stream) else { continue };
             if policy.play_restart {
-                self.cx.status(endpoint, STOP, "Stop live");
+                self.cx.status(endpoint, PLAY_STOP, "Stop live");
             }
             if policy.publish_notify {
                 let code = (Level::Status, "NetStream.Play.UnpublishNotify");

@@ -8,14 +8,13 @@ use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::{AppId, Endpoint, SessionId, StreamId};
 use crate::engine::quantities::duration;
-use crate::engine::rtmp::file_play::STOP;
 use crate::engine::session::roles::SessionRole;
 use crate::engine::session::{Life, STEP_DEADLINE, Session};
 use crate::engine::sink::Finish;
 use crate::engine::stream::name::{SentName, StreamName};
 use crate::engine::timers::Timer;
 use crate::engine::work::Action;
-use crate::rtmp::command::{Level, PublishType};
+use crate::rtmp::command::{Level, PLAY_STOP, PublishType};
 use crate::rtmp::control::UserControl;
 
 /// How long a publisher's host may be unreachable before its connection is closed and its name is free. The kernel's
@@ -118,10 +117,10 @@ impl Engine {
                 SessionRole::Player(player) if player.is_of_file() && player.is_finished() => {}
                 SessionRole::Player(player) if player.is_of_file() => {
                     self.cx.user_control(endpoint, UserControl::StreamEof);
-                    self.cx.status(endpoint, STOP, "Stop video on demand");
+                    self.cx.status(endpoint, PLAY_STOP, "Stop video on demand");
                 }
                 SessionRole::Player(_) => {
-                    self.cx.status(endpoint, (Level::Status, "NetStream.Play.Stop"), "Stop live");
+                    self.cx.status(endpoint, PLAY_STOP, "Stop live");
                 }
             }
             // The time for its next step begins.

@@ -67,7 +67,7 @@ impl Module for Play {
     }
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
-        self.apps = config.applications.iter().map(|app| (app.id, Settings::of(&app.scope))).collect();
+        self.apps = config.applications.iter().map(|app| (app.id, Settings::of(app))).collect();
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::conf::{Node, Scope};
-use crate::engine::Probe;
+use crate::engine::{Application, Probe};
 
 /// The most places of one directive.
 const MAX_PLACES: usize = 64;
@@ -51,9 +51,10 @@ pub struct Settings {
 
 impl Settings {
     /// Reads a checked application.
-    pub fn of(scope: &Scope<'_>) -> Self {
+    pub fn of(application: &Application<'_>) -> Self {
+        let scope = &application.scope;
         let places = lines(scope).into_iter().flat_map(Node::custom::<Vec<Place>>).collect();
-        Self { places, buffer: scope.time("buflen"), is_live: scope.flag("live") }
+        Self { places, buffer: scope.time("buflen"), is_live: application.features.live }
     }
 
     /// Whether no files are played.

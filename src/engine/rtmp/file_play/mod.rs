@@ -6,19 +6,21 @@
 //!
 //! [`Stream::is_file`]: crate::engine::Stream::is_file
 
+pub(in crate::engine) mod piece;
+
 use std::time::Duration;
 
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::{AppId, Endpoint, SessionId};
-use crate::engine::rtmp::piece::{Piece, PieceForm};
+use crate::engine::rtmp::file_play::piece::{Piece, PieceForm};
 use crate::engine::rtmp::publish::LeaveReason;
 use crate::engine::session::player::Player;
 use crate::engine::session::roles::SessionRole;
 use crate::engine::session::sending::mark_dirty;
 use crate::engine::session::{Life, Session};
 use crate::engine::stream::name::StreamName;
-use crate::rtmp::command::{After, Level, Play};
+use crate::rtmp::command::{After, Level, PLAY_STOP, Play};
 use crate::rtmp::control::UserControl;
 
 /// The most plays of one client that wait for the end of the file before them.
@@ -35,7 +37,6 @@ const SOUGHT: Code = (Level::Status, "NetStream.Seek.Notify");
 const NOT_SOUGHT: Code = (Level::Error, "NetStream.Seek.Failed");
 const PAUSED: Code = (Level::Status, "NetStream.Pause.Notify");
 const UNPAUSED: Code = (Level::Status, "NetStream.Unpause.Notify");
-pub(in crate::engine) const STOP: Code = (Level::Status, "NetStream.Play.Stop");
 const BROKEN: Code = (Level::Error, "NetStream.Play.FileStructureInvalid");
 
 /// What a player of a file is told about it.
@@ -136,7 +137,7 @@ impl Engine {
     /// stays: clients seek in what they have buffered.
     pub(in crate::engine) fn complete_file_play(&mut self, endpoint: Endpoint) {
         if !self.play_next(endpoint) {
-            self.cx.status(endpoint, STOP, "Stop video on demand");
+            self.cx.status(endpoint, PLAY_STOP, "Stop video on demand");
         }
     }
 
