@@ -1,27 +1,57 @@
-//! The collection of the times of all key frames.
+//! The collection of the times of all key frames: from the index if that is true and whole, else tag by tag.
+//!
+//! An index that has all of the file's key frames has each that is met at some places, where the next one is looked
+//! for in the file.
 
+use super::index::Index;
 use super::search::STEP;
 use super::tags::Tags;
 use super::walk::{Contents, Mark, Walked};
+use crate::media::Kind;
 use crate::media::file::{FileError, MAX_KEY_FRAMES};
 
 /// Without pictures, times are so far apart, milliseconds.
 const AUDIO_STEP: u64 = 2000;
+/// Entries behind which the next key frame is looked for, from the first to the last.
+const SAMPLES: u32 = 5;
+/// Entries taken at once.
+const ENTRIES: u32 = 2048;
 
 /// A collection that is under way.
 #[derive(Debug)]
 pub struct Collection {
-    mark: Mark,
-    has_video: bool,
+    way: Way,
+    kind: Kind,
     /// One of so many is taken.
     stride: usize,
     /// Those that have been met.
     met: usize,
 }
 
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Begin,
+    /// In front of the first entry, or behind one of the samples.
+    Check(Index, u32, Sample),
+    /// From that entry on.
+    Take(Index, u32),
+    /// From that tag on.
+    Walk(Mark),
+}
+
+/// A place from which the next key frame is looked for.
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    mark: Mark,
+    /// The entry's own.
+    own: Option<u64>,
+    /// The next one according to the index.
+    next: Option<u64>,
+}
+
 impl Collection {
     pub fn new(contents: &Contents) -> Self {
-        Self { mark: contents.first, has_video: contents.has_video, stride: 1, met: 0 }
+        Self { way: Way::Begin, kind: contents.key_kind(), stride: 1, met: 0 }
     }
 
     /// Goes one step further. True if `times` has all.
@@ -34,23 +64,73 @@ impl Collection {
         let (bytes, count) = STEP;
         for _ in 0..count {
             if tags.read() >= bytes {
-                return Ok(false);
+                break;
             }
-            let Walked::Seen(seen) = contents.walk(tags, &mut self.mark)? else { return Ok(true) };
-            if self.has_video != contents.has_video {
+            let next = match self.way {
+                Way::Begin => begin(tags, contents)?,
+                Way::Check(index, number, sample) => self.check(tags, contents, index, number, sample)?,
+                Way::Take(index, entry) => take(tags, contents, index, entry, times)?,
+                Way::Walk(mark) => self.walk(tags, contents, mark, times)?,
+            };
+            if self.kind != contents.key_kind() {
+                // It has pictures after all.
                 *self = Self::new(contents);
                 times.clear();
-            } else if seen.is_key {
-                self.offer(seen.time, times);
+                continue;
             }
+            let Some(way) = next else { return Ok(true) };
+            self.way = way;
         }
         Ok(false)
+    }
+
+    /// Looks at one tag behind a sample.
+    fn check(
+        &self,
+        tags: &mut Tags<'_>,
+        contents: &mut Contents,
+        index: Index,
+        number: u32,
+        mut sample: Sample,
+    ) -> Result<Option<Way>, FileError> {
+        let found = match contents.walk(tags, &mut sample.mark)? {
+            Walked::Seen(seen) if seen.is_key && Some(seen.tag.at) != sample.own => Some(seen.tag.at),
+            Walked::Seen(_) => return Ok(Some(Way::Check(index, number, sample))),
+            Walked::End => None,
+        };
+        if found != sample.next {
+            return Ok(Some(Way::Walk(contents.first)));
+        }
+        if number == SAMPLES {
+            return Ok(Some(Way::Take(index, 0)));
+        }
+        let entry = number * (index.count() - 1) / (SAMPLES - 1);
+        let mark = index.mark(tags, entry, self.kind)?;
+        let is_true = index.time(tags, entry)? == mark.and_then(|mark| mark.clock.0);
+        let (Some(mark), true) = (mark, is_true) else { return Ok(Some(Way::Walk(contents.first))) };
+        let next = if entry + 1 < index.count() { index.position(tags, entry + 1)? } else { None };
+        Ok(Some(Way::Check(index, number + 1, Sample { mark, own: Some(mark.at), next })))
+    }
+
+    /// Goes over one tag.
+    fn walk(
+        &mut self,
+        tags: &mut Tags<'_>,
+        contents: &mut Contents,
+        mut mark: Mark,
+        times: &mut Vec<u64>,
+    ) -> Result<Option<Way>, FileError> {
+        let Walked::Seen(seen) = contents.walk(tags, &mut mark)? else { return Ok(None) };
+        if seen.is_key {
+            self.offer(seen.time, times);
+        }
+        Ok(Some(Way::Walk(mark)))
     }
 
     /// Takes the time of a key frame. Times that are not in order are left out.
     fn offer(&mut self, time: u64, times: &mut Vec<u64>) {
         let last = times.last().copied();
-        let due = if self.has_video { 1 } else { AUDIO_STEP };
+        let due = if self.kind == Kind::Video { 1 } else { AUDIO_STEP };
         if last.is_some_and(|last| time < last.saturating_add(due)) {
             return;
         }
@@ -67,4 +147,36 @@ impl Collection {
         }
         self.met = self.met.wrapping_add(1);
     }
+}
+
+/// Without pictures, an index has other times than are wanted.
+fn begin(tags: &mut Tags<'_>, contents: &mut Contents) -> Result<Option<Way>, FileError> {
+    contents.refresh(tags)?;
+    let first = contents.first;
+    let index = contents.index().filter(|index| index.count() as usize <= MAX_KEY_FRAMES);
+    let Some(index) = index.filter(|_| contents.has_video) else { return Ok(Some(Way::Walk(first))) };
+    let sample = Sample { mark: first, own: None, next: index.position(tags, 0)? };
+    Ok(Some(Way::Check(index, 0, sample)))
+}
+
+/// Takes the times of some entries.
+fn take(
+    tags: &mut Tags<'_>,
+    contents: &Contents,
+    index: Index,
+    entry: u32,
+    times: &mut Vec<u64>,
+) -> Result<Option<Way>, FileError> {
+    if entry >= index.count() {
+        return Ok(None);
+    }
+    let count = ENTRIES.min(index.count() - entry);
+    let more = index.times(tags, entry, count)?;
+    let before = if entry == 0 { None } else { times.last() };
+    if !more.as_ref().is_some_and(|more| before.into_iter().chain(more).is_sorted_by(|a, b| a < b)) {
+        times.clear();
+        return Ok(Some(Way::Walk(contents.first)));
+    }
+    times.extend(more.into_iter().flatten());
+    Ok(Some(Way::Take(index, entry + count)))
 }

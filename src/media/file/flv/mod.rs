@@ -34,6 +34,8 @@ const FILE_HEADER: usize = 9;
 const MAX_FILE_HEADER: u32 = 64 * 1024;
 /// What is looked at for codecs: bytes read, tags, and milliseconds of the file.
 const OPENING: (u64, usize, u64) = (1 << 20, 512, 3000);
+/// The longest message of sound that is looked into.
+const MAX_SOUND: u32 = 64 * 1024;
 /// So many tags from the end, the latest time is among them.
 const LAST_TAGS: usize = 16;
 
@@ -91,10 +93,13 @@ impl FlvDemuxer {
         if let Some(why) = self.broken {
             return Err(FileError::Broken(why));
         }
-        if let Some(tag) = self.again.last().copied() {
+        if let Some(tag) = self.next_again(source, window)? {
             return self.give_again(source, window, tag);
         }
-        let tag = match Tags::new(source, window)?.find(self.present.at, Reach::Whole)? {
+        // All of a script tag may not be wanted.
+        let is_script = self.contents.script.as_ref().is_some_and(|script| script.tag.at == self.present.at);
+        let reach = if is_script { Reach::Header } else { Reach::Whole };
+        let tag = match Tags::new(source, window)?.find(self.present.at, reach)? {
             Found::Tag(tag) => tag,
             Found::End => return Ok(Next::End),
             Found::Broken(why) => {
@@ -156,6 +161,23 @@ impl FlvDemuxer {
         Ok(is_complete)
     }
 
+    /// The next configuration that is to be given again, if the file still has it.
+    fn next_again(
+        &mut self,
+        source: &mut dyn Source,
+        window: &mut Window,
+    ) -> Result<Option<TagPlace>, FileError> {
+        while let Some(tag) = self.again.last().copied() {
+            let mut tags = Tags::new(source, window)?;
+            let is_there = tags.is_still_there(&tag)?;
+            if is_there {
+                return Ok(Some(tag));
+            }
+            self.again.pop();
+        }
+        Ok(None)
+    }
+
     /// Gives a configuration that has been given before, with the time of what follows.
     fn give_again<'w>(
         &mut self,
@@ -164,9 +186,7 @@ impl FlvDemuxer {
         tag: TagPlace,
     ) -> Result<Next<'w>, FileError> {
         let timestamp = self.present.clock.0.unwrap_or_default();
-        let Some(body) = window.glance(source, tag.body(), tag.length as usize)? else {
-            return Ok(Next::End);
-        };
+        let body = window.glance(source, tag.body(), tag.length as usize)?.unwrap_or_default();
         self.again.pop();
         let (kind, role, head) = (tag.kind, MessageRole::Configuration, Head::default());
         Ok(Next::Message(FileMessage { kind, timestamp, role, head, body }))
@@ -188,7 +208,14 @@ fn first_tag(tags: &mut Tags<'_>) -> Result<u64, FileError> {
     let offset = header.and_then(|header| header.last_chunk().copied()).map(u32::from_be_bytes);
     let usual = FILE_HEADER as u32;
     let offset = offset.filter(|offset| (usual..=MAX_FILE_HEADER).contains(offset)).unwrap_or(usual);
-    Ok(u64::from(offset) + LINK)
+    let promised = u64::from(offset) + LINK;
+    // Some lack PreviousTagSize0, others have a wrong offset.
+    for place in [promised, promised - LINK, u64::from(usual) + LINK] {
+        if tags.exactly(place)?.is_some() {
+            return Ok(place);
+        }
+    }
+    Ok(promised)
 }
 
 /// Reads the first tags.
@@ -212,9 +239,10 @@ fn read_opening(tags: &mut Tags<'_>, contents: &mut Contents) -> Result<FileFact
         let time = mark.clock.next(&tag);
         let first = *contents.first.clock.0.get_or_insert(time);
         let parsed = tags.inspect(&tag)?;
-        let is_short = tag.kind == Kind::Audio || parsed.role == Role::Header;
-        let length = if is_short { tag.length as usize } else { 0 };
+        let is_read = parsed.role == Role::Header || tag.kind == Kind::Audio && tag.length <= MAX_SOUND;
+        let length = if is_read { tag.length as usize } else { 0 };
         let body = tags.bytes(tag.body(), length, Reach::Header)?.unwrap_or_default();
+        let parsed = if is_read { flv::inspect(tag.kind, body) } else { parsed };
         contents.note(tag, &parsed, body);
         learning::learn(&mut facts, tag.kind, &parsed, body);
         let is_enough = facts.video_codec != Codec::None && facts.audio_codec != Codec::None;

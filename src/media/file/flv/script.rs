@@ -105,6 +105,11 @@ impl Script {
         self.duration.map(|(_, seconds)| seconds).filter(|seconds| *seconds > 0.0 && seconds.is_finite())
     }
 
+    /// Whether it may be written anew while the file is played.
+    pub fn may_change(&self) -> bool {
+        self.duration().is_none() && self.tag.length <= MAX_WITH_INDEX
+    }
+
     /// The message for players where it is not that of the file: with a duration, in seconds, if it has none, and
     /// without the index if it is long. None if it stays as it is.
     pub fn message(&self, source: &mut dyn Source, duration: Option<f64>) -> io::Result<Option<Vec<u8>>> {

@@ -10,8 +10,10 @@ use super::walk::{Contents, Mark, Seen, Walked};
 use crate::media::Kind;
 use crate::media::file::FileError;
 
-/// Bytes read and tags gone over in a step.
-pub const STEP: (u64, usize) = (MAX_JUNK - 128 * 1024, 8192);
+/// Bytes read and tags gone over in a step. What the last of them needs may come on top.
+pub const STEP: (u64, usize) = (MAX_JUNK / 2, 8192);
+/// Bytes that are looked through for a tag where the file is halved.
+const PROBE: u64 = MAX_JUNK / 4;
 /// A part of a file that is not narrowed down any more, bytes.
 const NEAR: u64 = 256 * 1024;
 /// The longest group that is gone through from its key frame on, bytes.
@@ -94,17 +96,16 @@ impl Search {
             if tags.read() >= bytes {
                 return Ok(None);
             }
-            if self.kind != contents.key_kind() {
-                // It has pictures after all.
-                *self = Self::new(self.to, contents);
-            }
             let outcome = match self.phase {
                 Phase::Begin => self.begin(tags, contents, present)?,
                 Phase::Narrow(low, high) => self.narrow(tags, low, high)?,
                 Phase::Walk(walk) => self.walk(tags, contents, walk)?,
                 Phase::Onward(mark) => self.go_onward(tags, contents, mark)?,
             };
-            if let Outcome::Found(mark) = outcome {
+            if self.kind != contents.key_kind() {
+                // It has pictures after all.
+                *self = Self::new(self.to, contents);
+            } else if let Outcome::Found(mark) = outcome {
                 contents.look_back(tags, mark.at)?;
                 return Ok(Some(mark));
             }
@@ -115,9 +116,10 @@ impl Search {
     fn begin(
         &mut self,
         tags: &mut Tags<'_>,
-        contents: &Contents,
+        contents: &mut Contents,
         present: Mark,
     ) -> Result<Outcome, FileError> {
+        contents.refresh(tags)?;
         let (mut low, mut high) = (contents.first, tags.length());
         match present.clock.0 {
             Some(time) if time <= self.to => low = present,
@@ -253,7 +255,7 @@ fn further_back(tags: &mut Tags<'_>, contents: &Contents, walk: Walk) -> Result<
 
 /// The first tag of audio or video that begins behind a place and ends before another.
 fn first_media(tags: &mut Tags<'_>, from: u64, limit: u64) -> Result<Option<TagPlace>, FileError> {
-    let mut found = tags.resync(from, limit)?;
+    let mut found = tags.resync(from, limit, PROBE)?;
     for _ in 0..DATA_TAGS {
         match found {
             Found::Tag(tag) if !tag.kind.is_data() => return Ok(Some(tag)),

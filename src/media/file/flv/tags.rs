@@ -22,8 +22,8 @@ pub const MAX_JUNK: u64 = 1 << 20;
 const JUNK_PIECE: usize = 64 * 1024;
 /// Places in junk that look like a tag header, and are looked at more closely.
 const MAX_SUSPECTS: usize = 512;
-/// Tags that are left out one after the other.
-const MAX_LEFT_OUT: usize = 8192;
+/// What is left out one after the other: tags, and bytes that are read to get over them.
+const MAX_LEFT_OUT: (usize, u64) = (8192, 2 << 20);
 
 /// A whole tag with media or data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,12 +136,22 @@ pub struct Tags<'a> {
     source: Counted<'a>,
     window: &'a mut Window,
     length: u64,
+    /// The first bytes of the body of the tag that was found last, as the window has moved on to its end.
+    prefix: Prefix,
+}
+
+/// The first bytes of a tag's body, and as many nulls as it has fewer.
+#[derive(Clone, Copy)]
+struct Prefix {
+    body: u64,
+    bytes: [u8; PREFIX],
 }
 
 impl<'a> Tags<'a> {
     pub fn new(source: &'a mut dyn Source, window: &'a mut Window) -> Result<Self, FileError> {
         let length = source.length()?;
-        Ok(Self { source: Counted { source, read: 0 }, window, length })
+        let (source, prefix) = (Counted { source, read: 0 }, Prefix { body: 0, bytes: [0; PREFIX] });
+        Ok(Self { source, window, length, prefix })
     }
 
     /// Bytes of the file.
@@ -170,41 +180,56 @@ impl<'a> Tags<'a> {
 
     /// The first tag at a place or behind it that is whole and not left out.
     pub fn find(&mut self, mut at: u64, reach: Reach) -> Result<Found, FileError> {
-        for _ in 0..MAX_LEFT_OUT {
+        let (tags, bytes) = MAX_LEFT_OUT;
+        let limit = self.read().saturating_add(bytes);
+        for _ in 0..tags {
             at = match self.look(at, reach)? {
                 Here::Tag(tag) => return Ok(Found::Tag(tag)),
                 Here::LeftOut(end) => end,
                 Here::Torn if at.saturating_add(HEADER) > self.length => return Ok(Found::End),
-                Here::Torn | Here::Junk => match self.resync(at + 1, self.length)? {
-                    Found::Tag(tag) => tag.at,
-                    other => return Ok(other),
-                },
+                Here::Torn => {
+                    // What its length promises may still come, unless that is wrong and there are tags within.
+                    let within = self.resync(at + 1, self.length, MAX_JUNK)?;
+                    return Ok(if matches!(within, Found::Tag(_)) { within } else { Found::End });
+                }
+                Here::Junk => return self.resync(at + 1, self.length, MAX_JUNK),
             };
+            if self.read() > limit {
+                break;
+            }
         }
         Ok(Found::Broken("too much in it is neither audio nor video"))
     }
 
-    /// What a tag is. The body of a configuration, too, to be read with [`Self::bytes`].
+    /// What a tag is.
     pub fn inspect(&mut self, tag: &TagPlace) -> Result<Tag, FileError> {
         let length = tag.length as usize;
-        let reach = if length <= PREFIX { Reach::Header } else { self.reach_of(tag)? };
-        let count = if reach == Reach::Whole { length } else { length.min(PREFIX) };
-        let body = self.bytes(tag.body(), count, reach)?.unwrap_or_default();
-        let mut parsed = flv::inspect(tag.kind, body);
+        if self.prefix.body != tag.body() {
+            let bytes = self.bytes(tag.body(), length.min(PREFIX), Reach::Header)?.unwrap_or_default();
+            self.prefix = Prefix::of(tag.body(), bytes);
+        }
+        let prefix = self.prefix.bytes;
+        let prefix = prefix.get(..length).unwrap_or(&prefix);
+        let mut parsed = flv::inspect(tag.kind, prefix);
+        // Of several tracks, the last one may be the one that counts.
+        let is_enhanced = flv::is_enhanced(tag.kind, prefix);
+        let needs_all = is_enhanced && parsed.role == Role::Empty || flv::is_multitrack(tag.kind, prefix);
+        if length > PREFIX && needs_all {
+            let body = self.bytes(tag.body(), length, Reach::Whole)?.unwrap_or_default();
+            parsed = flv::inspect(tag.kind, body);
+        }
         if parsed.role == Role::Header && length > MAX_CONFIGURATION {
             parsed.role = Role::Empty;
         }
         Ok(parsed)
     }
 
-    /// How much of a tag has to be read to know what it is: of several tracks, all, as the last one may be the one that
-    /// counts.
-    fn reach_of(&mut self, tag: &TagPlace) -> Result<Reach, FileError> {
-        let prefix = self.bytes(tag.body(), PREFIX, Reach::Header)?.unwrap_or_default();
-        let is_enhanced = flv::is_enhanced(tag.kind, prefix);
-        let needs_all = is_enhanced && flv::inspect(tag.kind, prefix).role == Role::Empty
-            || flv::is_multitrack(tag.kind, prefix);
-        Ok(if needs_all { Reach::Whole } else { Reach::Header })
+    /// Whether a tag that was there is there.
+    pub fn is_still_there(&mut self, tag: &TagPlace) -> Result<bool, FileError> {
+        let count = TAG_HEADER + tag.length as usize;
+        let bytes = self.bytes(tag.at, count, Reach::Header)?;
+        let header = bytes.and_then(|bytes| bytes.first_chunk().copied());
+        Ok(header.and_then(|header| place(tag.at, Fields::read(header))) == Some(*tag))
     }
 
     /// The tag that begins at a place and is followed by its PreviousTagSize, if it is one with media or data.
@@ -226,10 +251,10 @@ impl<'a> Tags<'a> {
     }
 
     /// The first whole tag from a place on that another one follows, or the end of the file. Its last byte is before
-    /// `limit`.
-    pub fn resync(&mut self, from: u64, limit: u64) -> Result<Found, FileError> {
+    /// `limit`, and its first one among the first `junk`.
+    pub fn resync(&mut self, from: u64, limit: u64, junk: u64) -> Result<Found, FileError> {
         let limit = limit.min(self.length);
-        let stop = from.saturating_add(MAX_JUNK).min(limit);
+        let stop = from.saturating_add(junk).min(limit);
         let (mut at, mut suspects) = (from, 0);
         while at.saturating_add(HEADER) <= stop {
             let count = JUNK_PIECE.min(usize::try_from(stop - at).unwrap_or(JUNK_PIECE));
@@ -265,11 +290,15 @@ impl<'a> Tags<'a> {
         let header = self.bytes(at, ahead.min(left), reach)?.and_then(|bytes| bytes.first_chunk().copied());
         let Some(header) = header else { return Ok(Here::Torn) };
         let fields = Fields::read(header);
+        if reach == Reach::Header {
+            let bytes = self.bytes(at + HEADER, ahead.min(left) - TAG_HEADER, reach)?.unwrap_or_default();
+            self.prefix = Prefix::of(at + HEADER, bytes);
+        }
         let body_end = fields.body_end(at);
         if body_end > self.length {
             return Ok(if fields.kind.is_some() { Here::Torn } else { Here::Junk });
         }
-        if reach == Reach::Whole && fields.length as usize <= MAX_MESSAGE {
+        if reach == Reach::Whole && place(at, fields).is_some() {
             // So that the window has all of it, and is not moved twice.
             let count = (body_end + LINK).min(self.length) - at;
             self.bytes(at, usize::try_from(count).unwrap_or(0), reach)?;
@@ -295,6 +324,14 @@ impl<'a> Tags<'a> {
     /// As many bytes as there are, beside the window.
     fn up_to<const N: usize>(&mut self, at: u64) -> Result<([u8; N], usize), FileError> {
         read_up_to(&mut self.source, at, self.length)
+    }
+}
+
+impl Prefix {
+    fn of(body: u64, bytes: &[u8]) -> Self {
+        let mut prefix = Self { body, bytes: [0; PREFIX] };
+        prefix.bytes.iter_mut().zip(bytes).for_each(|(place, byte)| *place = *byte);
+        prefix
     }
 }
 

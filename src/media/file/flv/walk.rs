@@ -9,6 +9,9 @@ use crate::media::file::FileError;
 use crate::media::flv::Tag;
 use crate::media::{Kind, Role};
 
+/// Tags before a key frame that are looked at.
+const LOOK_BACK: usize = 16;
+
 /// A place where a tag begins, and the time of what is before it, or for some its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark {
@@ -54,6 +57,19 @@ impl Contents {
 
     pub fn index(&self) -> Option<Index> {
         self.script.as_ref().and_then(|script| Index::of(script))
+    }
+
+    /// Reads a script tag again that has no duration: a recording that is still written has it written anew now and
+    /// then, with more in its index.
+    pub fn refresh(&mut self, tags: &mut Tags<'_>) -> Result<(), FileError> {
+        let script = self.script.as_ref().filter(|script| script.may_change()).map(|script| script.tag);
+        if let Some(tag) = script
+            && tags.exactly(tag.at)? == Some(tag)
+            && let Some(script) = Script::read(tags, tag)?
+        {
+            self.script = Some(Box::new(script));
+        }
+        Ok(())
     }
 
     /// Takes what a tag tells of the file.
@@ -107,9 +123,6 @@ impl Contents {
         Ok(parsed)
     }
 }
-
-/// Tags before a key frame that are looked at.
-const LOOK_BACK: usize = 16;
 
 fn is_frame(tag: &Tag) -> bool {
     matches!(tag.role, Role::Key | Role::Inter | Role::Disposable) && tag.tracks.contains(0)

@@ -1,6 +1,10 @@
 //! Files as they should be, as they should not, and the captures of real encoders.
 
 mod basic;
+mod growing;
+mod hostile;
+mod metadata;
+mod seeking;
 
 use std::io;
 
@@ -121,6 +125,18 @@ impl Reading {
         panic!("it never ends");
     }
 
+    /// Takes the configurations that follow a search, and the message behind them.
+    fn after_seek(&mut self) -> (Vec<Vec<u8>>, Message) {
+        let mut configurations = Vec::new();
+        loop {
+            let message = self.next().unwrap().unwrap();
+            if message.role != MessageRole::Configuration {
+                return (configurations, message);
+            }
+            configurations.push(message.body);
+        }
+    }
+
     fn key_frames(&mut self) -> Vec<u64> {
         let mut times = Vec::new();
         for _ in 0..100_000 {
@@ -190,7 +206,7 @@ fn filler(seed: u32, size: usize) -> Vec<u8> {
         .collect()
 }
 
-fn metadata(object: Object) -> Vec<u8> {
+fn on_metadata(object: Object) -> Vec<u8> {
     amf0::encode_all(&["onMetaData".into(), Value::EcmaArray(object)])
 }
 
@@ -198,7 +214,7 @@ fn metadata(object: Object) -> Vec<u8> {
 fn usual(pictures: u32, group: u32, size: usize) -> (Vec<u8>, Vec<u64>) {
     let mut file = Writer::new();
     let mut keys = Vec::new();
-    file.tag(Kind::Data, 0, &metadata(Object::default().with("width", 640.0).with("height", 360.0)));
+    file.tag(Kind::Data, 0, &on_metadata(Object::default().with("width", 640.0).with("height", 360.0)));
     file.configurations();
     for n in 0..pictures {
         if n.is_multiple_of(group) {
