@@ -7,7 +7,7 @@ use crate::media::{Reader, Truncated};
 /// The bytes that a FLAC stream begins with.
 pub const SIGNATURE: &[u8] = b"fLaC";
 /// Bytes of STREAMINFO.
-const STREAM_INFO: usize = 34;
+pub const STREAM_INFO: usize = 34;
 /// Bytes of the header of a metadata block.
 const BLOCK_HEADER: usize = 4;
 

@@ -6,12 +6,22 @@ use super::{FileError, MAX_MESSAGE, Source};
 
 /// Bytes read at once, unless more are wanted.
 const PIECE: usize = 64 * 1024;
+
 /// Bytes read at once by who jumps from header to header.
 const GLANCE: usize = 4 * 1024;
+/// Bytes read at once of what lies beside the rest.
+const BESIDE: usize = 16 * 1024;
 
-/// The piece of a file that was last read. Who uses it for another file clears it before.
+/// The pieces of a file that were last read. Who uses it for another file clears it before.
 #[derive(Debug, Default)]
 pub struct Window {
+    main: Piece,
+    /// A piece of what is read in turns with the rest, but lies elsewhere: the sound of MP4.
+    beside: Piece,
+}
+
+#[derive(Debug, Default)]
+struct Piece {
     bytes: Vec<u8>,
     /// The place of the first byte in the file.
     at: u64,
@@ -20,8 +30,8 @@ pub struct Window {
 impl Window {
     /// Forgets what was read; the memory is kept for the next piece, unless it is much.
     pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.bytes.shrink_to(PIECE);
+        self.main.clear(PIECE);
+        self.beside.clear(BESIDE);
     }
 
     /// So many bytes at a place, at most a few more than a message may have; none if the file ends before.
@@ -31,7 +41,26 @@ impl Window {
         at: u64,
         count: usize,
     ) -> Result<Option<&[u8]>, FileError> {
-        self.get_in_pieces(source, at, count, PIECE)
+        if self.main.holds(at, count).is_none() && !self.main.load(source, at, count, PIECE)? {
+            return Ok(None);
+        }
+        Ok(self.main.holds(at, count))
+    }
+
+    /// The same for what is read in turns with the rest, but lies elsewhere: what is read for it replaces nothing of that.
+    pub fn get_beside(
+        &mut self,
+        source: &mut dyn Source,
+        at: u64,
+        count: usize,
+    ) -> Result<Option<&[u8]>, FileError> {
+        if self.main.holds(at, count).is_some() {
+            return Ok(self.main.holds(at, count));
+        }
+        if self.beside.holds(at, count).is_none() && !self.beside.load(source, at, count, BESIDE)? {
+            return Ok(None);
+        }
+        Ok(self.beside.holds(at, count))
     }
 
     /// The same, for who jumps on: little more is read than what is wanted.
@@ -41,27 +70,26 @@ impl Window {
         at: u64,
         count: usize,
     ) -> Result<Option<&[u8]>, FileError> {
-        self.get_in_pieces(source, at, count, GLANCE)
-    }
-
-    /// Bytes that stand in no file, in the place of what was read.
-    pub fn put(&mut self, bytes: Vec<u8>) -> &[u8] {
-        self.bytes = bytes;
-        self.at = u64::MAX;
-        &self.bytes
-    }
-
-    fn get_in_pieces(
-        &mut self,
-        source: &mut dyn Source,
-        at: u64,
-        count: usize,
-        piece: usize,
-    ) -> Result<Option<&[u8]>, FileError> {
-        if self.holds(at, count).is_none() && !self.load(source, at, count, piece)? {
+        if self.main.holds(at, count).is_none() && !self.main.load(source, at, count, GLANCE)? {
             return Ok(None);
         }
-        Ok(self.holds(at, count))
+        Ok(self.main.holds(at, count))
+    }
+
+    /// Bytes that stand in no file, in the place of what was read beside the rest.
+    pub fn put(&mut self, bytes: Vec<u8>) -> &[u8] {
+        self.beside = Piece { bytes, at: NOWHERE };
+        &self.beside.bytes
+    }
+}
+
+/// A place that no byte of a file has.
+const NOWHERE: u64 = u64::MAX;
+
+impl Piece {
+    fn clear(&mut self, kept: usize) {
+        self.bytes.clear();
+        self.bytes.shrink_to(kept);
     }
 
     fn holds(&self, at: u64, count: usize) -> Option<&[u8]> {

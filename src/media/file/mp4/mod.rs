@@ -1,0 +1,225 @@
+//! MP4 files (ISO 14496-12, -14 and -15), and those of QuickTime as far as they are alike.
+//!
+//! The index stays in the file: a track keeps the places of its tables, the pieces of them that were last read, and a
+//! cursor. Times in here are in the units of a track; those outside are milliseconds, as [`clock`] makes them.
+
+mod boxes;
+mod clock;
+mod description;
+mod fragments;
+mod message;
+mod movie;
+mod open;
+mod seek;
+mod tables;
+mod track;
+
+use super::{FileError, FileFacts, FileMessage, MessageRole, Next, Source, Window};
+use crate::media::kind::Kind;
+use boxes::Boxes;
+use fragments::{FEW_BOXES, Found, MANY_BOXES};
+use movie::Movie;
+use seek::{Keys, Seek};
+use tables::{Sample, Steps};
+use track::Track;
+
+/// Reads an MP4 file.
+#[derive(Debug)]
+pub struct Mp4Demuxer {
+    facts: FileFacts,
+    /// The metadata is to be sent.
+    owes_metadata: bool,
+    /// Pictures first.
+    tracks: Vec<Track>,
+    /// A seek that has begun.
+    seek: Option<Seek>,
+    /// A collection of key frames that has begun.
+    keys: Option<Keys>,
+}
+
+/// What is to be sent next.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Metadata,
+    /// Of a track.
+    Configuration(usize),
+    /// Of a track.
+    Sample(usize, Sample),
+}
+
+impl Mp4Demuxer {
+    /// See [`Demuxer::open`](super::Demuxer::open).
+    pub fn open(source: &mut dyn Source, _window: &mut Window) -> Result<Self, FileError> {
+        let mut boxes = Boxes::new(source);
+        let moov = open::find_movie(&mut boxes)?;
+        let mut movie = Movie::read(&mut boxes, &moov)?;
+        let tracks = open::choose(&mut boxes, &mut movie)?;
+        let mut demuxer =
+            Self { facts: facts(&movie, &tracks), owes_metadata: true, tracks, seek: None, keys: None };
+        demuxer.settle_times(source)?;
+        Ok(demuxer)
+    }
+
+    /// Shifts the times of all tracks so that none is below zero, and looks how long fragments are if it is not told.
+    fn settle_times(&mut self, source: &mut dyn Source) -> Result<(), FileError> {
+        let mut first = 0;
+        for track in &mut self.tracks {
+            if let Found::Here(sample) = track.peek(source, MANY_BOXES)? {
+                first = first.min(track.clock.signed(sample.time.into()));
+            }
+        }
+        self.tracks.iter_mut().for_each(|track| track.clock.set_shift(first.saturating_neg()));
+        if let (None, Some(track)) = (self.facts.duration, self.tracks.first_mut())
+            && let Some(fragments) = &mut track.fragments
+        {
+            let end = fragments.end_time(source, fragments::Cursor::default(), &mut Steps::default())?;
+            self.facts.duration = end.map(|end| track.clock.time(end)).filter(|duration| *duration > 0);
+        }
+        Ok(())
+    }
+
+    /// See [`Demuxer::facts`](super::Demuxer::facts).
+    pub fn facts(&self) -> &FileFacts {
+        &self.facts
+    }
+
+    /// See [`Demuxer::next`](super::Demuxer::next).
+    pub fn next<'w>(
+        &mut self,
+        source: &mut dyn Source,
+        window: &'w mut Window,
+    ) -> Result<Next<'w>, FileError> {
+        let Some((step, timestamp)) = self.plan(source)? else { return Ok(Next::End) };
+        match step {
+            Step::Metadata => {
+                let frame_rate = self.tracks.first().and_then(|track| track.frame_rate);
+                let bytes = message::metadata(&self.facts, frame_rate, source.length()?);
+                self.owes_metadata = false;
+                let (kind, role, head) = (Kind::Data, MessageRole::Data, super::Head::default());
+                let body = window.put(bytes);
+                Ok(Next::Message(FileMessage { kind, timestamp, role, head, body }))
+            }
+            Step::Configuration(at) => {
+                let Some(track) = self.tracks.get_mut(at) else { return Ok(Next::End) };
+                track.owes_configuration = false;
+                let head = message::configuration_head(&track.description);
+                let (kind, role) = (track.kind, MessageRole::Configuration);
+                let body = window.put(track.description.configuration.clone());
+                Ok(Next::Message(FileMessage { kind, timestamp, role, head, body }))
+            }
+            Step::Sample(at, sample) => self.send(at, &sample, timestamp, source, window),
+        }
+    }
+
+    /// The message of a sample; the end if its bytes are not there yet.
+    fn send<'w>(
+        &mut self,
+        at: usize,
+        sample: &Sample,
+        timestamp: u64,
+        source: &mut dyn Source,
+        window: &'w mut Window,
+    ) -> Result<Next<'w>, FileError> {
+        let has_pictures = self.tracks.first().is_some_and(|track| track.kind == Kind::Video);
+        let Some(track) = self.tracks.get_mut(at) else { return Ok(Next::End) };
+        let size = usize::try_from(sample.size).unwrap_or(usize::MAX);
+        let body = if at == 0 {
+            window.get(source, sample.at, size)?
+        } else {
+            window.get_beside(source, sample.at, size)?
+        };
+        let Some(body) = body else { return Ok(Next::End) };
+        track.take();
+        let is_key = if has_pictures { track.kind == Kind::Video && sample.is_sync } else { true };
+        let role = if is_key { MessageRole::Key } else { MessageRole::Other };
+        let composition = track.clock.composition(sample.time, sample.composition);
+        let head = message::sample_head(&track.description, sample.is_sync, composition);
+        Ok(Next::Message(FileMessage { kind: track.kind, timestamp, role, head, body }))
+    }
+
+    /// What is to be sent next, and its time. None if there is nothing for now.
+    fn plan(&mut self, source: &mut dyn Source) -> Result<Option<(Step, u64)>, FileError> {
+        let mut earliest = self.earliest(source, FEW_BOXES)?;
+        if earliest.is_none() {
+            earliest = self.earliest(source, MANY_BOXES)?;
+        }
+        let time = earliest.map_or(0, |(_, _, time)| time);
+        if self.owes_metadata {
+            return Ok(Some((Step::Metadata, time)));
+        }
+        if let Some(at) = self.tracks.iter().position(|track| track.owes_configuration) {
+            return Ok(Some((Step::Configuration(at), time)));
+        }
+        Ok(earliest.map(|(at, sample, time)| (Step::Sample(at, sample), time)))
+    }
+
+    /// The track with the earliest sample, that sample, and its time.
+    fn earliest(
+        &mut self,
+        source: &mut dyn Source,
+        boxes: u32,
+    ) -> Result<Option<(usize, Sample, u64)>, FileError> {
+        let mut earliest: Option<(usize, Sample, u64)> = None;
+        for (at, track) in self.tracks.iter_mut().enumerate() {
+            let Found::Here(sample) = track.peek(source, boxes)? else { continue };
+            let time = track.clock.time(sample.time);
+            if earliest.is_none_or(|(_, _, other)| time < other) {
+                earliest = Some((at, sample, time));
+            }
+        }
+        Ok(earliest)
+    }
+
+    /// See [`Demuxer::seek`](super::Demuxer::seek).
+    pub fn seek(
+        &mut self,
+        source: &mut dyn Source,
+        _window: &mut Window,
+        to: u64,
+    ) -> Result<Option<u64>, FileError> {
+        let seek = self.seek.take().filter(|seek| seek.to == to);
+        let mut seek = seek.unwrap_or_else(|| Seek::new(to, &self.tracks));
+        let found = seek.step(&mut self.tracks, source);
+        if !matches!(found, Ok(Some(_))) {
+            self.seek = Some(seek);
+        }
+        found
+    }
+
+    /// See [`Demuxer::key_frames`](super::Demuxer::key_frames).
+    pub fn key_frames(
+        &mut self,
+        source: &mut dyn Source,
+        _window: &mut Window,
+        times: &mut Vec<u64>,
+    ) -> Result<bool, FileError> {
+        let Some(track) = self.tracks.first_mut() else { return Ok(true) };
+        let mut keys = self.keys.take().unwrap_or_default();
+        let done = keys.step(track, source, times);
+        if !matches!(done, Ok(true)) {
+            self.keys = Some(keys);
+        }
+        done
+    }
+}
+
+/// What is known of a movie with these tracks.
+fn facts(movie: &Movie, tracks: &[Track]) -> FileFacts {
+    let mut facts = FileFacts::default();
+    // That of the movie is only of what is not in fragments.
+    let duration = if movie.is_fragmented { movie.fragments_duration } else { movie.duration };
+    let duration = u128::from(duration) * 1000;
+    let duration = duration.checked_div(movie.timescale.into()).unwrap_or_default();
+    facts.duration = u64::try_from(duration).ok().filter(|duration| *duration > 0);
+    for track in tracks {
+        let description = &track.description;
+        if track.kind == Kind::Video {
+            facts.video_codec = description.codec;
+            (facts.width, facts.height) = (description.width, description.height);
+        } else {
+            facts.audio_codec = description.codec;
+            (facts.sample_rate, facts.channels) = (description.sample_rate, description.channels);
+        }
+    }
+    facts
+}

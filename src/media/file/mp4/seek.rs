@@ -1,0 +1,191 @@
+//! Seeking, and the times of key frames.
+
+use super::fragments::{self, Found, MANY_BOXES};
+use super::tables::{self, Aim, Steps, TimeCursor};
+use super::track::{Place, Track};
+use crate::media::file::{FileError, MAX_KEY_FRAMES, Source};
+use crate::media::kind::Kind;
+
+/// The time between the places of a file without pictures, milliseconds.
+const SOUND_STEP: u64 = 2000;
+
+/// A seek that has begun: the first track is looked through for its key frame, then the other one for that time.
+#[derive(Debug)]
+pub struct Seek {
+    /// Where to, milliseconds.
+    pub to: u64,
+    /// The track that is looked through, and how far.
+    track: usize,
+    aim: Aim,
+    way: Way,
+    /// The places in the tracks before.
+    found: Vec<Place>,
+    /// The time that was found.
+    time: u64,
+}
+
+/// A way through a track.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    /// Through its tables.
+    Tables(tables::Walk),
+    /// Through its fragments, after the place in the tables was found.
+    Fragments(fragments::Walk, tables::Cursor),
+}
+
+impl Seek {
+    /// A seek to a time in some tracks.
+    pub fn new(to: u64, tracks: &[Track]) -> Self {
+        let before = tracks.first().map_or(0, |track| track.clock.units_at(to.saturating_add(1)));
+        let aim = Aim::SyncBefore(before);
+        Self { to, track: 0, aim, way: Way::Tables(tables::Walk::new(aim)), found: Vec::new(), time: to }
+    }
+
+    /// Goes one step. The time that was found once all tracks have been looked through; they are then at it.
+    pub fn step(&mut self, tracks: &mut [Track], source: &mut dyn Source) -> Result<Option<u64>, FileError> {
+        let mut steps = Steps::default();
+        while let Some(track) = tracks.get_mut(self.track) {
+            let Some(place) = self.go_on(track, source, &mut steps)? else { return Ok(None) };
+            if self.track == 0 {
+                self.time = track.clock.time(track.time(&place));
+            }
+            self.found.push(place);
+            self.track += 1;
+            if let Some(next) = tracks.get(self.track) {
+                self.aim = Aim::FirstFrom(next.clock.units_at(self.time));
+                self.way = Way::Tables(tables::Walk::new(self.aim));
+            }
+        }
+        tracks.iter_mut().zip(&self.found).for_each(|(track, place)| track.go_to(*place));
+        Ok(Some(self.time))
+    }
+
+    /// Goes on in a track. The place once it is found.
+    fn go_on(
+        &mut self,
+        track: &mut Track,
+        source: &mut dyn Source,
+        steps: &mut Steps,
+    ) -> Result<Option<Place>, FileError> {
+        if let Way::Tables(walk) = &mut self.way {
+            let Some(tables) = walk.step(&mut track.tables, source, steps)? else { return Ok(None) };
+            let start = fragments::Cursor::default();
+            if track.fragments.is_none() {
+                return Ok(Some(Place { tables, fragments: start }));
+            }
+            self.way = Way::Fragments(fragments::Walk::new(self.aim, start), tables);
+        }
+        let (Way::Fragments(walk, tables), Some(fragments)) = (&mut self.way, &mut track.fragments) else {
+            return Ok(None);
+        };
+        let Some(found) = walk.step(fragments, source, steps)? else { return Ok(None) };
+        let is_in_tables = track.tables.has(tables)
+            && match (self.aim, &found) {
+                (Aim::SyncBefore(before), Some(found)) => found.time() >= before,
+                _ => true,
+            };
+        Ok(Some(if is_in_tables {
+            Place { tables: *tables, fragments: fragments::Cursor::default() }
+        } else {
+            Place { tables: track.tables.end(), fragments: found.unwrap_or(walk.cursor()) }
+        }))
+    }
+}
+
+/// A collection of the times of key frames: how far it is.
+#[derive(Debug, Default)]
+pub struct Keys {
+    cursor: TimeCursor,
+    /// The entry of the table of sync samples.
+    sync: u32,
+    fragments: fragments::Cursor,
+    /// The tables are behind.
+    in_fragments: bool,
+    /// The next time that is wanted of a file without pictures.
+    wanted: u64,
+}
+
+impl Keys {
+    /// Goes one step. True once all times are collected.
+    pub fn step(
+        &mut self,
+        track: &mut Track,
+        source: &mut dyn Source,
+        times: &mut Vec<u64>,
+    ) -> Result<bool, FileError> {
+        let mut steps = Steps::default();
+        while times.len() < MAX_KEY_FRAMES && !self.in_fragments {
+            if !steps.take() || !self.next_in_tables(track, source, &mut steps)? {
+                return Ok(false);
+            }
+            if self.cursor.run.sample >= track.tables.sizes.count() {
+                self.in_fragments = true;
+            } else {
+                self.note(track, self.cursor.time, times);
+            }
+        }
+        let Some(mut fragments) = track.fragments.take() else { return Ok(true) };
+        let done = self.collect(&mut fragments, track, source, times, &mut steps);
+        track.fragments = Some(fragments);
+        done
+    }
+
+    fn note(&mut self, track: &Track, time: u64, times: &mut Vec<u64>) {
+        let time = track.clock.time(time);
+        times.push(time);
+        self.sync = self.sync.saturating_add(1);
+        self.wanted = time.saturating_add(SOUND_STEP);
+    }
+
+    /// Goes to the next one of the tables, or behind their last sample. False if there are no steps left.
+    fn next_in_tables(
+        &mut self,
+        track: &mut Track,
+        source: &mut dyn Source,
+        steps: &mut Steps,
+    ) -> Result<bool, FileError> {
+        let tables = &mut track.tables;
+        if track.kind == Kind::Audio {
+            return tables.skip_before(source, &mut self.cursor, track.clock.units_at(self.wanted), steps);
+        }
+        let sample = match &mut tables.syncs {
+            Some(syncs) => syncs.number(source, self.sync)?.map(|number| number.saturating_sub(1)),
+            None => Some(self.sync),
+        };
+        let end = tables.sizes.count();
+        let Some(sample) = sample.filter(|sample| *sample < end) else {
+            self.cursor.run.sample = end;
+            return Ok(true);
+        };
+        tables.skip_times(source, &mut self.cursor, sample, steps)
+    }
+
+    fn collect(
+        &mut self,
+        fragments: &mut fragments::Fragments,
+        track: &Track,
+        source: &mut dyn Source,
+        times: &mut Vec<u64>,
+        steps: &mut Steps,
+    ) -> Result<bool, FileError> {
+        let mut boxes = MANY_BOXES;
+        while times.len() < MAX_KEY_FRAMES {
+            if !steps.take() {
+                return Ok(false);
+            }
+            match fragments.next(source, &mut self.fragments, &mut boxes)? {
+                Found::Here(sample) => {
+                    let is_wanted = track.kind == Kind::Video
+                        || times.is_empty()
+                        || track.clock.time(sample.time) >= self.wanted;
+                    if sample.is_sync && is_wanted {
+                        self.note(track, sample.time, times);
+                    }
+                }
+                Found::NotYet => return Ok(false),
+                Found::End => return Ok(true),
+            }
+        }
+        Ok(true)
+    }
+}

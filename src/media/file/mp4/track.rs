@@ -1,0 +1,131 @@
+//! A track that is played: its samples one after the other, first those of the tables, then those of fragments.
+
+use super::boxes::{BoxHead, Boxes};
+use super::clock::Clock;
+use super::description::{self, Description};
+use super::fragments::{self, Found, Fragments};
+use super::movie::{Movie, Trak};
+use super::tables::{self, Sample, Tables};
+use crate::media::file::{FileError, MAX_MESSAGE, Source};
+use crate::media::kind::Kind;
+
+/// Samples that may be left out one after the other, as they have no bytes, or too many.
+const MAX_LEFT_OUT: u32 = 8192;
+
+/// A track that is played.
+#[derive(Debug)]
+pub struct Track {
+    /// Pictures or sound.
+    pub kind: Kind,
+    /// Its times.
+    pub clock: Clock,
+    /// What its samples are.
+    pub description: Description,
+    /// A configuration is to be sent before the next sample.
+    pub owes_configuration: bool,
+    /// The tables of its samples.
+    pub tables: Tables,
+    /// Its fragments, if the file may have some.
+    pub fragments: Option<Fragments>,
+    /// Samples in a second, if it is known.
+    pub frame_rate: Option<f64>,
+    /// The next sample, if it has been looked up.
+    pending: Option<Sample>,
+    place: Place,
+    /// The number of the description.
+    number: u32,
+    descriptions: BoxHead,
+}
+
+/// A place in a track.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Place {
+    /// In the tables.
+    pub tables: tables::Cursor,
+    /// In the fragments, once the tables are behind.
+    pub fragments: fragments::Cursor,
+}
+
+impl Track {
+    /// A track at its beginning, whose first description was read.
+    pub fn new(trak: Trak, description: Description, movie: &Movie) -> Self {
+        let (samples, seconds) =
+            (trak.tables.sizes.count(), trak.duration as f64 / f64::from(trak.timescale));
+        let fragments = movie.is_fragmented.then(|| Fragments::new(trak.id, trak.defaults));
+        let has_rate = samples > 1 && seconds > 0.0 && !movie.is_fragmented;
+        Self {
+            kind: trak.kind,
+            frame_rate: has_rate.then(|| f64::from(samples) / seconds),
+            clock: Clock::new(trak.timescale, &trak.edits, movie.timescale),
+            owes_configuration: !description.configuration.is_empty(),
+            description,
+            tables: trak.tables,
+            fragments,
+            pending: None,
+            place: Place::default(),
+            number: 1,
+            descriptions: trak.descriptions,
+        }
+    }
+
+    /// The next sample that can be sent. Its description is then the track's.
+    pub fn peek(&mut self, source: &mut dyn Source, boxes: u32) -> Result<Found<Sample>, FileError> {
+        let mut boxes = boxes;
+        for _ in 0..MAX_LEFT_OUT {
+            let sample = match self.pending {
+                Some(sample) => sample,
+                None => match self.look_up(source, &mut boxes)? {
+                    Found::Here(sample) => sample,
+                    other => return Ok(other),
+                },
+            };
+            self.pending = Some(sample);
+            let is_sendable = sample.size > 0 && sample.size as usize <= MAX_MESSAGE;
+            if is_sendable && self.describe(source, sample.description)? {
+                return Ok(Found::Here(sample));
+            }
+            self.pending = None;
+        }
+        Err(FileError::Broken("it has too many samples that cannot be sent"))
+    }
+
+    fn look_up(&mut self, source: &mut dyn Source, boxes: &mut u32) -> Result<Found<Sample>, FileError> {
+        if let Some(sample) = self.tables.next(source, &mut self.place.tables)? {
+            return Ok(Found::Here(sample));
+        }
+        match &mut self.fragments {
+            Some(fragments) => fragments.next(source, &mut self.place.fragments, boxes),
+            None => Ok(Found::End),
+        }
+    }
+
+    /// The sample that was looked up has been sent.
+    pub fn take(&mut self) {
+        self.pending = None;
+    }
+
+    /// Goes to another sample.
+    pub fn go_to(&mut self, place: Place) {
+        (self.place, self.pending) = (place, None);
+        self.owes_configuration = !self.description.configuration.is_empty();
+    }
+
+    /// The time of a place, in the units of the track.
+    pub fn time(&self, place: &Place) -> u64 {
+        if self.tables.has(&place.tables) { place.tables.times.time } else { place.fragments.time() }
+    }
+
+    /// Reads another description if the next sample has it. False if that cannot be sent.
+    fn describe(&mut self, source: &mut dyn Source, number: u32) -> Result<bool, FileError> {
+        if number == self.number {
+            return Ok(true);
+        }
+        let read = description::read(&mut Boxes::new(source), &self.descriptions, self.kind, number)?;
+        let Ok(description) = read else { return Ok(false) };
+        if description != self.description {
+            self.owes_configuration = !description.configuration.is_empty();
+        }
+        (self.description, self.number) = (description, number);
+        Ok(true)
+    }
+}
