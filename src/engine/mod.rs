@@ -47,6 +47,8 @@ pub use crate::rtmp::command::{After, Level, PublishType};
 pub use crate::rtmp::shared_object::{Change, Encoding, RawValue, SharedObject};
 pub use calls::call::{Call, CallError, CallKind, CallsFull};
 pub use calls::destination::{ClientTls, Destination};
+pub use calls::download::MAX_DOWNLOADS;
+pub use calls::transfer::{Download, DownloadEvent, DownloadId, LONGEST_PART};
 pub use commands::command::{
     Command, CommandEnd, CommandEnds, CommandEvent, CommandId, Redirection, RedirectionTarget,
 };
@@ -496,6 +498,7 @@ impl Engine {
             Task::Announce(notice) => self.deliver_notice(&notice),
             Task::Deliver(job) => self.deliver_result(job),
             Task::Return(returned) => self.deliver_returned(*returned),
+            Task::TellOfDownload(news) => self.deliver_download_news(news),
             Task::TellOfCommand(news) => self.deliver_command_news(*news),
             Task::TellOfTrial(news) => self.deliver_trial(*news),
             Task::TellOfRelay(id, event) => {

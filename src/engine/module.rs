@@ -20,6 +20,7 @@ use crate::media::Frame;
 use crate::rtmp::shared_object::SharedObject;
 
 use crate::engine::calls::call::CallError;
+use crate::engine::calls::transfer::DownloadEvent;
 use crate::engine::commands::command::CommandEvent;
 use crate::engine::config::Config;
 use crate::engine::config::probe::Probe;
@@ -176,6 +177,10 @@ pub trait Module: Any {
 
     /// The result of a call of this module: the response, or why there is none. Called once for each call.
     fn on_call(&mut self, _cx: &mut Ctx, _token: u64, _result: Result<Response, CallError>) {}
+
+    /// Something has happened to a download of this module. The last event of each download is its end, or its failure;
+    /// after any other one nothing comes until [`Ctx::continue_download`].
+    fn on_download(&mut self, _cx: &mut Ctx, _token: u64, _event: DownloadEvent) {}
 
     /// Something has happened to a command of this module. The last event of each command is its end.
     fn on_command(&mut self, _cx: &mut Ctx, _token: u64, _event: CommandEvent) {}

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::engine::calls::call::CallError;
+use crate::engine::calls::transfer::DownloadNews;
 use crate::engine::commands::command::CommandId;
 use crate::engine::commands::running::CommandNews;
 use crate::engine::http::exchange::Exchange;
@@ -74,6 +75,8 @@ pub(super) struct Work {
     pub results: VecDeque<FinishedJob>,
     /// Results of calls.
     pub returned: VecDeque<Returned>,
+    /// What has happened to downloads.
+    pub download_news: VecDeque<DownloadNews>,
     /// What has happened to commands.
     pub command_news: VecDeque<CommandNews>,
     /// What has happened to relays.
@@ -144,6 +147,7 @@ pub(super) enum Task {
     Announce(Notice),
     Deliver(FinishedJob),
     Return(Box<Returned>),
+    TellOfDownload(DownloadNews),
     TellOfCommand(Box<CommandNews>),
     TellOfTrial(Box<TrialNews>),
     TellOfRelay(RelayId, Box<RelayEvent>),
@@ -184,6 +188,9 @@ impl Work {
         }
         if let Some(returned) = self.returned.pop_front() {
             return Some(Task::Return(Box::new(returned)));
+        }
+        if let Some(news) = self.download_news.pop_front() {
+            return Some(Task::TellOfDownload(news));
         }
         if let Some(news) = self.command_news.pop_front() {
             return Some(Task::TellOfCommand(Box::new(news)));
@@ -236,6 +243,7 @@ impl Work {
         !(self.notices.is_empty()
             && self.results.is_empty()
             && self.returned.is_empty()
+            && self.download_news.is_empty()
             && self.command_news.is_empty()
             && self.trial_results.is_empty()
             && self.relay_news.is_empty()

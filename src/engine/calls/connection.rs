@@ -5,10 +5,14 @@ use std::time::Instant;
 
 use crate::engine::calls::destination::Destination;
 use crate::engine::calls::pool::PendingCall;
+use crate::engine::calls::transfer::Transfer;
 use crate::http::client::ResponseReader;
 
 /// The closing reason of a connection whose call may be made again.
 pub const CLOSED: &str = "the connection was closed without an answer";
+
+/// The closing reason of one that is lost behind the beginning of an answer.
+pub const BROKEN_OFF: &str = "the connection was lost in the middle of the answer";
 
 /// The state of a session that speaks HTTP as a client.
 #[derive(Debug)]
@@ -18,6 +22,8 @@ pub struct HttpClientState {
     pub stage: Stage,
     /// The call that is made over it now.
     pub call: Option<Box<PendingCall>>,
+    /// The download for which it was made; it has no calls then.
+    pub download: Option<Box<Transfer>>,
     /// When it began.
     pub began: Instant,
     /// Reads the response to that call.
@@ -47,6 +53,7 @@ impl HttpClientState {
             destination,
             stage: Stage::Connecting,
             call: None,
+            download: None,
             began: now,
             reader,
             responses: 0,
@@ -60,6 +67,23 @@ impl HttpClientState {
         self.until = call.begin(now);
         self.began = now;
         self.call = Some(call);
+    }
+
+    /// The bytes of its request.
+    pub fn request(&self) -> Option<&Rc<[u8]>> {
+        let call = self.call.as_ref().map(|call| &call.call.request);
+        call.or_else(|| Some(&self.download.as_ref()?.request))
+    }
+
+    /// Bytes that are held of a response.
+    pub fn held(&self) -> usize {
+        self.reader.held() + self.download.as_ref().map_or(0, |download| download.held())
+    }
+
+    /// Frees what has come of a response.
+    pub fn release(&mut self) {
+        self.reader.release();
+        self.download.iter_mut().for_each(|download| download.release());
     }
 
     /// Whether its call may be made again when the connection has just been closed: the server may have closed it, as

@@ -3,12 +3,14 @@
 //! A module gives a call to [`Ctx::call`]; its [`on_call`](crate::engine::Module::on_call) gets the response, or the
 //! error, in a later step, once for each call. `pool.rs` has the calls that wait and the connections of each
 //! destination; `connection.rs` is the state of a session that is such a connection. This file moves calls between the
-//! two. Net resolves names, connects and encrypts.
+//! two; `download.rs` has the calls whose answers are of any length. Net resolves names, connects and encrypts.
 
 pub(in crate::engine) mod call;
 pub(in crate::engine) mod connection;
 pub(in crate::engine) mod destination;
+pub(in crate::engine) mod download;
 pub(in crate::engine) mod pool;
+pub(in crate::engine) mod transfer;
 
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -16,7 +18,7 @@ use std::time::Duration;
 
 use crate::engine::Engine;
 use crate::engine::calls::call::{Call, CallError, CallKind, CallsFull};
-use crate::engine::calls::connection::{CLOSED, Stage};
+use crate::engine::calls::connection::{BROKEN_OFF, CLOSED, HttpClientState, Stage};
 use crate::engine::calls::destination::Destination;
 use crate::engine::calls::pool::{Next, PendingCall};
 use crate::engine::ctx::Ctx;
@@ -37,7 +39,6 @@ const LONGEST_LIFE: Duration = Duration::from_secs(60);
 
 /// The closing reasons of a connection to a backend.
 const IDLE: &str = "idle";
-const BROKEN_OFF: &str = "the connection was lost in the middle of the answer";
 const ANSWERED: &str = "the call has been answered";
 
 impl Ctx {
@@ -106,8 +107,8 @@ impl Ctx {
     }
 
     fn send_request(&mut self, id: SessionId) {
-        let call = self.sessions.get(id).and_then(|session| session.http_client()?.call.as_ref());
-        if let Some(request) = call.map(|call| Rc::clone(&call.call.request)) {
+        let state = self.sessions.get(id).and_then(Session::http_client);
+        if let Some(request) = state.and_then(HttpClientState::request).cloned() {
             self.send_shared(id, &request);
         }
     }
@@ -156,6 +157,9 @@ impl Ctx {
         if std::mem::replace(&mut state.stage, Stage::Ended) == Stage::Ended {
             return;
         }
+        if state.download.is_some() {
+            return self.fail_download(id, reason);
+        }
         let (is_over, may_repeat) = (now >= state.until, state.may_repeat() && reason == CLOSED);
         let (destination, call) = (Rc::clone(&state.destination), state.call.take());
         let is_proven = state.responses > 0;
@@ -198,6 +202,9 @@ impl Engine {
         session.peer = Peer::from(peer);
         let Some(state) = session.http_client_mut() else { return };
         state.stage = Stage::Open;
+        if let Some(download) = &state.download {
+            state.until = self.cx.now.instant + download.timeout;
+        }
         log::debug!("{id} is connected to {} ({peer})", state.destination);
         self.cx.send_request(id);
     }
@@ -211,6 +218,9 @@ impl Engine {
     /// A backend has closed its side of the connection, which may be the end of its response.
     pub(in crate::engine) fn backend_ended(&mut self, id: SessionId) {
         let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::http_client_mut) else { return };
+        if state.download.is_some() {
+            return self.cx.end_transfer(id, BROKEN_OFF);
+        }
         if state.call.is_none() || !state.reader.has_begun() {
             return self.cx.close(id, CLOSED);
         }
@@ -223,6 +233,9 @@ impl Engine {
     /// Processes what a backend has sent.
     pub(in crate::engine) fn http_client_input(&mut self, id: SessionId, mut input: &[u8]) {
         let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::http_client_mut) else { return };
+        if state.download.is_some() {
+            return self.cx.download_input(id, input);
+        }
         if state.call.is_none() {
             return self.cx.close(id, "has sent something without being asked");
         }
@@ -249,6 +262,9 @@ impl Engine {
     /// The connection to a backend is lost, or was reset.
     pub(in crate::engine) fn backend_lost(&mut self, id: SessionId) {
         let state = self.cx.sessions.get(id).and_then(Session::http_client);
+        if state.is_some_and(|state| state.download.is_some()) {
+            return self.cx.break_transfer(id);
+        }
         let has_begun = state.is_some_and(|state| state.reader.has_begun());
         self.break_off(id, if has_begun { BROKEN_OFF } else { CLOSED });
     }

@@ -71,6 +71,8 @@ pub struct Calls {
     bytes: usize,
     /// Reports that were dropped, as too many waited.
     pub dropped_reports: u64,
+    /// Downloads under way.
+    pub downloads: usize,
 }
 
 /// What there is of one destination.

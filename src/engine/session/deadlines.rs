@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::engine::calls::transfer::Transfer;
 use crate::engine::config::by_id::ByApp;
 use crate::engine::config::server::ServerSettings;
 use crate::engine::ctx::{AppFacts, Ctx};
@@ -163,6 +164,9 @@ impl Ctx {
                 }
                 _ => http_due(session, state, now),
             }),
+            ProtocolState::HttpClient(state) if session.download().is_some_and(Transfer::awaits_module) => {
+                Some(Due::Later(state.until.max(now + STEP_DEADLINE)))
+            }
             ProtocolState::HttpClient(state) if now < state.until => Some(Due::Later(state.until)),
             ProtocolState::HttpClient(_) => Some(Due::Close("its time is over")),
             ProtocolState::RtmpClient(state) => {

@@ -45,6 +45,9 @@ impl Engine {
             self.deliver_notices();
         }
         for id in self.cx.sessions.ids() {
+            if self.cx.sessions.get(id).is_some_and(|session| session.download().is_some()) {
+                self.cx.close(id, "server stops");
+            }
             // Backends are told of what has ended.
             if !self.cx.sessions.get(id).is_some_and(Session::is_calling) {
                 self.cx.finish(id, "server stops");
@@ -227,6 +230,7 @@ impl Ctx {
             || session.is_answering()
             || session.suspended.is_some()
             || session.is_calling()
+            || session.download().is_some()
             || self.relay_of(id).is_some()
     }
 

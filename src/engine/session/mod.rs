@@ -26,6 +26,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use crate::engine::calls::connection::HttpClientState;
+use crate::engine::calls::transfer::Transfer;
 use crate::engine::http::connection::HttpState;
 use crate::engine::http::exchange::Exchange;
 use crate::engine::http::playing::HttpPlayer;
@@ -308,7 +309,14 @@ impl Session {
 
     /// Whether it is held for more than its next turn.
     fn is_stopped(&self) -> bool {
-        self.paced_until.is_some() || self.needs_its_client()
+        self.paced_until.is_some()
+            || self.needs_its_client()
+            || self.download().is_some_and(Transfer::is_full)
+    }
+
+    /// What its connection was made for, if that is a download.
+    pub(in crate::engine) fn download(&self) -> Option<&Transfer> {
+        self.http_client()?.download.as_deref()
     }
 
     /// Whether it is held for something that concerns its client: a suspended request, an answer, room in its queue.
@@ -338,7 +346,7 @@ impl Session {
         let unfinished = match &self.protocol {
             ProtocolState::Rtmp(state) => state.protocol.held(),
             ProtocolState::Http(state) => state.protocol.held() + state.held_body,
-            ProtocolState::HttpClient(state) => state.reader.held(),
+            ProtocolState::HttpClient(state) => state.held(),
             ProtocolState::RtmpClient(state) => state.protocol.held(),
         };
         let suspended = self.suspended.as_ref().map_or(0, |suspended| suspended.memory());
@@ -367,7 +375,7 @@ impl Session {
                 state.protocol.release();
                 state.held_body = 0;
             }
-            ProtocolState::HttpClient(state) => state.reader.release(),
+            ProtocolState::HttpClient(state) => state.release(),
             ProtocolState::RtmpClient(state) => state.protocol.release(),
         }
     }

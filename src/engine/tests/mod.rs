@@ -12,6 +12,7 @@ mod commands;
 mod connections;
 mod console;
 mod dismissal;
+mod downloads;
 mod exec;
 mod fan_out;
 mod gates;

@@ -41,6 +41,16 @@ impl Body {
         self.bytes
     }
 
+    /// Takes what is there of it; the rest may have as many bytes as all of it.
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+
+    /// The bytes that are there.
+    pub fn length(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The bytes that it may still get.
     pub fn room(&self) -> usize {
         self.limit.saturating_sub(self.bytes.len())

@@ -52,7 +52,7 @@ impl Framing {
 }
 
 /// The length, which may be there more than once if it is the same.
-fn content_length(headers: &Headers, max_body: usize) -> Result<Option<usize>, ResponseError> {
+pub fn content_length(headers: &Headers, max_body: usize) -> Result<Option<usize>, ResponseError> {
     let mut found = None;
     for field in headers.all("content-length").flat_map(|value| value.split(',')) {
         let digits = field.trim_matches([' ', '\t']);

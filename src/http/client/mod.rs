@@ -20,7 +20,7 @@ use crate::http::response::{is_token, is_value};
 use crate::http::url::Url;
 
 pub use error::ResponseError;
-pub use response::{Response, ResponseReader};
+pub use response::{Response, ResponseHead, ResponseReader};
 
 /// The name and version in the field User-Agent.
 const USER_AGENT: &str = concat!("Millstream/", env!("CARGO_PKG_VERSION"));

@@ -1,10 +1,11 @@
 //! A client's side of a connection: cuts the bytes into responses.
 
 use super::error::{MAX_INTERIM, ResponseError};
-use super::framing::Framing;
+use super::framing::{Framing, content_length};
 use super::head::{Head, HeadReader};
 use crate::http::body::Body;
 use crate::http::headers::Headers;
+use crate::http::response::has_body;
 
 /// A whole response.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,23 @@ pub struct Response {
     pub body: Vec<u8>,
     /// The peer takes another request over this connection.
     pub is_persistent: bool,
+}
+
+/// What stands before the body of a response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResponseHead {
+    /// 200 to 599.
+    pub status: u16,
+    /// The header fields.
+    pub headers: Headers,
+}
+
+impl ResponseHead {
+    /// The length of the body, if that is announced.
+    pub fn length(&self) -> Option<u64> {
+        let length = content_length(&self.headers, usize::MAX).ok().flatten()?;
+        has_body(self.status).then_some(length as u64)
+    }
 }
 
 /// The responses of one connection. It holds no buffer between them.
@@ -110,6 +128,28 @@ impl ResponseReader {
         self.status = self.status();
     }
 
+    /// Takes bytes from `input` up to the end of a head, for who takes the body in parts: those come from [`Self::next`] and
+    /// [`Self::take_body`]. Errors are those of [`Self::next`].
+    pub fn next_head(&mut self, input: &mut &[u8]) -> Result<Option<ResponseHead>, ResponseError> {
+        if let Err(error) = self.begin(input) {
+            self.note_status();
+            self.finish(error);
+            return Err(error);
+        }
+        let State::Body(begun) = &self.state else { return Ok(None) };
+        Ok(Some(ResponseHead { status: begun.status, headers: begun.headers.clone() }))
+    }
+
+    /// Bytes of the body that have come and have not been taken.
+    pub fn body_length(&self) -> usize {
+        if let State::Body(begun) = &self.state { begun.body.length() } else { 0 }
+    }
+
+    /// Takes what has come of the body, which then does not count for its limit. The response has the rest.
+    pub fn take_body(&mut self) -> Vec<u8> {
+        if let State::Body(begun) = &mut self.state { begun.body.take() } else { Vec::new() }
+    }
+
     /// Bytes that are held of a response.
     pub fn held(&self) -> usize {
         let begun = match &self.state {
@@ -120,10 +160,7 @@ impl ResponseReader {
     }
 
     fn advance(&mut self, input: &mut &[u8]) -> Result<Option<Response>, ResponseError> {
-        if matches!(self.state, State::Head) {
-            let Some(begun) = self.next_head(input)? else { return Ok(None) };
-            self.state = State::Body(begun);
-        }
+        self.begin(input)?;
         let is_whole = match &mut self.state {
             State::Body(begun) => begun.next(input)?,
             State::Ended(error) => return Err(*error),
@@ -139,8 +176,18 @@ impl ResponseReader {
         }
     }
 
+    /// Goes on to the body if the head is complete.
+    fn begin(&mut self, input: &mut &[u8]) -> Result<(), ResponseError> {
+        if matches!(self.state, State::Head)
+            && let Some(begun) = self.read_head(input)?
+        {
+            self.state = State::Body(begun);
+        }
+        Ok(())
+    }
+
     /// The head of a response that is not interim.
-    fn next_head(&mut self, input: &mut &[u8]) -> Result<Option<Begun>, ResponseError> {
+    fn read_head(&mut self, input: &mut &[u8]) -> Result<Option<Begun>, ResponseError> {
         while let Some(head) = self.head.next(input)? {
             match head.status {
                 101 => return Err(ResponseError::Switched),
