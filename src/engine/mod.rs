@@ -81,6 +81,7 @@ pub use http::exchange::Exchange;
 pub use http::locations::{Location, LocationKind};
 pub use http::lookup::{Findings, Lookup};
 pub use http::playing::play::HttpPlay;
+pub use http::playing::sight::{Api as SightApi, Entrance, Entry, OfferedApi, Sight};
 pub use http::playing::urls::{FlvSites, FlvUrls};
 pub use http::playlists::{Playlists, Served};
 pub use http::request::HttpRequest;

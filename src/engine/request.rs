@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use crate::engine::ids::{AppId, Endpoint, SessionId};
 use crate::engine::stream::name::SentName;
+use crate::engine::viewing::files::HlsFileKind;
 use crate::engine::viewing::view::View;
 use crate::rtmp::command::{After, Connect, PublishType};
 
@@ -118,6 +119,11 @@ impl Request {
     pub fn path(&self) -> &str {
         let sent = self.path.as_deref().filter(|_| SentName::of(&self.name) == self.sent);
         sent.unwrap_or(&self.name)
+    }
+
+    /// Whether it is for recordings of the stream, and not for what is live.
+    pub fn is_for_recordings(&self) -> bool {
+        matches!(&self.kind, RequestKind::View(view) if view.file.kind == HlsFileKind::Recording)
     }
 
     /// The word for its kind: "connect", "publish", "play" or "view".

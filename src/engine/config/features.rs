@@ -54,6 +54,8 @@ impl Features<'_> {
 pub struct PlayerChecks {
     /// Keys, links or passwords have to be shown, or a backend is asked about players, or about all clients.
     pub are_asked: bool,
+    /// A backend is asked about all clients that connect. There is no such question for who connects to nothing.
+    pub clients_are_asked: bool,
     /// The rules by address for players.
     pub rules: AddressRules,
 }
@@ -62,6 +64,11 @@ impl PlayerChecks {
     /// Whether everybody may play.
     pub fn are_none(&self) -> bool {
         !self.are_asked && self.rules.is_empty()
+    }
+
+    /// Whether a client may be admitted to what is no live stream, perhaps by what it shows.
+    pub fn may_admit(&self, asker: Asker) -> bool {
+        !self.clients_are_asked && self.rules.admit(asker)
     }
 
     /// Whether a client may play at once, without anything to show.

@@ -35,9 +35,16 @@ pub enum HlsFileKind {
     /// A file with the extension of HLS and a name that HLS does not give, such as one that another layout has left. In a
     /// guarded application it needs credentials.
     Other,
+    /// No file of HLS, but a recording of the stream: whoever may play the stream may have it. Its client is no viewer.
+    Recording,
 }
 
 impl HlsFile {
+    /// The recordings of a stream, which the gates decide about as they do about who plays it.
+    pub fn recording(app: AppId, name: &str) -> Self {
+        Self { app, name: name.to_owned(), base: name.len(), kind: HlsFileKind::Recording }
+    }
+
     /// The name without the suffix of a variant: that of the master playlist, and of the viewer's stream.
     pub fn base(&self) -> &str {
         self.name.get(..self.base).unwrap_or(&self.name)

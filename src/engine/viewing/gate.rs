@@ -12,6 +12,7 @@ use crate::engine::http::progress::Progress;
 use crate::engine::http::request::HttpRequest;
 use crate::engine::ids::SessionId;
 use crate::engine::request::{Refusal, RefusalKind, Request, RequestKind};
+use crate::engine::rtmp::gates::MAX_SUSPENDED;
 use crate::engine::session::Session;
 use crate::engine::stream::name::StreamName;
 use crate::engine::viewing::files::{HlsFile, HlsFileKind};
@@ -26,11 +27,17 @@ use crate::http::response::RETRY_AFTER;
 const FORBIDDEN: u16 = 403;
 const UNAVAILABLE: u16 = 503;
 
+/// The arguments of a request for recordings that are no arguments of a stream.
+const OWN_ARGUMENTS: [&str; 4] = ["app", "stream", "t", "v"];
+
 impl Engine {
     /// Decides about a request for a file of HLS. It continues when it is admitted.
     pub(in crate::engine) fn view(&mut self, request: HttpRequest, progress: Progress, file: HlsFile) {
         if self.cx.banned_for(request.peer, (file.app, file.base())).is_some() {
             return self.turn_away(request, progress, FORBIDDEN);
+        }
+        if file.kind == HlsFileKind::Recording {
+            return self.ask_for_recording(request, progress, file);
         }
         let guard = self.cx.viewing.guard(file.app);
         if !matches!(file.kind, HlsFileKind::Playlist) {
@@ -102,6 +109,19 @@ impl Engine {
         self.submit(Request::new(session, app, (name, args), RequestKind::View(Box::new(view))));
     }
 
+    /// Asks the gates about a request for recordings of a stream. What they decide is not remembered.
+    fn ask_for_recording(&mut self, request: HttpRequest, progress: Progress, file: HlsFile) {
+        if self.cx.suspended > MAX_SUSPENDED / 2 {
+            return self.turn_away(request, progress, UNAVAILABLE);
+        }
+        let id = ViewerId(self.cx.sessions.next_serial());
+        let (session, app, name) = (request.session, file.app, file.name.clone());
+        let args = query::without(&carried(&request.head.query), &OWN_ARGUMENTS);
+        let view = view_of(&request, file, id);
+        self.hold(Pending::new(without_findings(request), progress, None));
+        self.submit(Request::new(session, app, (name, args), RequestKind::View(Box::new(view))));
+    }
+
     /// A viewer's request has passed all gates.
     pub(in crate::engine) fn grant_view(&mut self, request: &Request) {
         let RequestKind::View(view) = &request.kind else { return };
@@ -124,6 +144,9 @@ impl Engine {
             } else {
                 self.call_refused(request);
             }
+        } else if view.file.kind == HlsFileKind::Recording {
+            // It begins nothing that would end.
+            self.call_refused(request);
         }
         self.admit(pending.request, pending.progress, view.file.clone());
     }

@@ -136,7 +136,7 @@ impl Viewing {
             }
             // It has the number of the first segment that it is for, and may be for all that follow.
             HlsFileKind::Key(id) => (format!("{id}.key"), true),
-            HlsFileKind::Playlist | HlsFileKind::Other => return false,
+            HlsFileKind::Playlist | HlsFileKind::Other | HlsFileKind::Recording => return false,
         };
         let path = format!("{}/{}", self.guard(file.app).app, file.name);
         is_current && self.signer(file.app).verify(&path, &name, token)

@@ -51,6 +51,7 @@ impl Module for Notify {
         for app in &mut config.applications {
             app.features.asks = settings::asks(&app.scope);
             app.features.players.are_asked |= settings::asks_about_players(&app.scope);
+            app.features.players.clients_are_asked = settings::asks_about_clients(&app.scope);
             app.features.client_tls = settings::tls_without_certificate(&app.scope);
         }
     }

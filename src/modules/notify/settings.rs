@@ -235,6 +235,11 @@ pub fn asks_about_players(scope: &Scope<'_>) -> bool {
     [CallbackKind::Connect, CallbackKind::Play].into_iter().any(|kind| has_callback(scope, kind))
 }
 
+/// Whether a backend is asked about all clients.
+pub fn asks_about_clients(scope: &Scope<'_>) -> bool {
+    has_callback(scope, CallbackKind::Connect)
+}
+
 fn has_callback(scope: &Scope<'_>, kind: CallbackKind) -> bool {
     let link = scope.find(kind.name()).map(Node::custom);
     link.is_some_and(|link| matches!(link, Link::To(_)))

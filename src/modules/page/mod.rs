@@ -9,7 +9,6 @@ mod document;
 mod embed;
 mod numbers;
 mod qr;
-mod sight;
 mod thumbnail;
 
 use std::any::Any;
@@ -19,9 +18,9 @@ use crate::auth::query;
 use crate::auth::secret::Hasher;
 use crate::conf::{self, Directive};
 use crate::engine::{
-    Answer, AppId, ByApp, ByLocation, Compose, Config, Ctx, Endpoint, History, HttpReply, HttpRequest,
-    Location, LocationId, LocationKind, Module, Notice, Probe, RelayEvent, RelayId, SharedAnswer, SharedKey,
-    Stream, StreamId, StreamName, StreamRank,
+    Answer, AppId, ByApp, ByLocation, Compose, Config, Ctx, Endpoint, Entrance, History, HttpReply,
+    HttpRequest, Location, LocationId, LocationKind, Module, Notice, Probe, RelayEvent, RelayId, SharedAnswer,
+    SharedKey, Sight, SightApi, Stream, StreamId, StreamName, StreamRank,
 };
 use crate::http::{Method, path};
 use crate::media::Frame;
@@ -35,7 +34,6 @@ use numbers::live::{Live, Wanted};
 use numbers::process::ProcessMeter;
 use numbers::selection::{self, Rows};
 use numbers::site::{App, Beside, Numbers, Urls, View};
-use sight::{Api, Entrance, Sight};
 
 #[derive(Debug, Default)]
 pub struct Page {
@@ -61,7 +59,7 @@ struct Settings {
     /// The same for who may not ask the API.
     beside_without_api: Rc<Beside>,
     /// The API of this server.
-    api: Option<Api>,
+    api: Option<SightApi>,
     /// The policy of the pages that others may show in a frame.
     embed_policy: String,
 }
@@ -296,10 +294,10 @@ fn read_page(
             "a page needs a location with the beginning of a path, for it has more than one file",
         ));
     }
-    let api = Api::of_server(config, location.server, hasher);
+    let api = SightApi::of_server(config, location.server, hasher);
     let embedders = location.scope.custom::<Embedders>("page_embed").sources();
-    let beside = |api: Option<&Api>| {
-        let api = api.map(Api::offered);
+    let beside = |api: Option<&SightApi>| {
+        let api = api.map(SightApi::offered);
         Rc::new(Beside::new(apps.values(), api.as_ref(), &embedders))
     };
     Ok(Some(Settings {

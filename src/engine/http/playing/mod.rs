@@ -2,13 +2,15 @@
 //!
 //! Such a client is to the gates, the modules and the statistics what a client of RTMP is: it connects to an application
 //! and plays a stream there. `asking` asks the gates, `answer` begins and ends the answer, `input` has what the client
-//! says meanwhile, `due` its deadlines. Which frames it is sent is decided by the live module.
+//! says meanwhile, `due` its deadlines; `sight` has who sees what
+//! before anything is played. Which frames it is sent is decided by the live module.
 
 pub(in crate::engine) mod answer;
 pub(in crate::engine) mod asking;
 pub(in crate::engine) mod due;
 pub(in crate::engine) mod input;
 pub(in crate::engine) mod play;
+pub(in crate::engine) mod sight;
 pub(in crate::engine) mod urls;
 
 use std::rc::Rc;

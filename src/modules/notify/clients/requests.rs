@@ -41,7 +41,9 @@ impl Notifier {
         let forward = self.forward_of(request.app, &event);
         let is_asked = match asker {
             // What its end needs is in the request with which it begins.
-            Asker::Viewer(_) => callback.is_some() && self.asks_about_viewers(request.app),
+            Asker::Viewer(_) => {
+                callback.is_some() && (self.asks_about_viewers(request.app) || request.is_for_recordings())
+            }
             Asker::Client | Asker::Endpoint(_) => {
                 callback.is_some() || forward.is_some() || self.follows(request.app, &event)
             }

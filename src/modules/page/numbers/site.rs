@@ -8,12 +8,12 @@ use serde::Serialize;
 
 use crate::auth::secret::Hasher;
 use crate::engine::{
-    AppId, Application, ByApp, Config, Ctx, FlvSites, FlvUrls, Location, Playlists, StreamId,
+    AppId, Application, ByApp, Config, Ctx, FlvSites, FlvUrls, Location, OfferedApi, Playlists, Sight, StreamId,
 };
 use crate::http::json;
 
 use super::digest;
-use crate::modules::page::sight::{OfferedApi, Sight};
+
 
 /// An application, and what of it is in the documents.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -1,4 +1,4 @@
-//! Who sees what: of which streams a request is told.
+//! Who sees what: of which streams, and of whose recordings, a request is told.
 //!
 //! Without a token those that its client may play at once, by its address alone. With a token of the API of the same server
 //! all. A client that may not play hears neither of the stream nor of how many there are.
@@ -9,10 +9,17 @@ use serde::Serialize;
 
 use crate::auth::secret::Hasher;
 use crate::auth::tokens::{Shown, Tokens};
-use crate::engine::{
-    AppId, Application, ByApp, ClientVerification, Config, Ctx, HttpReply, HttpRequest, Location,
-    LocationAccess, Peer, PlayerChecks, TokenRefusal,
-};
+use crate::engine::config::by_id::ByApp;
+use crate::engine::config::features::{LocationAccess, PlayerChecks};
+use crate::engine::config::tls::settings::ClientVerification;
+use crate::engine::config::{Application, Config};
+use crate::engine::ctx::Ctx;
+use crate::engine::http::answer::HttpReply;
+use crate::engine::http::locations::Location;
+use crate::engine::http::request::HttpRequest;
+use crate::engine::ids::AppId;
+use crate::engine::limits::tokens::TokenRefusal;
+use crate::engine::peer::Peer;
 
 /// What a client needs to play in an application.
 #[derive(Debug)]
@@ -34,13 +41,25 @@ pub struct Api {
 /// An API that a script of the page can ask.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OfferedApi {
+    /// Its path, ending with '/'.
     pub path: String,
     /// Whether it takes tokens.
     pub tokens: bool,
 }
 
+/// How a request comes to the streams of an application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// It sees them at once.
+    Open,
+    /// The gates decide, by what it shows.
+    Asked,
+    /// It does not, whatever it shows.
+    Closed,
+}
+
 /// What a request may see.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sight {
     /// Whether a token was shown: it is everything.
     pub all: bool,
@@ -48,6 +67,8 @@ pub struct Sight {
     pub targets: bool,
     /// The applications of which it sees nothing, in order.
     hidden: Vec<AppId>,
+    /// Those of them of which it sees nothing whatever it shows, in order.
+    closed: Vec<AppId>,
     /// Its client, if there is a ban on it.
     banned: Option<Peer>,
     /// Whether its client may ask the API.
@@ -55,13 +76,21 @@ pub struct Sight {
 }
 
 impl Entrance {
+    /// That of an application.
     pub fn read(config: &Config<'_>, app: &Application<'_>) -> Self {
         Self { checks: app.features.players.clone(), certificate: config.certificates_of(app) }
     }
 
-    fn is_open_to(&self, request: &HttpRequest) -> bool {
+    fn entry(&self, request: &HttpRequest) -> Entry {
         let has_shown = |wanted| request.tls.as_deref().is_some_and(|facts| facts.satisfies(wanted));
-        self.checks.admit(request.asker()) && self.certificate.as_ref().is_none_or(has_shown)
+        let asker = request.asker();
+        if self.checks.admit(asker) && self.certificate.as_ref().is_none_or(has_shown) {
+            Entry::Open
+        } else if self.checks.may_admit(asker) && self.certificate.as_ref().is_none_or(has_shown) {
+            Entry::Asked
+        } else {
+            Entry::Closed
+        }
     }
 }
 
@@ -113,14 +142,31 @@ impl Sight {
             }
             _ => return Err(TokenRefusal::Untaken.into_reply()),
         };
-        let closed = entrances.iter().filter(|(_, entrance)| !all && !entrance.is_open_to(request));
-        Ok(Self {
-            all,
-            targets: all || request.is_local(),
-            hidden: closed.map(|(app, _)| app).collect(),
-            banned: Some(request.peer).filter(|peer| !all && cx.is_banned_from_any(*peer)),
-            has_api: api.is_some(),
-        })
+        let mut sight = Self { all, targets: all || request.is_local(), ..Self::default() };
+        for (app, entrance) in entrances.iter().filter(|_| !all) {
+            let entry = entrance.entry(request);
+            sight.hidden.extend((entry != Entry::Open).then_some(app));
+            sight.closed.extend((entry == Entry::Closed).then_some(app));
+        }
+        sight.banned = Some(request.peer).filter(|peer| !all && cx.is_banned_from_any(*peer));
+        sight.has_api = api.is_some();
+        Ok(sight)
+    }
+
+    /// How it comes to the streams of an application, bans aside.
+    pub fn entry(&self, app: AppId) -> Entry {
+        if self.shows(app) {
+            Entry::Open
+        } else if self.closed.binary_search(&app).is_err() {
+            Entry::Asked
+        } else {
+            Entry::Closed
+        }
+    }
+
+    /// Whether an operator has banned its client from a stream.
+    pub fn is_banned_from(&self, cx: &Ctx, stream: (AppId, &str)) -> bool {
+        self.banned.is_some_and(|peer| cx.is_banned(peer, stream))
     }
 
     /// Whether it sees the streams of an application.
@@ -130,7 +176,7 @@ impl Sight {
 
     /// Whether it sees a stream.
     pub fn shows_stream(&self, cx: &Ctx, stream: (AppId, &str)) -> bool {
-        self.shows(stream.0) && self.banned.is_none_or(|peer| !cx.is_banned(peer, stream))
+        self.shows(stream.0) && !self.is_banned_from(cx, stream)
     }
 
     /// Whether its client may ask the API.
