@@ -67,6 +67,7 @@ pub use config::network::Network;
 pub use config::network::rules::{AddressRules, Asker, Judgement, Whom};
 pub use config::probe::{Account, Probe, is_readable_by_all};
 pub use config::real_address::TrustedProxies;
+pub use config::suffix::SuffixPattern;
 #[cfg(test)]
 pub use config::tls::all_names as all_tls_names;
 pub use config::tls::settings::{ClientVerification, ServerTls, SessionCache, TlsVersions, VerificationMode};

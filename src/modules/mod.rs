@@ -3,6 +3,7 @@
 mod access;
 mod advice;
 mod api;
+mod browse;
 mod codec;
 mod control;
 mod exec;
@@ -57,6 +58,7 @@ pub fn table() -> Vec<Box<dyn Module>> {
         Box::<metrics::Metrics>::default(),
         Box::<api::Api>::default(),
         Box::<control::Control>::default(),
+        Box::<browse::Browse>::default(),
         Box::<page::Page>::default(),
         // The stylesheet of statistics stands in for a file that is missing.
         Box::<stat::Stat>::default(),

@@ -17,6 +17,7 @@ pub(in crate::engine) mod policy;
 pub(in crate::engine) mod probe;
 pub(in crate::engine) mod real_address;
 pub(in crate::engine) mod server;
+pub(in crate::engine) mod suffix;
 pub(in crate::engine) mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -39,6 +39,8 @@ pub struct Location<'t> {
     pub sends_flv: bool,
     /// The origins of the web pages that may play these, as they are written; none for all.
     pub flv_origins: Vec<String>,
+    /// Whether it shows recordings (`record_browse`).
+    pub shows_recordings: bool,
     /// Whether not everybody may ask for it: there are rules by address, or a password.
     pub is_restricted: bool,
     /// Who may ask for it.
@@ -162,6 +164,7 @@ pub(in crate::engine) fn read<'t>(
         files: LocationFiles::default(),
         sends_flv: false,
         flv_origins: Vec::new(),
+        shows_recordings: false,
         is_restricted: false,
         access: LocationAccess::default(),
         api: None,
@@ -193,6 +196,7 @@ pub(in crate::engine) fn read<'t>(
             files,
             sends_flv: false,
             flv_origins: Vec::new(),
+            shows_recordings: false,
             is_restricted: false,
             access: LocationAccess::default(),
             api: None,

@@ -16,6 +16,7 @@
 //! Timestamps are the publisher's milliseconds, decoding and presentation times ticks of 90 kHz.
 
 pub mod cutting;
+pub mod excerpt;
 pub mod measure;
 pub mod probe;
 pub mod tracks;

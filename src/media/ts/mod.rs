@@ -96,6 +96,12 @@ impl Muxer {
         }
     }
 
+    /// Lets the next packet of each track tell that its counter does not continue the one before (2.4.3.5).
+    pub fn break_counters(&mut self) {
+        self.video.break_counter();
+        self.audio.break_counter();
+    }
+
     /// Lets pictures be decoded so many ticks earlier than [`Timing`] says. A stream whose B pictures are shown before
     /// they are decoded, as it says, keeps its presentation times with that.
     pub fn set_decoding_offset(&mut self, offset: u64) {
@@ -120,7 +126,7 @@ impl Muxer {
         self.clock = Some(clock);
         let pts = timing.pts.max(dts);
         let header = PesHeader::new(STREAM_ID_VIDEO, pts, dts, access_unit.len());
-        let start = Adaptation { pcr: Some(clock & TIME_MASK), random_access: timing.random_access };
+        let start = Adaptation { pcr: Some(clock & TIME_MASK), random_access: timing.random_access, is_break: false };
         self.video.write_pes(start, header.bytes(), access_unit, out);
     }
 
@@ -143,7 +149,7 @@ impl Muxer {
             _ => STREAM_ID_AUDIO,
         };
         let header = PesHeader::new(stream_id, pts, pts, frames.len());
-        let start = Adaptation { pcr, random_access: pcr.is_some() };
+        let start = Adaptation { pcr, random_access: pcr.is_some(), is_break: false };
         self.audio.write_pes(start, header.bytes(), frames, out);
     }
 

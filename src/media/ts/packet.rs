@@ -10,6 +10,7 @@ const UNIT_START: u8 = 0x40;
 const HAS_PAYLOAD: u8 = 0x10;
 const HAS_FIELD: u8 = 0x20;
 /// Flags of the adaptation field (2.4.3.4).
+const DISCONTINUITY: u8 = 0x80;
 const RANDOM_ACCESS: u8 = 0x40;
 const HAS_PCR: u8 = 0x10;
 
@@ -20,6 +21,8 @@ pub struct Adaptation {
     pub pcr: Option<u64>,
     /// Decoding can start here.
     pub random_access: bool,
+    /// The counter does not continue the one before.
+    pub is_break: bool,
 }
 
 /// The packets of one PID.
@@ -28,13 +31,20 @@ pub struct Packets {
     pid: u16,
     /// The next `continuity_counter`, 4 bits.
     counter: u8,
+    /// The next packet tells that the counter does not continue.
+    is_broken: bool,
 }
 
 impl Packets {
     /// The packets of a PID, from counter 0 on.
     pub fn new(pid: u16) -> Self {
         debug_assert!(pid < 0x2000, "a PID is 13 bits");
-        Self { pid, counter: 0 }
+        Self { pid, counter: 0, is_broken: false }
+    }
+
+    /// Lets the next PES packet tell that the counter does not continue the one before.
+    pub fn break_counter(&mut self) {
+        self.is_broken = true;
     }
 
     /// Appends one section, which fits one packet, with a pointer in front and 0xff behind (2.4.4).
@@ -50,6 +60,7 @@ impl Packets {
     /// only one, is filled by its adaptation field.
     pub fn write_pes(&mut self, start: Adaptation, header: &[u8], payload: &[u8], out: &mut Vec<u8>) {
         debug_assert!(header.len() + MAX_FIELD <= ROOM, "a PES header longer than a packet");
+        let start = Adaptation { is_break: std::mem::take(&mut self.is_broken), ..start };
         out.reserve((header.len() + payload.len() + MAX_FIELD).div_ceil(ROOM) * PACKET);
         let room = ROOM - field_length(start) - header.len();
         let (first, mut rest) = payload.split_at(room.min(payload.len()));
@@ -65,7 +76,7 @@ impl Packets {
     pub fn write_clock(&mut self, base: u64, out: &mut Vec<u8>) {
         let [high, low] = self.pid.to_be_bytes();
         out.extend([SYNC, high, low, HAS_FIELD | self.counter.wrapping_sub(1) & 0x0f]);
-        write_field(ROOM, Adaptation { pcr: Some(base), random_access: false }, out);
+        write_field(ROOM, Adaptation { pcr: Some(base), ..Adaptation::default() }, out);
     }
 
     fn write_packet(&mut self, unit_start: u8, start: Adaptation, parts: [&[u8]; 2], out: &mut Vec<u8>) {
@@ -95,8 +106,8 @@ const MAX_FIELD: usize = 8;
 fn field_length(start: Adaptation) -> usize {
     match start {
         Adaptation { pcr: Some(_), .. } => MAX_FIELD,
-        Adaptation { random_access: true, .. } => 2,
-        Adaptation { random_access: false, .. } => 0,
+        Adaptation { random_access: true, .. } | Adaptation { is_break: true, .. } => 2,
+        Adaptation { .. } => 0,
     }
 }
 
@@ -107,7 +118,8 @@ fn write_field(length: usize, start: Adaptation, out: &mut Vec<u8>) {
     out.push((length - 1).to_le_bytes()[0]);
     if length > 1 {
         let random_access = if start.random_access { RANDOM_ACCESS } else { 0 };
-        out.push(random_access | if start.pcr.is_some() { HAS_PCR } else { 0 });
+        let discontinuity = if start.is_break { DISCONTINUITY } else { 0 };
+        out.push(discontinuity | random_access | if start.pcr.is_some() { HAS_PCR } else { 0 });
         if let Some(base) = start.pcr {
             // 33 bits of base, 6 reserved, 9 of extension, which is 0: the clock counts in 90 kHz.
             let [.., a, b, c, d, e, f] = (base << 15 | 0x7e00).to_be_bytes();

@@ -48,6 +48,11 @@ impl Writer {
         }
     }
 
+    /// Lets the next segment tell that its packets are not counted on from those before.
+    pub fn break_counters(&mut self) {
+        self.container.break_counters();
+    }
+
     /// Continues the times of an earlier writer, if there was one, behind a discontinuity.
     pub fn resume_from(&mut self, ends: Option<Ends>) {
         self.clock = OutputClock::resume_from(ends);

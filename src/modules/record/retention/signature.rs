@@ -3,7 +3,7 @@
 //! The head names application, stream and recorder. The file's name has to be one that the recorder gives to a
 //! recording of that stream, so a copy, or a recording that somebody has renamed to keep it, is nobody's.
 
-use crate::engine::StreamName;
+use crate::engine::{StreamName, SuffixPattern};
 use crate::modules::record::file::names::MAX_NUMBER;
 use crate::modules::record::file::script::identity;
 
@@ -17,19 +17,15 @@ pub struct Signature {
     app: String,
     /// The recorder's; empty for the application's own.
     recorder: String,
-    suffix: Pattern,
+    suffix: SuffixPattern,
     /// Each name has a time, by `record_unique`; if not, those have one for which the numbers are used up.
     unique: bool,
 }
 
-/// `record_suffix`: the texts between the parts that strftime fills in.
-#[derive(Debug, PartialEq)]
-struct Pattern(Vec<String>);
-
 impl Signature {
     /// The signature of a recorder with this `record_suffix` and `record_unique`.
     pub fn new(app: &str, recorder: &str, suffix: &str, unique: bool) -> Self {
-        Self { app: app.to_owned(), recorder: recorder.to_owned(), suffix: Pattern::of(suffix), unique }
+        Self { app: app.to_owned(), recorder: recorder.to_owned(), suffix: SuffixPattern::of(suffix), unique }
     }
 
     /// True if a file's name may be one of the recorder's. If not, its head need not be read.
@@ -65,51 +61,6 @@ fn without_number(text: &str, mark: char, is_one: impl Fn(&str) -> bool) -> impl
     let count = digits.bytes().take_while(u8::is_ascii_digit).count();
     let splits = (1..=count).filter_map(|some| digits.split_at_checked(some));
     [text].into_iter().chain(splits.filter(move |(number, _)| is_one(number)).map(|(_, rest)| rest))
-}
-
-impl Pattern {
-    fn of(suffix: &str) -> Self {
-        let mut texts = vec![String::new()];
-        let mut rest = suffix.chars();
-        while let Some(next) = rest.next() {
-            // Flags, width and precision stand before the letter.
-            let letter = match next {
-                '%' => rest.find(|c| !"-_0^#.:".contains(*c) && !c.is_ascii_digit()),
-                _ => None,
-            };
-            match (letter, texts.last_mut()) {
-                (Some('%'), Some(text)) => text.push('%'),
-                (Some(_), _) => texts.push(String::new()),
-                (None, Some(text)) => text.push(next),
-                (None, None) => {}
-            }
-        }
-        Self(texts)
-    }
-
-    /// True if this text matches.
-    fn is(&self, text: &str) -> bool {
-        self.fits(text, None)
-    }
-
-    /// True if a text may end with it.
-    fn ends(&self, text: &str) -> bool {
-        self.fits(text, Some(""))
-    }
-
-    /// True if a text is made of these texts, with anything between them; and in front, behind `begin`.
-    fn fits(&self, text: &str, begin: Option<&str>) -> bool {
-        let mut texts = begin.into_iter().chain(self.0.iter().map(String::as_str));
-        let Some(mut rest) = texts.next().and_then(|first| text.strip_prefix(first)) else { return false };
-        let Some(last) = texts.next_back() else { return rest.is_empty() };
-        for middle in texts {
-            match rest.split_once(middle) {
-                Some((_, behind)) => rest = behind,
-                None => return false,
-            }
-        }
-        rest.ends_with(last)
-    }
 }
 
 #[cfg(test)]
