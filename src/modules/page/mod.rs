@@ -298,7 +298,7 @@ fn read_page(
     let embedders = location.scope.custom::<Embedders>("page_embed").sources();
     let beside = |api: Option<&SightApi>| {
         let api = api.map(SightApi::offered);
-        Rc::new(Beside::new(apps.values(), api.as_ref(), &embedders))
+        Rc::new(Beside::new(apps.values(), api.as_ref(), (&embedders, location.shows_recordings)))
     };
     Ok(Some(Settings {
         base: format!("{}/", location.path.trim_end_matches('/')),

@@ -31,6 +31,8 @@ pub struct App {
     pub is_live: bool,
     #[serde(skip)]
     pub has_hls: bool,
+    #[serde(skip)]
+    pub records: bool,
     /// The suffixes of its variants.
     #[serde(skip)]
     pub suffixes: Vec<String>,
@@ -46,7 +48,7 @@ pub struct Urls {
 /// What stands in `streams.json` beside the streams, and changes with the configuration only.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Beside {
-    /// `"api":...,"embed":[...]`.
+    /// `"api":...,"embed":[...],"recordings":[...]`.
     pub access: String,
     /// `"applications":[...]`.
     pub applications: String,
@@ -55,10 +57,23 @@ pub struct Beside {
 }
 
 impl Beside {
-    /// What stands beside the streams of these applications; `embed` are the sites that may embed the player.
-    pub fn new<'a>(apps: impl Iterator<Item = &'a App>, api: Option<&OfferedApi>, embed: &[String]) -> Self {
-        let apps: Vec<_> = apps.filter(|app| app.is_live).collect();
-        let access = format!(r#""api":{},"embed":{}"#, json::to_string(&api), json::to_string(&embed));
+    /// What stands beside the streams of these applications; `embed` are the sites that may embed the player, and
+    /// `shows_recordings` is whether recordings are below the page.
+    pub fn new<'a>(
+        apps: impl Iterator<Item = &'a App>,
+        api: Option<&OfferedApi>,
+        (embed, shows_recordings): (&[String], bool),
+    ) -> Self {
+        let all: Vec<_> = apps.collect();
+        let recording = all.iter().filter(|app| app.records && shows_recordings);
+        let recording: Vec<_> = recording.map(|app| &app.name).collect();
+        let apps: Vec<_> = all.iter().filter(|app| app.is_live).collect();
+        let access = format!(
+            r#""api":{},"embed":{},"recordings":{}"#,
+            json::to_string(&api),
+            json::to_string(&embed),
+            json::to_string(&recording)
+        );
         let applications = format!(r#""applications":{}"#, json::to_string(&apps));
         let digest = digest(&format!("{access}{applications}"));
         Self { access, applications, digest }
@@ -126,6 +141,7 @@ impl App {
             rtmp_is_local: application.ports.is_plain_local,
             rtmps_port: application.ports.encrypted,
             has_hls: hls.is_some(),
+            records: !application.features.recorders.is_empty(),
             suffixes: hls.map(|hls| hls.suffixes.clone()).unwrap_or_default(),
         }
     }
@@ -185,9 +201,12 @@ mod tests {
     fn what_stands_beside_the_streams_has_a_digest() {
         let app = App { name: "live".into(), rtmp_port: Some(1935), is_live: true, ..App::default() };
         let off = App { name: "off".into(), ..App::default() };
-        let beside = |app: &App, api| Beside::new([app, &off].into_iter(), api, &["'self'".into()]);
+        let beside =
+            |app: &App, api| Beside::new([app, &off].into_iter(), api, (&["'self'".into()], true));
         let (plain, api) = (beside(&app, None), OfferedApi { path: "/api/".into(), tokens: true });
-        assert_eq!(plain.access, r#""api":null,"embed":["'self'"]"#);
+        assert_eq!(plain.access, r#""api":null,"embed":["'self'"],"recordings":[]"#);
+        let records = App { records: true, ..app.clone() };
+        assert!(beside(&records, None).access.ends_with(r#""recordings":["live"]"#));
         assert_eq!(plain.applications, r#""applications":[{"name":"live","rtmp_port":1935}]"#);
         assert_eq!(plain, beside(&app, None));
         let with_api = beside(&app, Some(&api));

@@ -5,6 +5,7 @@ import { updateSign } from "./act.js";
 import { makeCard, removeCard, updateCard } from "./card.js";
 import { start, state, views } from "./data.js";
 import { openGuide, showGuide } from "./publish.js";
+import { listAt, openRecordings, updateRecordings } from "./recordings.js";
 import { openStream, updateStream } from "./stream.js";
 import { byId, chosen, duration, many, rate, say, size, table } from "./text.js";
 
@@ -14,6 +15,7 @@ const SETTLES_MS = 5000; // the order by numbers that move changes no more often
 
 const cards = new Map(); // key of a view -> card
 let opened = ""; // the stream whose page is shown
+let isArchive = false; // recordings are shown
 let [sorted, top] = [0, 0];
 const [search, order, layout, list] = ["search", "sort", "layout", "streams"].map(byId);
 
@@ -33,9 +35,10 @@ function update() {
   showTotals(live.totals);
   say(byId("version"), `${live.server} ${live.version}`);
   updateSign();
+  updateRecordings();
   const all = views();
-  byId("overview").hidden = opened !== "" || all.length === 0;
-  showGuide(all.length === 0 && !opened);
+  byId("overview").hidden = opened !== "" || isArchive || all.length === 0;
+  showGuide(all.length === 0 && !opened && !isArchive);
   if (opened) updateStream();
   else showList(all, live);
 }
@@ -86,15 +89,18 @@ function sort(shown, isNew) {
 /** The address behind "#" is "app/name", each of them encoded. */
 function route() {
   const key = location.hash.slice(1).split("/").map(decode).join("/");
-  const [before, next] = [opened, /.\/./.test(key) && key.length <= MAX_NAME ? key : ""];
+  const list = listAt(location.hash);
+  const [before, next] = [opened, list === null && /.\/./.test(key) && key.length <= MAX_NAME ? key : ""];
   if (next && !before) top = scrollY;
   opened = next;
+  isArchive = list !== null;
   openStream(next);
+  openRecordings(list);
   byId("page").hidden = !next;
   document.title = next ? `${next.slice(next.lastIndexOf("/") + 1)} – Millstream` : "Millstream";
   update();
   scrollTo(0, next ? 0 : top);
-  const goal = next ? byId("name") : cards.get(before)?.root.querySelector("a");
+  const goal = next ? byId("name") : isArchive ? byId("archive-of") : cards.get(before)?.root.querySelector("a");
   goal?.focus({ preventScroll: true });
 }
 
@@ -113,14 +119,14 @@ function rearrange() {
 
 function press(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-  if (event.key === "/" && !opened && !event.target.matches("input, select")) {
+  if (event.key === "/" && !opened && !isArchive && !event.target.matches("input, select")) {
     event.preventDefault();
     search.focus();
   } else if (event.key === "Escape" && event.target === search) {
     search.value = "";
     search.blur();
     rearrange();
-  } else if (event.key === "Escape" && opened) {
+  } else if (event.key === "Escape" && (opened || isArchive)) {
     location.hash = "";
   }
 }

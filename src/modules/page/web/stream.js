@@ -6,6 +6,7 @@ import { follow, pathOf, state, viewAt } from "./data.js";
 import { Player, whyNot, withQuery } from "./player/player.js";
 import { drawRates, drawViewers, prepare } from "./plot.js";
 import { rtmpBase } from "./publish.js";
+import { addressOf } from "./recordings.js";
 import { ago, button, byId, duration, items, lines, make, many, rate, renew, say, size, table } from "./text.js";
 import { clear, want } from "./thumbnails.js";
 
@@ -38,6 +39,9 @@ export function updateStream() {
   const slash = key.lastIndexOf("/");
   say(byId("name"), key.slice(slash + 1));
   say(byId("application"), `in ${key.slice(0, slash)}`);
+  const recorded = addressOf(key.slice(0, slash), key.slice(slash + 1));
+  byId("recorded").hidden = !recorded;
+  byId("recorded").href = recorded ?? "#";
   byId("known").hidden = byId("badge").hidden = !view;
   byId("absent").hidden = Boolean(view);
   if (!view) return;
