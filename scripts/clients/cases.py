@@ -2,7 +2,8 @@
 
 from typing import Any, NamedTuple
 
-from . import browsers, files, flv_pages, long_watch, obs_studio, players, publishers, refused, shaped, slow, stopped
+from . import (browsers, files, flv_pages, long_watch, obs_studio, played_files, players, publishers, refused, shaped, slow,
+               stopped)
 
 PUBLISHERS = publishers.PUBLISHERS | {"obs": obs_studio.ObsStudio, "obs-tls": publishers.over_tls(obs_studio.ObsStudio)}
 CLIENTS = players.PLAYERS | {
@@ -85,6 +86,7 @@ def table():
     cases += [Case(SHAPED, clip, shaped, False, f"chromium-{word}") for clip in shaped.CLIPS for word in shaped.PLAYERS]
     cases += [Case(SLOW, clip, slow, False, f"chromium-{word}") for clip, word in slow.CASES]
     cases += [Case(flv_pages.NAME, clip, flv_pages, False, word) for clip, word in flv_pages.CASES]
+    cases += [Case(played_files.NAME, file, played_files.CLIENTS[word], False, word) for file, word in played_files.CASES]
     cases += [Case(refused.NAME, reason, refused, False, word) for reason, word in refused.CASES]
     cases += [Case(*STOPPED, stopped, False, f"chromium-{word}") for word in stopped.PLAYERS]
     return cases + [Case(*WATCHED_LONG, client, False, f"long-{word}") for word, client in long_watch.PLAYERS.items()]

@@ -60,6 +60,7 @@ rtmp {{
             live on;
             deny publish all;
         }}
+        application vod {{ play {folder}/vod; }}
         application tv {{
             live on;
             publish_grace 10s;

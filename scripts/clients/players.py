@@ -240,6 +240,7 @@ class Vlc(Watcher):
     """VLC, which is asked for its counts again and again: at the end it forgets them."""
 
     title = "VLC"
+    commands = "true"  # of the shell, which tell it what to do before it is asked
 
     def start(self):
         home = self.lab.folder / f"{self.label}.home"
@@ -248,7 +249,7 @@ class Vlc(Watcher):
         if os.getuid() == 0:  # VLC refuses to be root
             shutil.chown(home, "nobody")
             user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
-        ask = 'while sleep 0.5; do echo stats; done | cvlc "$@"'
+        ask = f'{{ {self.commands}; while sleep 0.5; do echo stats; done; }} | cvlc "$@"'
         self.process = self.lab.run(self.label, [
             *user, "sh", "-c", ask, "ask", "-I", "oldrc", "--rc-fake-tty", "--vout", "dummy", "--aout", "dummy",
             "--play-and-exit", "--avio-options", f"{{{self.library_options()}}}", self.url],
