@@ -5,6 +5,8 @@ from typing import NamedTuple
 from .lab import FFMPEG9, Failure
 
 CLOSE = 1.5  # milliseconds by which a time may differ, as each is rounded
+EARLIER = 131  # milliseconds by which FFmpeg seeks before what it is told, as pictures may be shown in another order
+APART = 60  # milliseconds from the first picture after a seek to the first sound
 
 
 class Packet(NamedTuple):
@@ -37,33 +39,46 @@ def read(path):
     return tracks
 
 
-def expect_same(source, received, shift):
-    """All packets, with times that are shifted by `shift` milliseconds at most."""
+def expect_same(source, received):
+    """All packets, but for those in front that are never shown; times may all be shifted to begin at zero."""
     want, have = read(source), read(received)
-    return _judge(want, have, shift)
+    for kind, packets in want.items():
+        hidden = len(packets) - len(have.get(kind, []))
+        if 0 < hidden and packets[hidden - 1].pts < -CLOSE:
+            del packets[:hidden]
+    return _judge(want, have, read(source))
 
 
-def expect_from(source, received, key, shift):
-    """The video packets from the key frame at a time on, and the audio from there."""
+def expect_from(source, received, at, gop):
+    """The packets from the last key frame before a time (milliseconds) on; key frames are `gop` frames and 1000 ms apart."""
     want, have = read(source), read(received)
-    video, audio = want["video"], want["audio"]
-    first = next(number for number, packet in enumerate(video) if packet.pts - video[0].pts > key - CLOSE)
-    begin = video[first].dts
-    skipped = len(audio) - len(have["audio"])
-    if not 0 <= skipped < len(audio) or abs(audio[skipped].dts - begin) > 60:
-        raise Failure(f"{len(have['audio'])} of {len(audio)} audio packets from the key frame on")
-    return _judge({"video": video[first:], "audio": audio[skipped:]}, have, shift)
+    first, begin = _place(want["video"], have["video"])
+    if first % gop or not begin - CLOSE <= at < begin + 1000 + EARLIER:
+        raise Failure(f"the video begins with frame {first}, at {begin:.0f} ms; wanted was {at:.0f} ms")
+    second, sound = _place(want["audio"], have["audio"])
+    if abs(sound - begin) > APART:
+        raise Failure(f"the audio begins at {sound:.0f} ms, the video at {begin:.0f} ms")
+    return _judge({"video": want["video"][first:], "audio": want["audio"][second:]}, have, want)
 
 
-def _judge(want, have, shift):
+def _place(packets, received):
+    """The number of the first packet received in the file, and its time."""
+    number = len(packets) - len(received)
+    if not received or number < 0:
+        raise Failure(f"{len(received)} packets, of {len(packets)} in the file")
+    return number, received[0].dts
+
+
+def _judge(want, have, file):
+    """`file` tells by how much times may be shifted: decoding may begin before zero there, which RTMP cannot say."""
     shifts, counts = [], []
     for kind, packets in want.items():
         got = have.get(kind, [])
         if [packet.digest for packet in packets] != [packet.digest for packet in got]:
             raise Failure(f"{len(got)} {kind} packets, not the {len(packets)} of the file")
-        for a, b in zip(packets, got):
-            shifts += [b.dts - a.dts, b.pts - a.pts]
+        shifts += [shift for a, b in zip(packets, got) if a.dts > -CLOSE for shift in (b.dts - a.dts, b.pts - a.pts)]
         counts.append(f"{len(got)} {kind}")
-    if max(shifts) - min(shifts) > 2 * CLOSE or max(map(abs, shifts)) > shift + CLOSE:
-        raise Failure(f"times are shifted by {min(shifts):.1f} to {max(shifts):.1f} ms")
+    most = max(0, *(-packets[0].dts for packets in file.values()))
+    if max(shifts) - min(shifts) > 2 * CLOSE or not -CLOSE <= min(shifts) <= most + CLOSE:
+        raise Failure(f"times are shifted by {min(shifts):.1f} to {max(shifts):.1f} ms, not by {most:.0f} at most")
     return f"{' and '.join(counts)} packets of the file, shifted by {sorted(shifts)[len(shifts) // 2]:.0f} ms"

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from . import flv, packets, players
-from .clips import FRAMES, FRAME_RATE
+from .clips import FRAMES, FRAME_RATE, GOP, SECONDS
 from .lab import FFMPEG9, Failure, run_to_end
 
 NAME = "play-files"  # in place of the publisher
@@ -41,6 +41,7 @@ FILES = {
     "mp4-mp3": File(["h264+mp3"], "mp4"),
     "mp4-edit": File([H264], "mp4", before=("-ss", 2.5)),  # the list of edits hides what is before the cut
 }
+LENGTHS = {"mp4-edit": 5.5}  # in seconds, where it is another one than that of the clip
 BELOW = ("flv", "mp4")  # which are also in a folder of their own
 NAMES = {  # by a word: as clients send them, and the file
     "named-bare": ("flv", "flv"), "named-suffix": ("flv.flv", "flv"), "named-flv": ("flv:flv", "flv"),
@@ -88,11 +89,7 @@ class Ffmpeg(Played):
         return source, self.path
 
     def finish(self):
-        return packets.expect_same(*self.both(), shift=self.shift())
-
-    def shift(self):
-        """By how much all times may differ: in an MP4 file, decoding may begin before zero."""
-        return 0 if self.source.suffix == ".flv" else 150
+        return packets.expect_same(*self.both())
 
 
 class FfmpegInTime(Ffmpeg):
@@ -107,7 +104,7 @@ class FfmpegSeek(Ffmpeg):
     options = ("-ss", SEEK, "-rtmp_buffer", 500)
 
     def finish(self):
-        return packets.expect_from(*self.both(), int(SEEK) * 1000, shift=self.shift())
+        return packets.expect_from(*self.both(), SEEK * 1000, GOP)
 
 
 class RtmpDump(Played):
@@ -127,12 +124,15 @@ class RtmpDump(Played):
 
     def finish(self):
         received = self.received()
+        duration = flv.metadata(flv.read(self.path)).get("duration", 0)
+        if abs(duration - LENGTHS.get(self.case.clip, SECONDS)) > 0.2:
+            raise Failure(f"the metadata says {duration} s")
         if self.source.suffix == ".flv":
             return expect_tags(media(flv.read(self.source)), received)
         mine, source = self.path.with_suffix(".framehash"), self.path.with_suffix(".source.framehash")
         for of, to in ((self.path, mine), (self.source, source)):
             run_to_end(packets.unpack(FFMPEG9, of, to), self.lab.folder)
-        return packets.expect_same(source, mine, shift=150)
+        return packets.expect_same(source, mine)
 
 
 class RtmpDumpPart(RtmpDump):
@@ -233,7 +233,7 @@ class FfplaySeek(Played):
 
     def finish(self):
         self.process.expect_success(PATIENCE)
-        return players.judge_ffplay(self.process, FRAMES - int(SEEK * FRAME_RATE) - players.HELD_BACK)
+        return players.judge_ffplay(self.process, FRAMES - int(SEEK * FRAME_RATE) - players.HELD_BACK, FRAMES - int(SEEK) * FRAME_RATE)
 
 
 def gstreamer(element, url, path, *settings):
@@ -301,8 +301,8 @@ def make(lab, made, name):
         (below / path.name).hardlink_to(path)
 
 
-def watch(lab, made, cases, results):
-    """All clients at the same time."""
+def begin(lab, made, cases):
+    """Starts all clients at the same time; keeps the reason if one does not start."""
     for case in cases:
         make(lab, made, case.clip)
     begun = []
@@ -311,11 +311,15 @@ def watch(lab, made, cases, results):
             begun.append((case, case.client(lab, case)))
         except (Failure, OSError) as failure:
             begun.append((case, failure))
+    return begun
+
+
+def finish(begun, results):
     for case, client in begun:
-        results.case(case.name, lambda client=client: finish(client))
+        results.case(case.name, lambda client=client: judge(client))
 
 
-def finish(client):
+def judge(client):
     if isinstance(client, Exception):
         raise client
     return client.finish()

@@ -337,12 +337,12 @@ def ffplay_states(output):
     return [(float(apart), int(audio), int(video)) for apart, audio, video in found]
 
 
-def judge_ffplay(process, pictures):
-    """How many frames it has shown, and how far audio and video were apart (the median)."""
+def judge_ffplay(process, pictures, most=None):
+    """How many frames it has shown, which may be too many, and how far audio and video were apart (the median)."""
     output = process.output()
     expect_no_complaint(output)
     distances = [abs(apart) for apart, audio, _ in ffplay_states(output) if audio]
-    return judge_pictures(output, distances, pictures)
+    return judge_pictures(output, distances, pictures, most)
 
 
 def expect_no_complaint(output):
@@ -351,7 +351,7 @@ def expect_no_complaint(output):
         raise Failure(error[0].rsplit("\r", 1)[-1][-200:])
 
 
-def judge_pictures(output, distances, pictures):
+def judge_pictures(output, distances, pictures, most=None):
     """Judges by the lines of the filter showinfo, and by how far apart audio and video are for the player."""
     shown = len(re.findall(r"showinfo.* n: *\d+ pts:", output))
     if not distances:
@@ -360,6 +360,8 @@ def judge_pictures(output, distances, pictures):
     note = f"{shown} frames shown, audio and video {usual:.3f} s apart"
     if shown < pictures or usual > 0.1:
         raise Failure(f"{note}; expected were {pictures} frames, and less than 0.1 s")
+    if most and shown > most:
+        raise Failure(f"{note}; expected were {most} frames at most")
     return note
 
 
