@@ -62,6 +62,7 @@ mod names;
 mod page;
 mod page_numbers;
 mod play_answer;
+mod play_files;
 mod proxy_protocol;
 mod publish_play;
 mod real_ip;

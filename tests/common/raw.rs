@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use millstream::media::amf::{Object, Value, amf0};
 use millstream::rtmp::chunk::{ChunkReader, Limits, Message, write_message};
@@ -171,15 +171,7 @@ impl Raw {
     /// The next message; `None` at the end of the connection.
     pub fn message(&mut self) -> Option<Message> {
         loop {
-            let mut input = self.input.as_slice();
-            let message = self.reader.next(&mut input).unwrap();
-            let rest = input.to_vec();
-            self.input = rest;
-            if let Some(message) = message {
-                if message.type_id == MessageType::SetChunkSize as u8 {
-                    let size = message.payload().try_into().unwrap();
-                    self.reader.set_chunk_size(u32::from_be_bytes(size)).unwrap();
-                }
+            if let Some(message) = self.received() {
                 return Some(message);
             }
             let mut buffer = [0; 16 * 1024];
@@ -190,6 +182,43 @@ impl Raw {
                 Err(error) => panic!("nothing comes: {error}"),
             }
         }
+    }
+
+    /// The next message that comes within a time; `None` if none does.
+    pub fn message_within(&mut self, limit: Duration) -> Option<Message> {
+        let end = Instant::now() + limit;
+        let mut found = self.received();
+        while found.is_none() {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            self.stream().set_read_timeout(Some(left)).unwrap();
+            let mut buffer = [0; 16 * 1024];
+            match self.pipe.read_once(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => self.input.extend(&buffer[..count]),
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => break,
+                Err(error) => panic!("{error}"),
+            }
+            found = self.received();
+        }
+        self.stream().set_read_timeout(Some(SOON)).unwrap();
+        found
+    }
+
+    /// A message that has been received whole.
+    fn received(&mut self) -> Option<Message> {
+        let mut input = self.input.as_slice();
+        let message = self.reader.next(&mut input).unwrap();
+        let rest = input.to_vec();
+        self.input = rest;
+        let message = message?;
+        if message.type_id == MessageType::SetChunkSize as u8 {
+            let size = message.payload().try_into().unwrap();
+            self.reader.set_chunk_size(u32::from_be_bytes(size)).unwrap();
+        }
+        Some(message)
     }
 
     /// The next message of a type.
