@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::client::{ALL, Heard, Player, packets, wait_for_length, words};
+use super::client::{ALL, Heard, Player, age, packets, wait_for_length, words};
 use super::{clip, frames, server_with};
 use crate::common::media;
 use crate::common::player::Client;
@@ -68,6 +68,8 @@ fn a_recording_that_grows_is_played_up_to_its_end_and_goes_on() {
     }
     publisher.send_all(rest);
     publisher.finish();
+    // A file that has been written a moment ago is waited for.
+    age(&server.folder.join("vod/cam-rec.flv"));
     heard.extend(player.hear_until("Play.Stop"));
     assert_eq!(frames(&packets(&heard)), frames(&sent));
 }

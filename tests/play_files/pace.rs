@@ -62,7 +62,7 @@ fn a_client_may_tell_another_buffer_while_it_plays() {
 
 #[test]
 fn a_client_that_does_not_read_holds_little_and_gets_everything_later() {
-    let clip = clip(120);
+    let clip = clip(90);
     let server = server(&[("cam.flv", &clip)]);
     let mut player = Player::connect(server.rtmp(), "vod", Some(36_000_000));
     player.play("cam", &[]);

@@ -25,6 +25,8 @@ fn a_backend_is_asked_and_told_with_the_canonical_name() {
     let mut player = Player::connect(server.rtmp(), "vod", Some(ALL));
     player.play("flv:room/cam?a=1", &[500.0.into(), 2000.0.into(), true.into()]);
     player.hear_until("Play.Stop");
+    // It could still go back in the file.
+    player.close();
     let calls = backend.wait_for(|requests| requests.len() >= 4);
     let calls: Vec<_> = calls.iter().map(|call| (call.field("call").to_owned(), call.field("name").to_owned())).collect();
     let call = |call: &str, name: &str| (call.to_owned(), name.to_owned());
