@@ -24,12 +24,13 @@ fn other(seconds: u32) -> Vec<Packet> {
 
 #[test]
 fn plays_without_a_reset_are_a_list_that_stops_once() {
-    let (one, two) = (clip(2), other(1));
+    let (one, two) = (clip(3), other(1));
     let server = server(&[("one.flv", &one), ("two.flv", &two)]);
-    let mut player = Player::connect(server.rtmp(), "vod", Some(ALL));
+    let mut player = Player::connect(server.rtmp(), "vod", Some(0));
     player.play("one", &[0.0.into(), (-1000.0).into(), Value::Boolean(true)]);
     player.play("two", &appended());
     player.play("one", &appended());
+    player.buffer(Some(ALL));
     let heard = player.hear_until("Play.Stop");
     assert_eq!(packets(&heard), [&one[..], &two, &one].concat());
     let said = words(&heard);
@@ -38,13 +39,25 @@ fn plays_without_a_reset_are_a_list_that_stops_once() {
 }
 
 #[test]
-fn a_list_goes_on_behind_a_file_that_does_not_exist() {
+fn a_play_that_is_appended_when_all_has_been_sent_begins_at_once() {
     let (one, two) = (clip(1), other(1));
     let server = server(&[("one.flv", &one), ("two.flv", &two)]);
     let mut player = Player::connect(server.rtmp(), "vod", Some(ALL));
     player.play("one", &[]);
+    player.hear_until("Play.Stop");
+    player.play("two", &appended());
+    assert_eq!(packets(&player.hear_until("Play.Stop")), two);
+}
+
+#[test]
+fn a_list_goes_on_behind_a_file_that_does_not_exist() {
+    let (one, two) = (clip(3), other(1));
+    let server = server(&[("one.flv", &one), ("two.flv", &two)]);
+    let mut player = Player::connect(server.rtmp(), "vod", Some(0));
+    player.play("one", &[]);
     player.play("none", &appended());
     player.play("two", &appended());
+    player.buffer(Some(ALL));
     let mut heard = Vec::new();
     while packets(&heard).len() < one.len() + two.len() {
         match player.try_next() {

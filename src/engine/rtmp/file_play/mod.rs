@@ -99,8 +99,8 @@ impl Engine {
     /// Keeps a play for when the file that its message stream plays has ended. False if it is to be made now.
     pub(in crate::engine) fn keep_for_later(&mut self, id: SessionId, play: &Play) -> bool {
         let Some(session) = self.cx.sessions.get_mut(id) else { return false };
-        let player = session.roles.player_mut(play.msid).filter(|player| player.is_of_file());
-        let is_playing = player.is_some();
+        let player = session.roles.player_mut(play.msid);
+        let is_playing = player.is_some_and(|player| player.is_of_file() && !player.is_finished());
         let Some(state) = session.rtmp_mut() else { return false };
         if play.after != After::Append {
             state.play_list.retain(|waiting| waiting.msid != play.msid);
