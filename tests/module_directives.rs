@@ -13,7 +13,7 @@ use millstream::{engine, modules};
 const ENGINE: [&str; 4] = ["core", "memory", "connections", "streams"];
 
 /// Words that are directives of another module, but mean something else where they stand.
-const OTHER_WORDS: [(&str, &str); 20] = [
+const OTHER_WORDS: [(&str, &str); 22] = [
     // Fields of callbacks, and nginx's words for kinds of publishing.
     ("notify/event.rs", "recorder"),
     ("notify/event.rs", "live"),
@@ -41,7 +41,9 @@ const OTHER_WORDS: [(&str, &str); 20] = [
     ("metrics/server.rs", "hls"),
     // A key of nginx-rtmp.
     ("relay/line/mod.rs", "live"),
+    ("live/flv.rs", "play"),
     // nginx's words for the parts of its statistics.
+    ("stat/settings.rs", "play"),
     ("stat/settings.rs", "live"),
     ("stat/settings.rs", "record"),
 ];

@@ -75,7 +75,13 @@ fn metadata_comes_before_the_media_and_has_the_duration_of_flv_and_mp4() {
         assert_eq!((number("videocodecid"), number("audiocodecid")), (7.0, 10.0), "{name}");
         let received = packets(&heard);
         assert!(received.iter().filter(|packet| packet.is_header()).count() == 2, "{name}");
-        assert_eq!(received.iter().filter(|packet| packet.kind == 9 && !packet.is_header() && packet.payload[1] == 1).count(), 75);
+        assert_eq!(
+            received
+                .iter()
+                .filter(|packet| packet.kind == 9 && !packet.is_header() && packet.payload[1] == 1)
+                .count(),
+            75
+        );
     }
 }
 
@@ -124,7 +130,9 @@ fn a_broken_file_ends_with_an_answer_and_the_server_goes_on() {
         while let Some(heard) = player.try_next() {
             said.push(heard);
             let last = words(&said).pop().unwrap();
-            if ["Play.Stop", "Play.StreamNotFound", "Play.Failed", "Play.FileStructureInvalid"].contains(&&*last) {
+            if ["Play.Stop", "Play.StreamNotFound", "Play.Failed", "Play.FileStructureInvalid"]
+                .contains(&&*last)
+            {
                 break;
             }
         }

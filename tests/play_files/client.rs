@@ -92,7 +92,8 @@ impl Player {
 
     /// Asks for a file in place of the one that it plays.
     pub fn play2(&mut self, name: &str) {
-        let object = Object::default().with("streamName", name).with("transition", "switch").with("start", -2.0);
+        let object =
+            Object::default().with("streamName", name).with("transition", "switch").with("start", -2.0);
         self.say("play2", &[Value::Object(object)]);
     }
 
@@ -141,7 +142,9 @@ impl Player {
             all.push(self.next());
             match all.last() {
                 Some(Heard::Status(found)) if found.ends_with(code) => return all,
-                Some(Heard::Status(found)) => assert!(!found.ends_with(".Play.Stop"), "{code}: {:?}", words(&all)),
+                Some(Heard::Status(found)) => {
+                    assert!(!found.ends_with(".Play.Stop"), "{code}: {:?}", words(&all))
+                }
                 _ => {}
             }
         }

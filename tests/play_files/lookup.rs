@@ -18,7 +18,9 @@ fn first(server: &crate::common::Server, app: &str, name: &str) -> Result<Packet
         if let Some(packet) = packets(&heard).into_iter().find(|packet| !packet.is_header()) {
             return Ok(packet);
         }
-        if let Some(word) = heard.last().unwrap().word().filter(|word| word.contains("NotFound") || word.contains("Fail")) {
+        if let Some(word) =
+            heard.last().unwrap().word().filter(|word| word.contains("NotFound") || word.contains("Fail"))
+        {
             return Err(word);
         }
     }
@@ -70,7 +72,12 @@ fn names_are_found_as_clients_send_them() {
 
 #[test]
 fn nothing_outside_the_folder_and_nothing_hidden_is_found() {
-    let server = server(&[("cam.flv", &clip(1)), ("room/cam.flv", &clip(1)), (".hidden.flv", &clip(1)), (".dir/cam.flv", &clip(1))]);
+    let server = server(&[
+        ("cam.flv", &clip(1)),
+        ("room/cam.flv", &clip(1)),
+        (".hidden.flv", &clip(1)),
+        (".dir/cam.flv", &clip(1)),
+    ]);
     let folder = server.folder.join("vod");
     write_old(&server.folder.join("secret.flv"), &clip(1));
     write_old(&server.folder.join("secrets/cam.flv"), &clip(1));
@@ -116,7 +123,9 @@ fn nothing_outside_the_folder_and_nothing_hidden_is_found() {
 fn folders_are_tried_in_order_those_of_outer_blocks_last() {
     let server = server(&[]);
     let folder = &server.folder;
-    for (path, number) in [("one/a.flv", 1), ("two/a.flv", 2), ("two/b.flv", 3), ("outer/a.flv", 4), ("outer/c.flv", 5)] {
+    for (path, number) in
+        [("one/a.flv", 1), ("two/a.flv", 2), ("two/b.flv", 3), ("outer/a.flv", 4), ("outer/c.flv", 5)]
+    {
         write_old(&folder.join(path), &marked(number));
     }
     server.reload(

@@ -48,7 +48,8 @@ fn a_duration_counts_from_the_start_and_ends_as_a_file_ends() {
         assert_eq!(said[said.len() - 3..], ["Eof", "[Play.Complete]", "Play.Stop"]);
         let key = start / 1000 * 1000;
         let end = start + duration;
-        let expected: Vec<_> = clip[key_at(&clip, key)..].iter().filter(|packet| packet.timestamp < end).collect();
+        let expected: Vec<_> =
+            clip[key_at(&clip, key)..].iter().filter(|packet| packet.timestamp < end).collect();
         let received = frames(&packets(&heard));
         assert_eq!(received.len(), expected.len(), "{start}, {duration}: {:?}", received.last());
         let is_same = received.iter().zip(expected).all(|(a, b)| a.payload == b.payload);
@@ -66,7 +67,12 @@ fn a_seek_is_answered_before_the_key_frame_before_comes_with_its_own_time() {
     for (to, key) in [(6500, 6000), (2000, 2000), (2999, 2000), (0, 0), (60_000, 7000)] {
         player.seek(f64::from(to));
         let before = player.hear_until("Seek.Notify");
-        assert_eq!(words(&before).iter().rev().nth(1), Some(&"Eof".to_owned()), "to {to}: {:?}", words(&before));
+        assert_eq!(
+            words(&before).iter().rev().nth(1),
+            Some(&"Eof".to_owned()),
+            "to {to}: {:?}",
+            words(&before)
+        );
         let expected = from_key(&clip, key);
         let mut heard = Vec::new();
         while packets(&heard).len() < 12 {
@@ -75,7 +81,11 @@ fn a_seek_is_answered_before_the_key_frame_before_comes_with_its_own_time() {
         assert!(words(&heard).contains(&"Begin".to_owned()), "to {to}: {:?}", words(&heard));
         let received = packets(&heard);
         assert_eq!(frames(&received)[..8], frames(&expected)[..8], "to {to}");
-        assert_eq!(received[..2].iter().map(|packet| packet.is_header()).collect::<Vec<_>>(), [true; 2], "to {to}");
+        assert_eq!(
+            received[..2].iter().map(|packet| packet.is_header()).collect::<Vec<_>>(),
+            [true; 2],
+            "to {to}"
+        );
     }
     assert_eq!(packets(&player.hear_until("Play.Stop")).last(), clip.last());
 }

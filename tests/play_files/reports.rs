@@ -3,7 +3,7 @@
 use super::client::{ALL, Player};
 use super::{clip, server_with};
 use crate::common::backend::{Answer, Backend};
-use crate::common::{http, until, SOON};
+use crate::common::{SOON, http, until};
 
 #[test]
 fn a_backend_is_asked_and_told_with_the_canonical_name() {
@@ -28,12 +28,16 @@ fn a_backend_is_asked_and_told_with_the_canonical_name() {
     // It could still go back in the file.
     player.close();
     let calls = backend.wait_for(|requests| requests.len() >= 4);
-    let calls: Vec<_> = calls.iter().map(|call| (call.field("call").to_owned(), call.field("name").to_owned())).collect();
+    let calls: Vec<_> =
+        calls.iter().map(|call| (call.field("call").to_owned(), call.field("name").to_owned())).collect();
     let call = |call: &str, name: &str| (call.to_owned(), name.to_owned());
     assert_eq!(calls[..2], [call("play", "room~refused"), call("play", "room~cam")]);
     assert!(calls[2..].contains(&call("play_done", "room~cam")), "{calls:?}");
     let asked = &backend.requests()[1];
-    assert_eq!([asked.field("start"), asked.field("duration"), asked.field("reset"), asked.field("a")], ["500", "2000", "1", "1"]);
+    assert_eq!(
+        [asked.field("start"), asked.field("duration"), asked.field("reset"), asked.field("a")],
+        ["500", "2000", "1", "1"]
+    );
 }
 
 #[test]
@@ -55,5 +59,7 @@ fn statistics_list_a_file_with_its_players() {
         assert!(stream.contains(&format!("<{element}>")), "{element}: {document}");
     }
     drop(players);
-    until("they are gone", SOON, || (!http::get(server.http(), "/stat").text().contains("<stream>")).then_some(()));
+    until("they are gone", SOON, || {
+        (!http::get(server.http(), "/stat").text().contains("<stream>")).then_some(())
+    });
 }

@@ -2,7 +2,8 @@
 
 use std::io;
 
-use super::{FileError, MAX_MESSAGE, Source};
+use super::message::MAX_MESSAGE;
+use super::source::{FileError, Source};
 
 /// Bytes read at once, unless more are wanted.
 const PIECE: usize = 64 * 1024;

@@ -126,7 +126,8 @@ impl Muxer {
         self.clock = Some(clock);
         let pts = timing.pts.max(dts);
         let header = PesHeader::new(STREAM_ID_VIDEO, pts, dts, access_unit.len());
-        let start = Adaptation { pcr: Some(clock & TIME_MASK), random_access: timing.random_access, is_break: false };
+        let start =
+            Adaptation { pcr: Some(clock & TIME_MASK), random_access: timing.random_access, is_break: false };
         self.video.write_pes(start, header.bytes(), access_unit, out);
     }
 

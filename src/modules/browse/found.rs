@@ -5,8 +5,8 @@ use std::time::UNIX_EPOCH;
 
 use nix::errno::Errno;
 
-use crate::engine::files::lookup::{self, DiskFile, Found as FoundPath};
 use crate::engine::Lookup;
+use crate::engine::files::lookup::{self, DiskFile, Found as FoundPath};
 
 use super::head::{Head, Media};
 use super::recorders::Recorder;

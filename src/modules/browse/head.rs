@@ -81,7 +81,8 @@ impl Head {
         let payload = whole.get(FILE_HEADER + TAG_HEADER..end).unwrap_or_default();
         let (values, _) = amf0::decode_until_fault(payload);
         if let Some(metadata) = values.get(1).and_then(Value::as_object) {
-            let seconds = metadata.number("duration").filter(|seconds| (0.001..MAX_SECONDS).contains(seconds));
+            let seconds =
+                metadata.number("duration").filter(|seconds| (0.001..MAX_SECONDS).contains(seconds));
             head.duration = seconds.map(|seconds| (seconds * 1000.0).round() as u64);
             head.identity = identity(metadata);
         }

@@ -25,8 +25,8 @@ use crate::auth::query;
 use crate::auth::secret::Hasher;
 use crate::conf::{self, Directive};
 use crate::engine::{
-    Answer, AppId, ByApp, ByLocation, Config, Ctx, Entrance, Entry, HlsFile, HttpReply, HttpRequest, LocationId,
-    Module, Probe, RecordingState, Sight, SightApi,
+    Answer, AppId, ByApp, ByLocation, Config, Ctx, Entrance, Entry, HlsFile, HttpReply, HttpRequest,
+    LocationId, Module, Probe, RecordingState, Sight, SightApi,
 };
 use crate::http::conditional::{self, Outcome};
 use crate::http::{Method, ResponseHead};
@@ -85,13 +85,13 @@ impl Module for Browse {
         let mut faults = conf::Faults::default();
         let shown = config.locations.iter().find(|location| location.shows_recordings);
         let hasher = shown.and_then(|location| {
-            let random = Hasher::random().map_err(|why| {
-                conf::Error::in_place(location.scope.place("record_browse"), why)
-            });
+            let random = Hasher::random()
+                .map_err(|why| conf::Error::in_place(location.scope.place("record_browse"), why));
             faults.keep(random)
         });
         // What one hasher makes of a fixed text is as random as its key.
-        self.links = hasher.as_ref().map(|hasher| Links::new(hasher.digest("recordings").to_hex().as_bytes()));
+        self.links =
+            hasher.as_ref().map(|hasher| Links::new(hasher.digest("recordings").to_hex().as_bytes()));
         let shared = recorders::shared_folders(config);
         let apps = config.applications.iter();
         self.apps = apps
@@ -100,7 +100,8 @@ impl Module for Browse {
                 (app.id, records.then(|| Arc::new(Recorders::read(app, &shared))))
             })
             .collect();
-        self.entrances = config.applications.iter().map(|app| (app.id, Entrance::read(config, app))).collect();
+        self.entrances =
+            config.applications.iter().map(|app| (app.id, Entrance::read(config, app))).collect();
         let mut read = |location: &crate::engine::Location<'_>| {
             let hasher = hasher.as_ref().filter(|_| location.shows_recordings)?;
             if let (false, Some(node)) = (location.kind.is_prefix(), location.scope.find("record_browse")) {
@@ -202,7 +203,9 @@ impl Browse {
             let (recorder, name) = app.find(file)?;
             Some((id, app, file, recorder, name))
         });
-        let Some((id, app, file, recorder, name)) = found else { return Answer::Reply(HttpReply::error(404)) };
+        let Some((id, app, file, recorder, name)) = found else {
+            return Answer::Reply(HttpReply::error(404));
+        };
         let shown = query::value(&request.head.query, "t");
         let link = shown.as_deref().zip(self.links.as_ref());
         let linked = link.and_then(|(shown, links)| links.verify(shown, (id, file), cx.now.wall));

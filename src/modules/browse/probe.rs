@@ -4,7 +4,8 @@ use crate::engine::{Config, Location, LocationKind, Probe};
 
 /// Warns of locations with nothing to show, or for nobody.
 pub fn check(config: &Config<'_>, probe: &mut Probe) {
-    let mut recording = config.applications.iter().filter(|app| !app.features.recorders.is_empty()).peekable();
+    let mut recording =
+        config.applications.iter().filter(|app| !app.features.recorders.is_empty()).peekable();
     let shown = |location: &&Location<'_>| location.shows_recordings && location.kind != LocationKind::Server;
     let is_none = recording.peek().is_none();
     let nobody = !is_none && recording.all(|app| app.features.players.clients_are_asked);

@@ -50,7 +50,8 @@ impl Recorders {
         let recorders = app.features.recorders.iter();
         let all = recorders.map(|recorder| {
             let copy = recorder.suffix.strip_suffix(FLV).unwrap_or(&recorder.suffix);
-            let suffixes = [&recorder.suffix, &format!("{copy}{MP4}")].map(|suffix| SuffixPattern::of(suffix));
+            let suffixes =
+                [&recorder.suffix, &format!("{copy}{MP4}")].map(|suffix| SuffixPattern::of(suffix));
             Recorder {
                 name: recorder.name.clone(),
                 folder: recorder.path.clone(),

@@ -45,9 +45,7 @@ pub fn file(found: &Found, request: &Request, descriptors: Descriptors) -> HttpR
             let head = head(206).with("Content-Range", format!("bytes {first}-{last}/{length}"));
             HttpReply { head, body: body.part(first, last - first + 1) }
         }
-        Selection::Unsatisfiable => {
-            HttpReply::error(416).with("Content-Range", format!("bytes */{length}"))
-        }
+        Selection::Unsatisfiable => HttpReply::error(416).with("Content-Range", format!("bytes */{length}")),
     }
 }
 

@@ -19,8 +19,8 @@ use crate::auth::secret::Hasher;
 use crate::conf::{self, Directive};
 use crate::engine::{
     Answer, AppId, ByApp, ByLocation, Compose, Config, Ctx, Endpoint, Entrance, History, HttpReply,
-    HttpRequest, Location, LocationId, LocationKind, Module, Notice, Probe, RelayEvent, RelayId, SharedAnswer,
-    SharedKey, Sight, SightApi, Stream, StreamId, StreamName, StreamRank,
+    HttpRequest, Location, LocationId, LocationKind, Module, Notice, Probe, RelayEvent, RelayId,
+    SharedAnswer, SharedKey, Sight, SightApi, Stream, StreamId, StreamName, StreamRank,
 };
 use crate::http::{Method, path};
 use crate::media::Frame;

@@ -28,7 +28,7 @@ use crate::media::file::Window;
 
 use opening::{Opened, Opening, Wanted};
 use player::FilePlayer;
-use settings::Settings;
+use settings::{NAME, Settings};
 
 /// The time in which a reader must have looked for a file.
 const LOOKUP_TIME: Duration = Duration::from_secs(10);
@@ -43,6 +43,8 @@ pub struct Play {
     opening: HashMap<u64, (Ticket, Endpoint)>,
     /// Files that have been opened for requests that are not granted yet; one for each suspended request at most.
     opened: HashMap<Endpoint, Opened>,
+    /// Players of files of which those that have been opened take the place (`play2`).
+    before: HashMap<Endpoint, FilePlayer>,
     players: HashMap<u64, FilePlayer>,
     tokens: HashMap<Endpoint, u64>,
     last_token: u64,
@@ -159,7 +161,12 @@ impl Module for Play {
         self.last_token += 1;
         let token = self.last_token;
         self.tokens.insert(endpoint, token);
-        self.players.insert(token, FilePlayer::new((token, endpoint), form, opened, cx.now.instant));
+        let at = opened.at;
+        let mut player = FilePlayer::new((token, endpoint), form, opened);
+        if let Some(before) = self.before.remove(&endpoint) {
+            player = player.taking_over(before, at, cx.now.instant);
+        }
+        self.players.insert(token, player);
         self.advance(cx, token);
     }
 
@@ -167,8 +174,8 @@ impl Module for Play {
         let player = self.tokens.remove(&endpoint).and_then(|token| self.players.remove(&token));
         let Some(mut player) = player else { return };
         player.stop(cx);
-        if let Some(next) = self.opened.get_mut(&endpoint).filter(|next| next.continues) {
-            next.before = Some(Box::new(player));
+        if self.opened.get(&endpoint).is_some_and(|next| next.continues) {
+            self.before.insert(endpoint, player);
         }
     }
 
@@ -214,10 +221,9 @@ impl Module for Play {
     fn on_close(&mut self, _cx: &mut Ctx, session: SessionId) {
         self.opening.retain(|_, (_, endpoint)| endpoint.session != session);
         self.opened.retain(|endpoint, _| endpoint.session != session);
+        self.before.retain(|endpoint, _| endpoint.session != session);
     }
 }
-
-const NAME: &str = "play";
 
 impl Play {
     /// A reader has looked for the file of a request.

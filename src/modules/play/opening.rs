@@ -11,7 +11,6 @@ use crate::engine::{Descriptors, Refusal};
 use crate::media::file::{Demuxer, FileError, Window};
 
 use super::names::candidates;
-use super::player::FilePlayer;
 use super::reading::seek_behind;
 use super::settings::{Place, Settings};
 use super::source::PlayedFile;
@@ -29,8 +28,6 @@ pub struct Opened {
     pub continues: bool,
     /// Milliseconds.
     pub at: u64,
-    /// The player of that file.
-    pub before: Option<Box<FilePlayer>>,
 }
 
 /// The part of a file that is asked for, in milliseconds.
@@ -97,7 +94,7 @@ impl Opening {
             Ok((demuxer, at)) => {
                 let Self { wanted, buffer, .. } = *self;
                 let (continues, at) = (at.is_some(), at.unwrap_or_default());
-                Ok(Box::new(Opened { file, demuxer, wanted, buffer, continues, at, before: None }))
+                Ok(Box::new(Opened { file, demuxer, wanted, buffer, continues, at }))
             }
             Err(FileError::Broken(why)) => {
                 log::warn!("play {}: {why}", file.path);

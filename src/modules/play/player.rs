@@ -9,10 +9,10 @@ use crate::engine::{Control, Ctx, Endpoint, FileNews, Handle, JobOwner, PieceFor
 use crate::media::Kind;
 use crate::media::file::{Demuxer, FileError, Window};
 
-use super::NAME;
 use super::clock::Clock;
 use super::opening::Opened;
 use super::reading::{self, End, Order, Progress, Read, Stop};
+use super::settings::NAME;
 use super::source::PlayedFile;
 
 /// How often a file that is still written is looked at again.
@@ -102,15 +102,15 @@ enum TaskResult {
 
 impl FilePlayer {
     /// A player at the beginning of what it has asked for.
-    pub fn new((token, endpoint): (u64, Endpoint), form: PieceForm, opened: Opened, now: Instant) -> Self {
-        let Opened { file, demuxer, wanted, buffer, before, at, .. } = opened;
+    pub fn new((token, endpoint): (u64, Endpoint), form: PieceForm, opened: Opened) -> Self {
+        let Opened { file, demuxer, wanted, buffer, .. } = opened;
         let end = match wanted.duration {
             Some(duration) if wanted.start > 0 => End::At(wanted.start.saturating_add(duration)),
             Some(duration) => End::After(duration),
             None => End::OfFile,
         };
         let seek = (wanted.start > 0).then_some(Seek { to: wanted.start, is_told: false });
-        let player = Self {
+        Self {
             token,
             endpoint,
             form,
@@ -127,15 +127,11 @@ impl FilePlayer {
             is_dry: false,
             bytes: 0,
             state: State::Ready,
-        };
-        match before {
-            Some(before) => player.taking_over(*before, at, now),
-            None => player,
         }
     }
 
     /// Goes on with the file before until the key frame at `at`, where this one begins.
-    fn taking_over(mut self, before: Self, at: u64, now: Instant) -> Self {
+    pub fn taking_over(mut self, before: Self, at: u64, now: Instant) -> Self {
         let Self { file, demuxer, progress, clock, is_paused, .. } = before;
         (self.clock, self.is_paused) = (clock, is_paused);
         let own = Progress { audio: progress.audio, video: progress.video, ..self.progress };

@@ -7,6 +7,9 @@ use std::time::Duration;
 use crate::conf::{Node, Scope};
 use crate::engine::{Application, Probe};
 
+/// The module's name.
+pub const NAME: &str = "play";
+
 /// The most places of one directive.
 const MAX_PLACES: usize = 64;
 

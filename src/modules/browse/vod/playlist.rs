@@ -33,8 +33,11 @@ impl<'a> Playlist<'a> {
             }
         }
         let ends = starts.iter().skip(1).copied().chain([list.end.max(first + 1)]);
-        let mut segments: Vec<_> =
-            starts.iter().zip(ends).map(|(&start, end)| Segment { start, end, duration: end - start }).collect();
+        let mut segments: Vec<_> = starts
+            .iter()
+            .zip(ends)
+            .map(|(&start, end)| Segment { start, end, duration: end - start })
+            .collect();
         // What stands before the first key frame belongs to it.
         segments.iter_mut().take(1).for_each(|segment| segment.start = 0);
         Self { segments, query }

@@ -8,12 +8,12 @@ use serde::Serialize;
 
 use crate::auth::secret::Hasher;
 use crate::engine::{
-    AppId, Application, ByApp, Config, Ctx, FlvSites, FlvUrls, Location, OfferedApi, Playlists, Sight, StreamId,
+    AppId, Application, ByApp, Config, Ctx, FlvSites, FlvUrls, Location, OfferedApi, Playlists, Sight,
+    StreamId,
 };
 use crate::http::json;
 
 use super::digest;
-
 
 /// An application, and what of it is in the documents.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -201,8 +201,7 @@ mod tests {
     fn what_stands_beside_the_streams_has_a_digest() {
         let app = App { name: "live".into(), rtmp_port: Some(1935), is_live: true, ..App::default() };
         let off = App { name: "off".into(), ..App::default() };
-        let beside =
-            |app: &App, api| Beside::new([app, &off].into_iter(), api, (&["'self'".into()], true));
+        let beside = |app: &App, api| Beside::new([app, &off].into_iter(), api, (&["'self'".into()], true));
         let (plain, api) = (beside(&app, None), OfferedApi { path: "/api/".into(), tokens: true });
         assert_eq!(plain.access, r#""api":null,"embed":["'self'"],"recordings":[]"#);
         let records = App { records: true, ..app.clone() };
