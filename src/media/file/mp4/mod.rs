@@ -14,6 +14,9 @@ mod seek;
 mod tables;
 mod track;
 
+#[cfg(test)]
+mod tests;
+
 use super::{FileError, FileFacts, FileMessage, MessageRole, Next, Source, Window};
 use crate::media::kind::Kind;
 use boxes::Boxes;

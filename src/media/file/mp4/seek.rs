@@ -47,7 +47,7 @@ impl Seek {
         while let Some(track) = tracks.get_mut(self.track) {
             let Some(place) = self.go_on(track, source, &mut steps)? else { return Ok(None) };
             if self.track == 0 {
-                self.time = track.clock.time(track.time(&place));
+                self.time = track.clock.time(place.time);
             }
             self.found.push(place);
             self.track += 1;
@@ -71,7 +71,7 @@ impl Seek {
             let Some(tables) = walk.step(&mut track.tables, source, steps)? else { return Ok(None) };
             let start = fragments::Cursor::default();
             if track.fragments.is_none() {
-                return Ok(Some(Place { tables, fragments: start }));
+                return Ok(Some(Place { tables, fragments: start, time: tables.times.time }));
             }
             self.way = Way::Fragments(fragments::Walk::new(self.aim, start), tables);
         }
@@ -81,13 +81,17 @@ impl Seek {
         let Some(found) = walk.step(fragments, source, steps)? else { return Ok(None) };
         let is_in_tables = track.tables.has(tables)
             && match (self.aim, &found) {
-                (Aim::SyncBefore(before), Some(found)) => found.time() >= before,
+                (Aim::SyncBefore(before), Some(found)) => found.time >= before,
                 _ => true,
             };
-        Ok(Some(if is_in_tables {
-            Place { tables: *tables, fragments: fragments::Cursor::default() }
-        } else {
-            Place { tables: track.tables.end(), fragments: found.unwrap_or(walk.cursor()) }
+        Ok(Some(match found {
+            Some(found) if !is_in_tables => {
+                Place { tables: track.tables.end(), fragments: found.cursor, time: found.time }
+            }
+            None if !is_in_tables => {
+                Place { tables: track.tables.end(), fragments: walk.cursor(), time: tables.times.time }
+            }
+            _ => Place { tables: *tables, fragments: fragments::Cursor::default(), time: tables.times.time },
         }))
     }
 }

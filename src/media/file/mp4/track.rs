@@ -44,6 +44,8 @@ pub struct Place {
     pub tables: tables::Cursor,
     /// In the fragments, once the tables are behind.
     pub fragments: fragments::Cursor,
+    /// The time, in the units of the track.
+    pub time: u64,
 }
 
 impl Track {
@@ -108,11 +110,6 @@ impl Track {
     pub fn go_to(&mut self, place: Place) {
         (self.place, self.pending) = (place, None);
         self.owes_configuration = !self.description.configuration.is_empty();
-    }
-
-    /// The time of a place, in the units of the track.
-    pub fn time(&self, place: &Place) -> u64 {
-        if self.tables.has(&place.tables) { place.tables.times.time } else { place.fragments.time() }
     }
 
     /// Reads another description if the next sample has it. False if that cannot be sent.

@@ -104,11 +104,6 @@ pub enum Found<T> {
 }
 
 impl Cursor {
-    /// The time of the next sample, in the units of the track.
-    pub fn time(&self) -> u64 {
-        self.time
-    }
-
     /// The place in fragments that begin at a box of the file.
     pub fn at(next: u64) -> Self {
         Self { next, ..Self::default() }

@@ -14,7 +14,16 @@ pub struct Walk {
     /// How far it is.
     cursor: Cursor,
     /// The best place so far.
-    best: Option<Cursor>,
+    best: Option<Arrival>,
+}
+
+/// A sample that was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrival {
+    /// Its place, perhaps in front of boxes that come before it.
+    pub cursor: Cursor,
+    /// Its time.
+    pub time: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,13 +38,13 @@ impl Walk {
         Self { aim, stage: Stage::Fragments, start: from, cursor: from, best: None }
     }
 
-    /// Goes on. The cursor of the sample once it is found; none in it if there is no such one.
+    /// Goes on. The sample once it is found; none in it if there is no such one.
     pub fn step(
         &mut self,
         fragments: &mut Fragments,
         source: &mut dyn Source,
         steps: &mut Steps,
-    ) -> Result<Option<Option<Cursor>>, FileError> {
+    ) -> Result<Option<Option<Arrival>>, FileError> {
         let mut boxes = MANY_BOXES;
         if self.stage == Stage::Fragments {
             if !self.to_fragment(fragments, source, &mut boxes)? {
@@ -75,7 +84,7 @@ impl Walk {
                         || matches!(found, Found::Here(sample) if sample.is_sync);
                     self.cursor = next;
                     if is_good {
-                        self.best = Some(next);
+                        self.best = Some(Arrival { cursor: next, time: next.time });
                     }
                 }
                 Found::Here(()) | Found::End => break,
@@ -84,7 +93,7 @@ impl Walk {
                 return Ok(false);
             }
         }
-        self.cursor = self.best.unwrap_or(self.start);
+        self.cursor = self.best.map_or(self.start, |best| best.cursor);
         self.best = None;
         Ok(true)
     }
@@ -96,7 +105,7 @@ impl Walk {
         source: &mut dyn Source,
         boxes: &mut u32,
         steps: &mut Steps,
-    ) -> Result<Option<Option<Cursor>>, FileError> {
+    ) -> Result<Option<Option<Arrival>>, FileError> {
         while steps.take() {
             let mut next = self.cursor;
             let sample = match fragments.next(source, &mut next, boxes)? {
@@ -107,13 +116,14 @@ impl Walk {
                 }
                 Found::End => return Ok(Some(self.best)),
             };
+            let here = Some(Arrival { cursor: self.cursor, time: sample.time });
             match self.aim {
-                Aim::FirstFrom(time) if sample.time >= time => return Ok(Some(Some(self.cursor))),
+                Aim::FirstFrom(time) if sample.time >= time => return Ok(Some(here)),
                 Aim::FirstFrom(_) => {}
                 Aim::SyncBefore(before) if sample.time >= before && self.best.is_some() => {
                     return Ok(Some(self.best));
                 }
-                Aim::SyncBefore(_) if sample.is_sync => self.best = Some(self.cursor),
+                Aim::SyncBefore(_) if sample.is_sync => self.best = here,
                 Aim::SyncBefore(_) => {}
             }
             self.cursor = next;

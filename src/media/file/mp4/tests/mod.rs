@@ -1,0 +1,5 @@
+mod codecs;
+mod fragmented;
+mod hostile;
+mod made;
+mod progressive;
