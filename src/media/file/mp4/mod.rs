@@ -32,6 +32,8 @@ pub struct Mp4Demuxer {
     facts: FileFacts,
     /// The metadata is to be sent.
     owes_metadata: bool,
+    /// No media has been sent since it was opened or placed.
+    is_fresh: bool,
     /// Pictures first.
     tracks: Vec<Track>,
     /// A seek that has begun.
@@ -57,8 +59,9 @@ impl Mp4Demuxer {
         let moov = open::find_movie(&mut boxes)?;
         let mut movie = Movie::read(&mut boxes, &moov)?;
         let tracks = open::choose(&mut boxes, &mut movie)?;
-        let mut demuxer =
-            Self { facts: facts(&movie, &tracks), owes_metadata: true, tracks, seek: None, keys: None };
+        let facts = facts(&movie, &tracks);
+        let (seek, keys) = (None, None);
+        let mut demuxer = Self { facts, owes_metadata: true, is_fresh: true, tracks, seek, keys };
         demuxer.settle_times(source)?;
         Ok(demuxer)
     }
@@ -133,6 +136,7 @@ impl Mp4Demuxer {
         };
         let Some(body) = body else { return Ok(Next::End) };
         track.take();
+        self.is_fresh = false;
         let is_key = if has_pictures { track.kind == Kind::Video && sample.is_sync } else { true };
         let role = if is_key { MessageRole::Key } else { MessageRole::Other };
         let composition = track.clock.composition(sample.time, sample.composition);
@@ -150,7 +154,10 @@ impl Mp4Demuxer {
         if self.owes_metadata {
             return Ok(Some((Step::Metadata, time)));
         }
-        if let Some(at) = self.tracks.iter().position(|track| track.owes_configuration) {
+        // In the middle, a new configuration comes right before what it is for.
+        let is_due = |at: usize| self.is_fresh || earliest.is_some_and(|(first, _, _)| first == at);
+        let mut tracks = self.tracks.iter().enumerate();
+        if let Some((at, _)) = tracks.find(|(at, track)| track.owes_configuration && is_due(*at)) {
             return Ok(Some((Step::Configuration(at), time)));
         }
         Ok(earliest.map(|(at, sample, time)| (Step::Sample(at, sample), time)))
@@ -183,7 +190,9 @@ impl Mp4Demuxer {
         let seek = self.seek.take().filter(|seek| seek.to == to);
         let mut seek = seek.unwrap_or_else(|| Seek::new(to, &self.tracks));
         let found = seek.step(&mut self.tracks, source);
-        if !matches!(found, Ok(Some(_))) {
+        if matches!(found, Ok(Some(_))) {
+            self.is_fresh = true;
+        } else {
             self.seek = Some(seek);
         }
         found
