@@ -71,6 +71,7 @@ mod record_disk;
 mod record_faults;
 mod record_limits;
 mod record_repair;
+mod recordings;
 mod refusals;
 mod relay;
 mod relay_apps;

@@ -154,6 +154,23 @@ fn every_payload_size_fills_whole_packets_and_comes_back() {
 }
 
 #[test]
+fn broken_counters_are_told_once_on_each_track() {
+    let (mut muxer, mut out) = (Muxer::new(BOTH), Vec::new());
+    muxer.break_counters();
+    for _ in 0..2 {
+        muxer.audio(900, &patterned(300), &mut out);
+        muxer.video(KEY, &patterned(300), &mut out);
+    }
+    let told = |packet: &&[u8]| {
+        let packet = Packet::try_new(packet).unwrap();
+        packet.adaptation_field().is_some_and(|field| field.discontinuity_indicator())
+    };
+    let packets: Vec<_> = out.chunks(PACKET).collect();
+    let breaks: Vec<_> = packets.iter().map(told).collect();
+    assert_eq!(breaks, [true, false, true, false, false, false, false, false]);
+}
+
+#[test]
 fn a_packet_is_no_longer_than_it_must_be() {
     // 8 bytes of field and 14 of header leave 162 in the first packet.
     for (size, packets) in [(1, 1), (161, 1), (162, 1), (163, 2), (162 + 184, 2), (162 + 185, 3)] {

@@ -184,6 +184,7 @@ mod tests {
         assert_eq!(found("cam.flv"), Some(("", "cam.flv")));
         assert_eq!(found("hd/cam.flv"), Some(("hd", "cam.flv")));
         assert_eq!((found("sd/cam.flv"), found("hd/x/cam.flv")), (None, None));
-        assert!(recorders.all.iter().all(|recorder| found(&recorder.path_of("cam.flv")).is_some()));
+        let paths: Vec<_> = recorders.all.iter().map(|recorder| recorder.path_of("cam.flv")).collect();
+        assert_eq!(paths, ["cam.flv", "hd/cam.flv"]);
     }
 }

@@ -2,6 +2,7 @@
 
 mod events;
 mod hidden;
+mod recordings;
 
 use serde_json::Value as Json;
 
