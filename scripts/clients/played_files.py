@@ -2,6 +2,7 @@
 that they send.
 """
 
+import os
 import re
 from typing import NamedTuple
 
@@ -295,6 +296,7 @@ def make(lab, made, name):
     path.parent.mkdir(exist_ok=True)
     inputs = [argument for clip in file.clips for argument in (*file.before, "-i", made[clip].path)]
     run_to_end([program, "-v", "error", *inputs, "-c", "copy", *file.options, path], lab.folder)
+    os.utime(path, (0, 0))  # what has been written a moment ago may grow, and has no end yet
     if word in BELOW:
         below = path.parent / "below"
         below.mkdir(exist_ok=True)
