@@ -40,9 +40,9 @@ FILES = {
     "mp4-hevc": File([HEVC], "mp4", options=("-tag:v", "hvc1")),
     "mp4-av1-opus": File([AV1, VP9], "mp4", options=("-map", "0:v", "-map", "1:a")),
     "mp4-mp3": File(["h264+mp3"], "mp4"),
-    "mp4-edit": File([H264], "mp4", before=("-ss", 2.5)),  # the list of edits hides what is before the cut
+    "mp4-edit": File([H264], "mp4", before=("-ss", 2.52)),  # the list of edits hides what is before the cut
 }
-LENGTHS = {"mp4-edit": 5.5}  # in seconds, where it is another one than that of the clip
+LENGTHS = {"mp4-edit": 5.48}  # in seconds, where it is another one than that of the clip
 BELOW = ("flv", "mp4")  # which are also in a folder of their own
 NAMES = {  # by a word: as clients send them, and the file
     "named-bare": ("flv", "flv"), "named-suffix": ("flv.flv", "flv"), "named-flv": ("flv:flv", "flv"),
@@ -219,8 +219,7 @@ class VlcPaused(Watched):
         counts = [int(count) for count in re.findall(r"\d+", note)]
         if sum(counts) > FRAMES:
             raise Failure(f"{note}, of {FRAMES}")
-        log = self.lab.server_log()
-        if not (re.search(rf"pauses.*{self.source.stem}", log)):
+        if not re.search(r"asks for Pause\n(.|\n)*asks for Unpause\n", self.lab.server_log()):
             raise Failure("it has not told the server to pause")
         return f"{note}, {PAUSE} s of pause"
 

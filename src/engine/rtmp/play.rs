@@ -97,6 +97,7 @@ impl Engine {
         let endpoint = Endpoint { session: id, msid };
         let Some(player) = session.roles.player_mut(msid) else { return };
         player.apply(&control);
+        log::debug!("{id} asks for {control:?}");
         let stream = player.stream();
         if player.is_of_file() {
             return self.pass_control(stream, endpoint, control);
