@@ -74,6 +74,10 @@ pub struct AppFacts {
     pub(super) policy: Policy,
     /// `live`.
     pub(super) is_live: bool,
+    /// `play`.
+    pub(super) plays_files: bool,
+    /// Bytes of media of files that its players have been sent.
+    pub file_bytes: u64,
     pub(super) guards: Guards,
     pub(super) asks: Guards,
     /// The end of its sessions, since a reload.
@@ -81,6 +85,11 @@ pub struct AppFacts {
 }
 
 impl AppFacts {
+    /// Whether files may be played, or have been.
+    pub fn has_files(&self) -> bool {
+        self.plays_files || self.file_bytes > 0
+    }
+
     /// Whether players may wait for streams that nobody publishes (`idle_streams`).
     pub fn has_idle_streams(&self) -> bool {
         self.policy.idle_streams
@@ -100,8 +109,11 @@ pub(super) struct SessionsEnd {
 pub(super) enum EndReason {
     /// The configuration does not have their application any more.
     AppGone,
-    /// `live` is off now in their application; only those that publish or play end.
+    /// `live` is off now in their application; only those that publish or play end, but not those that play files if
+    /// it still has some.
     NotLive,
+    /// No files are played any more in their application; only those that play one end.
+    NoFiles,
     /// The configuration does not have their server any more; only those that are not connected to an application end.
     ServerGone,
 }
@@ -115,6 +127,8 @@ impl AppFacts {
             server: app.server,
             policy: app.policy,
             is_live: app.features.live,
+            plays_files: app.features.plays_files,
+            file_bytes: 0,
             guards: app.features.guards,
             asks: app.features.asks,
             end: None,

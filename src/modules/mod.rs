@@ -35,6 +35,8 @@ pub fn table() -> Vec<Box<dyn Module>> {
         Box::<notify::Notify>::default(),
         // Commands of the operator, which run with streams.
         Box::<exec::Exec>::default(),
+        // Files for players, where no live stream has the name.
+        Box::<play::Play>::default(),
         // Streams that travel, once their names are decided, and before anybody gets a frame.
         Box::<relay::Relay>::default(),
         // The facts and headers of a stream, which those below use.
@@ -43,8 +45,6 @@ pub fn table() -> Vec<Box<dyn Module>> {
         Box::<limits::PublishLimits>::default(),
         // The frames that players begin with.
         Box::<gop_cache::GopCache>::default(),
-        // Files for players, where no live stream has the name.
-        Box::<play::Play>::default(),
         // Players, before anything that writes to a disk.
         Box::<live::Live>::default(),
         Box::<shared_object::SharedObjects>::default(),

@@ -41,6 +41,10 @@ impl Engine {
         }
         let Some(role) = session.roles.on(msid).copied() else { return };
         let Some(stream) = self.cx.streams.get(role.stream()) else { return };
+        if matches!(role, SessionRole::Player(player) if player.is_of_file()) {
+            // It has its own time line, and perhaps a list of files.
+            return log::warn!("{id} {}: not redirected, as it plays a file", stream.label);
+        }
         if session.suspended.is_some() {
             let label = &stream.label;
             return log::warn!("{id} {label}: not redirected, as another request of it waits for an answer");

@@ -117,6 +117,14 @@ impl Engine {
 }
 
 impl Ctx {
+    /// Runs what a module does for one session outside of that session's own events, and closes the session if that
+    /// panics.
+    pub fn contain_for(&mut self, session: SessionId, work: impl FnOnce(&mut Self)) {
+        if self.panics.clone().contain(|| work(self)).is_none() {
+            self.close_after_panic(session);
+        }
+    }
+
     /// Closes a session after a panic: logged as an error, since its state may be incomplete.
     pub(in crate::engine) fn close_after_panic(&mut self, id: SessionId) {
         self.close_at_level(id, "an error of the server, which the log tells above", log::Level::Error);

@@ -10,6 +10,11 @@ pub(in crate::engine) enum Times {
         /// The time of its stream then; none before it.
         first: Option<u64>,
     },
+    /// Those of a file, of which messages up to this time have been sent.
+    OfFile {
+        /// Milliseconds.
+        sent: u64,
+    },
 }
 
 impl Times {
@@ -28,7 +33,7 @@ impl Times {
     #[inline]
     pub fn place(&self, timestamp: u64) -> Option<u64> {
         match *self {
-            Self::OfStream | Self::FromZero { first: None | Some(0) } => None,
+            Self::OfStream | Self::OfFile { .. } | Self::FromZero { first: None | Some(0) } => None,
             Self::FromZero { first: Some(first) } => Some(timestamp.saturating_sub(first)),
         }
     }

@@ -13,6 +13,7 @@ use crate::engine::ctx::{AppFacts, Ctx, EndReason, SessionsEnd};
 use crate::engine::ids::{AppId, Endpoint, ServerId, SessionId};
 use crate::engine::request::Request;
 use crate::engine::request::RequestKind;
+use crate::engine::session::roles::SessionRole;
 use crate::engine::session::{Life, Session};
 use crate::engine::timers::Timer;
 use crate::rtmp::command::Level;
@@ -25,10 +26,15 @@ const SHUTDOWN: (Level, &str) = (Level::Error, "NetConnection.Connect.AppShutdow
 impl AppFacts {
     /// The same application with the settings of another configuration. If its sessions end, they do so at `end`.
     fn adopted(&self, next: Self, end: Instant) -> Self {
-        let stops = self.is_live && !next.is_live;
-        let ends = self.end.filter(|end| end.reason == EndReason::NotLive && !next.is_live);
-        let end = ends.or_else(|| stops.then_some(SessionsEnd { reason: EndReason::NotLive, at: end }));
-        Self { clients: self.clients, end, ..next }
+        let lost = [
+            (EndReason::NotLive, self.is_live && !next.is_live, !next.is_live),
+            (EndReason::NoFiles, self.plays_files && !next.plays_files, !next.plays_files),
+        ];
+        let end = lost.into_iter().find_map(|(reason, begins, lasts)| {
+            let ends = self.end.filter(|end| end.reason == reason && lasts);
+            ends.or_else(|| begins.then_some(SessionsEnd { reason, at: end }))
+        });
+        Self { clients: self.clients, file_bytes: self.file_bytes, end, ..next }
     }
 
     /// Whether its sessions have to end now.
@@ -38,9 +44,13 @@ impl AppFacts {
 
     /// Why a request is refused since a reload.
     pub(in crate::engine) fn objection(&self, request: &Request) -> Option<String> {
-        match self.end?.reason {
-            EndReason::NotLive if matches!(request.kind, RequestKind::Connect(_)) => None,
-            reason => Some(reason.describe(&self.name)),
+        match (self.end?.reason, &request.kind) {
+            (EndReason::NotLive, RequestKind::Connect(_)) => None,
+            // It may be of a file.
+            (EndReason::NotLive, RequestKind::Play { .. }) if self.plays_files => None,
+            // Whether it is of a file is not known yet, and none is looked for.
+            (EndReason::NoFiles, _) => None,
+            (reason, _) => Some(reason.describe(&self.name)),
         }
     }
 }
@@ -51,6 +61,7 @@ impl EndReason {
         match self {
             Self::AppGone => format!("the application \"{app}\" is gone since the reload"),
             Self::NotLive => format!("live is off in the application \"{app}\" since the reload"),
+            Self::NoFiles => format!("the application \"{app}\" plays no files since the reload"),
             Self::ServerGone => "its server is gone since the reload".to_owned(),
         }
     }
@@ -165,7 +176,7 @@ impl Ctx {
         let ends = self.apps.values().filter_map(|app| app.end).filter_map(|end| match end.reason {
             _ if end.at > now => Some(end.at),
             EndReason::AppGone | EndReason::ServerGone => Some(now + CHECK_INTERVAL),
-            EndReason::NotLive => None,
+            EndReason::NotLive | EndReason::NoFiles => None,
         });
         let servers = self.servers.values().filter_map(|server| server.ends_at);
         let servers = servers.map(|at| if at > now { at } else { now + CHECK_INTERVAL });
@@ -182,8 +193,16 @@ impl Ctx {
             let at = self.servers.get(session.rtmp()?.server.server)?.ends_at?;
             return Some(SessionsEnd { reason: EndReason::ServerGone, at });
         };
-        let end = self.apps.get(app)?.end?;
-        (end.reason != EndReason::NotLive || !session.roles.is_empty()).then_some(end)
+        let app = self.apps.get(app)?;
+        let end = app.end?;
+        let is_of_file =
+            |role: &SessionRole| matches!(role, SessionRole::Player(player) if player.is_of_file());
+        let ends = match end.reason {
+            EndReason::NotLive => session.roles.iter().any(|role| !(app.plays_files && is_of_file(role))),
+            EndReason::NoFiles => session.roles.iter().any(is_of_file),
+            EndReason::AppGone | EndReason::ServerGone => true,
+        };
+        ends.then_some(end)
     }
 
     /// The applications that are gone and that nothing uses any more.
@@ -195,7 +214,7 @@ impl Ctx {
     /// Whether a stream, viewers, a waiting request or a notice are of this application.
     fn is_used(&self, app: AppId) -> bool {
         let waits = |session: &Session| session.suspended.as_ref().is_some_and(|s| s.request.app == app);
-        self.streams.iter().any(|stream| stream.app == app)
+        self.streams.iter().chain(self.streams.files()).any(|stream| stream.app == app)
             || self.viewing.viewers.of_app(app) > 0
             || self.awaited.of(app, self.now.instant).next().is_some()
             || self.sessions.iter().any(waits)

@@ -218,12 +218,12 @@ impl Ctx {
         }
     }
 
-    /// Whether a session has a role at a live stream, an answer to send, or a request that waits for one.
+    /// Whether a session has a role at a live stream, gets a file, has an answer to send, or a request that waits for one.
     pub(in crate::engine) fn is_busy(&self, id: SessionId) -> bool {
         let Some(session) = self.sessions.get(id) else { return false };
         let live = session.roles.iter().any(|role| match role {
             SessionRole::Publisher { .. } => true,
-            SessionRole::Player(player) if player.is_of_file() => true,
+            SessionRole::Player(player) if player.is_of_file() => !player.is_finished(),
             SessionRole::Player(player) => self.streams.get(player.stream()).is_some_and(Stream::is_live),
         });
         live || !session.out.is_empty()

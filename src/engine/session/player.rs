@@ -127,13 +127,24 @@ impl Player {
 
     /// A player of a file.
     pub(in crate::engine) fn file(stream: (StreamId, u32), joined_at: Instant) -> Self {
-        Self { delivery: Delivery::File, ..Self::new(stream, None, joined_at) }
+        let times = Times::OfFile { sent: 0 };
+        Self { times, delivery: Delivery::File, ..Self::new(stream, None, joined_at) }
     }
 
     /// Whether it plays a file.
     #[inline]
     pub fn is_of_file(&self) -> bool {
         self.delivery == Delivery::File
+    }
+
+    /// The time of the last message of a file that it has been sent, milliseconds; none if it plays none.
+    pub fn file_time(&self) -> Option<u64> {
+        if let Times::OfFile { sent } = self.times { Some(sent) } else { None }
+    }
+
+    /// A player of a file has been sent messages up to this time.
+    pub(in crate::engine) fn note_sent(&mut self, time: u64) {
+        self.times = Times::OfFile { sent: time };
     }
 
     /// Whether it is a push.

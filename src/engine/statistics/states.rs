@@ -14,6 +14,8 @@ pub enum StreamState {
     Lost,
     /// Only players wait.
     Idle,
+    /// It is a file that is played.
+    File,
 }
 
 /// The streams of each state, and their players.
@@ -25,14 +27,19 @@ pub struct StreamCounts {
     pub lost: usize,
     /// With players that wait for a publisher.
     pub idle: usize,
-    /// Players of all of them.
+    /// Players of all of them, and of files.
     pub players: usize,
+    /// Files that are played.
+    pub files: usize,
+    /// Their players.
+    pub file_players: usize,
 }
 
 impl Stream {
     /// Its state.
     pub fn state(&self) -> StreamState {
         match (&self.publisher, self.is_live()) {
+            _ if self.is_file => StreamState::File,
             (Some(_), _) => StreamState::Live,
             (None, true) => StreamState::Lost,
             (None, false) => StreamState::Idle,
@@ -48,6 +55,10 @@ impl StreamCounts {
             StreamState::Live => self.live += 1,
             StreamState::Lost => self.lost += 1,
             StreamState::Idle => self.idle += 1,
+            StreamState::File => {
+                self.files += 1;
+                self.file_players += stream.players.len();
+            }
         }
         self.players += stream.players.len();
         state

@@ -32,8 +32,8 @@ pub enum Visit {
     AppEnd(AppId),
 }
 
-/// The place of a stream in the walk: the position of its application, and its label.
-type Place = (usize, Rc<str>);
+/// The place of a stream in the walk: the position of its application, whether it is a file, and its label.
+type Place = (usize, bool, Rc<str>);
 
 /// Which of several streams of the same names is shown to tools that tell them apart by nothing else: the first one by
 /// state and by the order of the configuration.
@@ -47,6 +47,7 @@ pub struct Walk {
     /// The applications of streams, each with the position of the one that it is shown as.
     places: Vec<(AppId, usize)>,
     with_clients: bool,
+    with_files: bool,
     stage: Stage,
 }
 
@@ -80,7 +81,7 @@ impl Walk {
         let stage = Stage::Collecting { slot: 0, streams: BTreeMap::new() };
         let apps = cx.apps_in_order();
         let places = apps.iter().enumerate().map(|(position, app)| (*app, position)).collect();
-        Self { apps, places, with_clients: true, stage }
+        Self { apps, places, with_clients: true, with_files: false, stage }
     }
 
     /// A walk for tools that know an application and a stream by nothing but their names: the applications of one name
@@ -102,13 +103,20 @@ impl Walk {
 
     /// A walk over the clients of one stream.
     pub fn of_stream(id: StreamId) -> Self {
-        Self { apps: Vec::new(), places: Vec::new(), with_clients: true, stage: Stage::One(id) }
+        let stage = Stage::One(id);
+        Self { apps: Vec::new(), places: Vec::new(), with_clients: true, with_files: false, stage }
     }
 
     /// The same without clients.
     #[must_use]
     pub fn without_clients(self) -> Self {
         Self { with_clients: false, ..self }
+    }
+
+    /// The same with the files that are played, behind the streams of their application.
+    #[must_use]
+    pub fn with_files(self) -> Self {
+        Self { with_files: true, ..self }
     }
 
     /// Makes the visits of one step; false if the walk is over.
@@ -133,11 +141,13 @@ impl Walk {
             }
             Stage::Collecting { slot, streams } => {
                 let end = cx.streams.slots().min(*slot + COMPOSED_AT_ONCE);
-                for stream in (*slot..end).filter_map(|slot| cx.streams.at(slot)) {
+                let with_files = self.with_files;
+                let found = (*slot..end).filter_map(|slot| cx.streams.any_at(slot));
+                for stream in found.filter(|stream| with_files || !stream.is_file) {
                     let found = self.places.iter().find(|(app, _)| *app == stream.app);
                     let Some((_, position)) = found else { continue };
                     let entry = (StreamRank::of(cx, stream), stream.id);
-                    let place = (*position, Rc::clone(&stream.label));
+                    let place = (*position, stream.is_file, Rc::clone(&stream.label));
                     let shown = streams.entry(place).or_insert(entry);
                     *shown = entry.min(*shown);
                 }
@@ -199,7 +209,7 @@ impl Visiting {
             return Some(Visit::App(app));
         }
         let position = self.app;
-        while let Some((_, (_, id))) = self.streams.next_if(|((of, _), _)| *of == position) {
+        while let Some((_, (_, id))) = self.streams.next_if(|((of, ..), _)| *of == position) {
             let Some(stream) = cx.streams.get(id) else { continue };
             if with_clients {
                 self.clients = clients(stream);

@@ -2,7 +2,8 @@
 //!
 //! [`Stream`] holds what publishers, modules and sinks share: facts, headers, cached group, time line, sinks. It has
 //! the transitions from one publisher to the next and calls the sinks; it sends nothing to players and writes no
-//! file. A stream exists while it has a publisher, is in grace, or has players.
+//! file. A stream exists while it has a publisher, is in grace, or has players. A file that is played is one, too, but is
+//! found and counted apart.
 
 pub(in crate::engine) mod awaited;
 pub(in crate::engine) mod flv_clock;
@@ -91,6 +92,8 @@ pub struct Stream {
     pub name: StreamName,
     /// Whether it is a file that is played, or several of one name: it has players and no publisher.
     pub is_file: bool,
+    /// The duration of that file, as far as it is known, in milliseconds; written by the module that reads it.
+    pub file_duration: Option<u64>,
     /// The label for log lines: "live/cam".
     pub label: Rc<str>,
     /// The publisher.
@@ -444,6 +447,16 @@ impl Streams {
         self.slab.get(slot).filter(|stream| !stream.is_file)
     }
 
+    /// The file of that name that is played.
+    pub fn find_file(&self, app: AppId, name: &StreamName) -> Option<&Stream> {
+        self.get(*self.files.get(&(app, name.clone()))?)
+    }
+
+    /// The stream or file in a slot.
+    pub fn any_at(&self, slot: usize) -> Option<&Stream> {
+        self.slab.get(slot)
+    }
+
     /// The stream of this name, created if there is none. Streams are bounded by what sessions publish and play, and
     /// by the number that may be in grace.
     pub(in crate::engine) fn find_or_create(
@@ -487,6 +500,7 @@ impl Streams {
             app,
             name: name.clone(),
             is_file: false,
+            file_duration: None,
             label: format!("{app_name}/{name}").into(),
             publisher: None,
             grace: None,

@@ -156,13 +156,15 @@ fn is_stream(parts: &[&str]) -> bool {
 }
 
 impl StreamPath {
-    /// Its streams, one for each server that has the application. None is an error.
+    /// Its streams, one for each server that has the application, and behind them the files of its name that are played.
+    /// None is an error.
     pub fn find(&self, cx: &Ctx) -> Result<Vec<StreamId>, Fault> {
         let name = stream_name(&self.name);
         let name = name.map_err(|why| Fault::not_found(format!("there is no such stream: {why}")))?;
-        let apps = cx.apps.iter().filter(|(_, app)| app.name == self.app);
-        let streams: Vec<_> =
-            apps.filter_map(|(app, _)| cx.streams.find(app, &name)).map(|stream| stream.id).collect();
+        let apps = || cx.apps.iter().filter(|(_, app)| app.name == self.app);
+        let streams = apps().filter_map(|(app, _)| cx.streams.find(app, &name));
+        let files = apps().filter_map(|(app, _)| cx.streams.find_file(app, &name));
+        let streams: Vec<_> = streams.chain(files).map(|stream| stream.id).collect();
         if streams.is_empty() {
             let why = format!("there is no stream {}/{name} now", self.app.escape_debug());
             return Err(Fault::not_found(why));

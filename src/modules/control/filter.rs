@@ -50,6 +50,14 @@ impl Filter {
         })
     }
 
+    /// The files that are meant, if somebody plays them.
+    pub fn files(&self, cx: &Ctx) -> Vec<StreamId> {
+        let is_named =
+            |stream: &Stream| self.names.as_ref().is_none_or(|names| names.contains(&stream.name));
+        let files = cx.streams.files().filter(|stream| self.apps.contains(&stream.app));
+        files.filter(|stream| is_named(stream)).map(|stream| stream.id).collect()
+    }
+
     /// The streams that are meant, in the order of their applications and names.
     pub fn streams(&self, cx: &Ctx) -> Vec<StreamId> {
         if let Some(names) = &self.names {

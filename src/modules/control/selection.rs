@@ -61,6 +61,10 @@ impl Selection {
     fn search(&mut self, cx: &Ctx) -> bool {
         let streams = self.streams.get_or_insert_with(|| {
             let mut streams = self.filter.streams(cx);
+            // nginx leaves those alone who play files. They cannot be moved.
+            if matches!(self.act, Act::Drop) {
+                streams.extend(self.filter.files(cx));
+            }
             streams.reverse();
             streams
         });

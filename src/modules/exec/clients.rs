@@ -126,7 +126,8 @@ impl Executor {
             let subject = named.about(Rc::new(self.values(cx, &named, player)));
             self.run_all(cx, lines, &subject);
         }
-        if cx.streams.get(stream).is_some_and(|stream| !stream.is_live()) {
+        // Who plays a file waits for nobody.
+        if cx.streams.get(stream).is_some_and(|stream| !stream.is_live() && !stream.is_file) {
             self.pull(cx, &named);
         }
     }
@@ -143,7 +144,7 @@ impl Executor {
             self.run_all(cx, lines, &subject);
         }
         self.drop_args(player.session, player.msid);
-        if cx.streams.get(stream).is_some_and(|stream| !is_played(cx, stream)) {
+        if cx.streams.get(stream).is_some_and(|stream| !is_played(cx, stream) && !stream.is_file) {
             self.end_all(cx, &named.players());
         }
     }

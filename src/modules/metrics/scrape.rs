@@ -1,12 +1,12 @@
 //! The composing of all metrics, in steps: there may be thousands of streams and players.
 
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use super::stream::{Row, STREAM_METRICS};
 use super::text::{Kind, MIME, Text};
 use super::{relay, server};
 use crate::engine::{
-    COMPOSED_AT_ONCE, Compose, Composed, Ctx, HttpReply, StreamCounts, StreamId, StreamRank, StreamState,
+    AppId, COMPOSED_AT_ONCE, Compose, Composed, Ctx, HttpReply, StreamCounts, StreamId, StreamRank, StreamState,
 };
 
 /// The most streams that have metrics of their own: each costs some two dozen series in a database that keeps them.
@@ -20,6 +20,8 @@ type Named = (String, String, StreamRank, StreamId);
 pub struct Scrape {
     stage: Stage,
     counts: StreamCounts,
+    /// Players of files by application.
+    file_players: BTreeMap<AppId, usize>,
     rows: Vec<Row>,
     text: Text,
 }
@@ -37,7 +39,13 @@ enum Stage {
 impl Default for Scrape {
     fn default() -> Self {
         let stage = Stage::Finding { slot: 0, first: BinaryHeap::new() };
-        Self { stage, counts: StreamCounts::default(), rows: Vec::new(), text: Text::default() }
+        Self {
+            stage,
+            counts: StreamCounts::default(),
+            file_players: BTreeMap::new(),
+            rows: Vec::new(),
+            text: Text::default(),
+        }
     }
 }
 
@@ -46,7 +54,7 @@ impl Compose for Scrape {
         match &mut self.stage {
             Stage::Finding { slot, first } => {
                 let end = cx.streams.slots().min(*slot + COMPOSED_AT_ONCE);
-                find(cx, *slot..end, first, &mut self.counts);
+                find(cx, *slot..end, first, (&mut self.counts, &mut self.file_players));
                 *slot = end;
                 if end == cx.streams.slots() {
                     let mut streams = std::mem::take(first).into_sorted_vec();
@@ -58,6 +66,7 @@ impl Compose for Scrape {
             Stage::Reading { streams, players } => {
                 if read(cx, streams, players, &mut self.rows) {
                     server::write(&mut self.text, cx, &self.counts);
+                    server::write_files(&mut self.text, cx, &self.file_players);
                     relay::write(&mut self.text, cx);
                     self.write_left_out();
                     self.stage = Stage::Writing(0);
@@ -92,10 +101,21 @@ impl Scrape {
 }
 
 /// Counts the streams in these slots, and adds live ones to the first by name.
-fn find(cx: &Ctx, slots: std::ops::Range<usize>, first: &mut BinaryHeap<Named>, counts: &mut StreamCounts) {
-    for stream in slots.filter_map(|slot| cx.streams.at(slot)) {
-        if counts.add(stream) == StreamState::Idle {
-            continue;
+fn find(
+    cx: &Ctx,
+    slots: std::ops::Range<usize>,
+    first: &mut BinaryHeap<Named>,
+    (counts, file_players): (&mut StreamCounts, &mut BTreeMap<AppId, usize>),
+) {
+    for stream in slots.filter_map(|slot| cx.streams.any_at(slot)) {
+        match counts.add(stream) {
+            StreamState::Live | StreamState::Lost => {}
+            StreamState::Idle => continue,
+            // There is no end of names of files.
+            StreamState::File => {
+                *file_players.entry(stream.app).or_default() += stream.players.len();
+                continue;
+            }
         }
         let app = cx.apps.get(stream.app).map_or("", |app| app.name.as_str());
         let rank = StreamRank::of(cx, stream);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::text::{Kind, Text, label};
-use crate::engine::{ClientProtocol, Ctx, Protocol, Refusals, StreamCounts, Totals};
+use crate::engine::{AppId, ClientProtocol, Ctx, Protocol, Refusals, StreamCounts, Totals};
 
 use Kind::{Counter, Gauge};
 
@@ -63,7 +63,7 @@ fn write_clients(text: &mut Text, cx: &Ctx, counts: &StreamCounts) {
     text.single(
         "players",
         Gauge,
-        "Players of RTMP, HTTP-FLV and WebSocket-FLV, those that wait for a publisher included. Pushes do not count.",
+        "Players of RTMP, HTTP-FLV and WebSocket-FLV, those that wait for a publisher and those of files included. Pushes do not count.",
         counts.players.saturating_sub(cx.running_pushes()),
     );
     text.by(
@@ -120,6 +120,20 @@ fn write_applications(text: &mut Text, cx: &Ctx) {
     apps.iter().for_each(|(name, (clients, _))| text.sample(&label("app", name), clients));
     text.begin("application_viewers", Gauge, "Viewers of HLS of the application.");
     apps.iter().for_each(|(name, (_, viewers))| text.sample(&label("app", name), viewers));
+}
+
+/// Who plays files, and what has been sent of them.
+pub fn write_files(text: &mut Text, cx: &Ctx, players: &BTreeMap<AppId, usize>) {
+    let mut apps = BTreeMap::<_, (usize, u64)>::new();
+    for (id, app) in cx.apps.iter().filter(|(_, app)| app.has_files()) {
+        let (count, bytes) = apps.entry(app.name.as_str()).or_default();
+        *count += players.get(&id).copied().unwrap_or_default();
+        *bytes += app.file_bytes;
+    }
+    text.begin("file_players", Gauge, "Players of files of the application; they count in players, too.");
+    apps.iter().for_each(|(name, (count, _))| text.sample(&label("app", name), count));
+    text.begin("file_sent_bytes_total", Counter, "Bytes of media of files of the application queued for players.");
+    apps.iter().for_each(|(name, (_, bytes))| text.sample(&label("app", name), bytes));
 }
 
 fn write_traffic(text: &mut Text, totals: &Totals) {

@@ -21,10 +21,10 @@ use std::time::Duration;
 use crate::conf::{self, Directive};
 use crate::engine::{
     After, AppId, ByApp, ClientProtocol, Config, Control, Ctx, Endpoint, Failed, Gate, JobOwner, JobResult,
-    Module, Probe, Refusal, RefusalKind, Reply, Request, RequestKind, SessionId, StreamId, StreamName,
-    Ticket, Verdict,
+    Module, Probe, Refusal, RefusalKind, Relay, RelayState, Reply, Request, RequestKind, SessionId, Stream,
+    StreamFacts, StreamId, StreamName, Ticket, Verdict,
 };
-use crate::media::file::Window;
+use crate::media::file::{FileFacts, Window};
 
 use opening::{Opened, Opening, Wanted};
 use player::FilePlayer;
@@ -90,7 +90,8 @@ impl Module for Play {
         let RequestKind::Play { msid, start, duration, after } = request.kind else {
             return Verdict::Continue;
         };
-        let is_wanted = gate == Gate::Name && !request.is_redirect;
+        // A backend has said that it comes from another server.
+        let is_wanted = gate == Gate::Name && !request.is_redirect && request.relays.is_empty();
         let Some(settings) = self.apps.get(request.app).filter(|settings| is_wanted && !settings.is_empty())
         else {
             return Verdict::Continue;
@@ -155,8 +156,9 @@ impl Module for Play {
         }
     }
 
-    fn on_play_start(&mut self, cx: &mut Ctx, _stream: StreamId, endpoint: Endpoint) {
+    fn on_play_start(&mut self, cx: &mut Ctx, stream: StreamId, endpoint: Endpoint) {
         let Some(opened) = self.opened.remove(&endpoint) else { return };
+        note_facts(cx, stream, opened.demuxer.facts());
         let Some(form) = cx.piece_form(endpoint) else { return };
         self.last_token += 1;
         let token = self.last_token;
@@ -196,26 +198,18 @@ impl Module for Play {
     }
 
     fn on_timer(&mut self, cx: &mut Ctx, token: u64) {
-        if let Some(player) = self.players.get_mut(&token) {
-            player.timer_expired();
-        }
-        self.advance(cx, token);
+        let Some(player) = self.players.get_mut(&token) else { return };
+        player.timer_expired();
+        let session = player.session();
+        cx.contain_for(session, |cx| self.advance(cx, token));
     }
 
     fn on_job(&mut self, cx: &mut Ctx, token: u64, result: JobResult) {
         if let Some(request) = self.opening.remove(&token) {
             return self.lookup_done(cx, request, result);
         }
-        let Some(player) = self.players.get_mut(&token) else { return };
-        match result.take::<Failed>() {
-            Ok(Failed(error)) => player.fail(cx, &error.to_string()),
-            Err(result) => {
-                if let Ok(done) = result.take() {
-                    player.job_done(cx, done);
-                }
-            }
-        }
-        self.advance(cx, token);
+        let Some(session) = self.players.get(&token).map(FilePlayer::session) else { return };
+        cx.contain_for(session, |cx| self.read(cx, token, result));
     }
 
     fn on_close(&mut self, _cx: &mut Ctx, session: SessionId) {
@@ -239,6 +233,20 @@ impl Play {
         cx.answer(ticket, reply);
     }
 
+    /// A reader has done its work for a player.
+    fn read(&mut self, cx: &mut Ctx, token: u64, result: JobResult) {
+        let Some(player) = self.players.get_mut(&token) else { return };
+        match result.take::<Failed>() {
+            Ok(Failed(error)) => player.fail(cx, &error.to_string()),
+            Err(result) => {
+                if let Ok(done) = result.take() {
+                    player.job_done(cx, done);
+                }
+            }
+        }
+        self.advance(cx, token);
+    }
+
     /// Has a player wait for a decision about the file that takes the place of its own, or go on.
     fn hold(&mut self, cx: &mut Ctx, endpoint: Endpoint, is_held: bool) {
         let Some(&token) = self.tokens.get(&endpoint) else { return };
@@ -259,8 +267,24 @@ impl Play {
     }
 }
 
-/// Whether a live stream has this name, which goes before a file.
+/// Writes into a stream what is known of the file that its players play.
+fn note_facts(cx: &mut Ctx, stream: StreamId, file: &FileFacts) {
+    let Some(stream) = cx.streams.get_mut(stream) else { return };
+    stream.file_duration = file.duration;
+    stream.facts = StreamFacts {
+        video_codec: file.video_codec,
+        width: file.width,
+        height: file.height,
+        audio_codec: file.audio_codec,
+        sample_rate: file.sample_rate,
+        channels: file.channels,
+        ..StreamFacts::default()
+    };
+}
+
+/// Whether a live stream has this name, or comes already: it goes before a file.
 fn is_live(cx: &Ctx, app: AppId, name: &str) -> bool {
-    let name = StreamName::new(name).ok();
-    name.and_then(|name| cx.streams.find(app, &name)).is_some_and(crate::engine::Stream::is_live)
+    let Ok(name) = StreamName::new(name) else { return false };
+    let comes = |relay: &Relay| matches!(relay.state, RelayState::Connecting | RelayState::Running);
+    cx.streams.find(app, &name).is_some_and(Stream::is_live) || cx.pull_of(app, &name).is_some_and(comes)
 }

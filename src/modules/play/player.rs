@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::engine::{Control, Ctx, Endpoint, FileNews, Handle, JobOwner, PieceForm, RecordingState, TimerId};
+use crate::engine::{Control, Ctx, Endpoint, FileNews, Handle, JobOwner, PieceForm, RecordingState, SessionId, TimerId};
 use crate::media::Kind;
 use crate::media::file::{Demuxer, FileError, Window};
 
@@ -150,6 +150,11 @@ impl FilePlayer {
             }
         }
         self
+    }
+
+    /// The session of its client.
+    pub fn session(&self) -> SessionId {
+        self.endpoint.session
     }
 
     /// The time of the last message that was sent.

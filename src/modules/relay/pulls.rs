@@ -19,7 +19,9 @@ const MOST_URLS: usize = 16;
 impl Relayer {
     /// Decides about a request that has its last name.
     pub fn decide(&mut self, cx: &mut Ctx, request: &mut Request) -> Verdict {
-        if matches!(request.kind, RequestKind::Connect(_)) || request.is_for_recordings() {
+        // A file is here.
+        let is_here = request.is_of_file || request.is_for_recordings();
+        if matches!(request.kind, RequestKind::Connect(_)) || is_here {
             return Verdict::Continue;
         }
         if let Err(why) = self.check_urls(request) {

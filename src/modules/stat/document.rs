@@ -3,10 +3,12 @@
 use std::mem;
 use std::rc::Rc;
 
-use crate::engine::{AppId, ByApp, Compose, Composed, Ctx, Endpoint, HttpReply, StreamId, Visit, Walk};
+use crate::engine::{
+    AppId, ByApp, Compose, Composed, Ctx, Endpoint, HttpReply, Stream, StreamId, Visit, Walk,
+};
 
 use super::facts::{ClientFacts, ServerFacts, StreamEnd, StreamFacts};
-use super::settings::{App, Format, Settings};
+use super::settings::{App, Format, Sections, Settings};
 use super::{json, xml};
 
 /// A document on its way.
@@ -18,12 +20,33 @@ pub struct Document {
     text: String,
     /// The application that is being written.
     app: AppId,
-    /// Its clients so far.
-    app_clients: usize,
+    /// The section of it that is being written, if any.
+    section: Option<Section>,
+    /// The clients in that section so far.
+    section_clients: usize,
     /// The stream that is being written, unless it is left out.
     stream: Option<Current>,
     /// The number of servers that have begun, and the last of them.
     servers: (usize, Option<usize>),
+}
+
+/// A part of an application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    /// Streams.
+    Live,
+    /// Files that are played.
+    Play,
+}
+
+impl Section {
+    /// nginx's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Play => "play",
+        }
+    }
 }
 
 /// A stream that is being written.
@@ -44,7 +67,8 @@ impl Document {
             walk,
             text: String::new(),
             app: AppId::default(),
-            app_clients: 0,
+            section: None,
+            section_clients: 0,
             stream,
             servers,
         }
@@ -56,13 +80,14 @@ impl Document {
             Format::Xml => xml::begin(&mut self.text, &self.settings.stylesheet, &server),
             Format::Json => json::begin(&mut self.text, &server),
         }
-        let has_clients = self.settings.sections.live && self.settings.sections.clients;
+        let Sections { live, clients, play, .. } = self.settings.sections;
         let walk = match self.settings.format {
             Format::Xml => Walk::by_name(cx),
             // It has servers with their ports.
             Format::Json => Walk::new(cx),
         };
-        if has_clients { walk } else { walk.without_clients() }
+        let walk = if play { walk.with_files() } else { walk };
+        if clients && (live || play) { walk } else { walk.without_clients() }
     }
 
     fn write(&mut self, cx: &Ctx, visit: Visit) {
@@ -77,11 +102,11 @@ impl Document {
     }
 
     fn begin_app(&mut self, cx: &Ctx, app: AppId) {
-        (self.app, self.app_clients) = (app, 0);
+        self.app = app;
         let name = cx.apps.get(app).map_or("", |app| app.name.as_str());
-        let has_live = self.settings.sections.live;
         if self.settings.format == Format::Xml {
-            return xml::begin_app(&mut self.text, name, has_live);
+            xml::begin_app(&mut self.text, name);
+            return self.begin_live();
         }
         let (server, port) = self.apps.get(app).map_or((None, 0), |app| (Some(app.server), app.port));
         if self.servers.0 == 0 || self.servers.1 != server {
@@ -91,30 +116,80 @@ impl Document {
             json::begin_server(&mut self.text, self.servers.0, port);
             self.servers = (self.servers.0 + 1, server);
         }
-        json::begin_app(&mut self.text, name, has_live);
+        json::begin_app(&mut self.text, name);
+        self.begin_live();
     }
 
     fn end_app(&mut self, cx: &Ctx, app: AppId) {
-        let viewers = match self.settings.format {
-            Format::Xml => self.viewers_by_name(cx, app),
-            Format::Json => self.has_hls(app).then(|| cx.viewing.viewers.of_app(app)),
-        };
-        let live = self.settings.sections.live.then_some((self.app_clients, viewers));
+        if self.settings.sections.play && self.section != Some(Section::Play) && self.plays_files(cx, app) {
+            self.begin_section(cx, Section::Play);
+        }
+        self.end_section(cx);
         match self.settings.format {
-            Format::Xml => xml::end_app(&mut self.text, live),
+            Format::Xml => xml::end_app(&mut self.text),
             Format::Json => {
                 let app = self.apps.get(app).filter(|_| self.settings.sections.record);
-                json::end_app(&mut self.text, live, app.map(|app| app.recorders.as_str()));
+                json::end_app(&mut self.text, app.map(|app| app.recorders.as_str()));
             }
         }
     }
 
+    fn begin_live(&mut self) {
+        if self.settings.sections.live {
+            self.open(Section::Live);
+        }
+    }
+
+    /// Begins a section behind the one before.
+    fn begin_section(&mut self, cx: &Ctx, section: Section) {
+        self.end_section(cx);
+        self.open(section);
+    }
+
+    fn open(&mut self, section: Section) {
+        (self.section, self.section_clients) = (Some(section), 0);
+        match self.settings.format {
+            Format::Xml => xml::begin_section(&mut self.text, section.name()),
+            Format::Json => json::begin_section(&mut self.text, section.name()),
+        }
+    }
+
+    fn end_section(&mut self, cx: &Ctx) {
+        let Some(section) = self.section.take() else { return };
+        let viewers = match (section, self.settings.format) {
+            (Section::Play, _) => None,
+            (Section::Live, Format::Xml) => self.viewers_by_name(cx, self.app),
+            (Section::Live, Format::Json) => {
+                self.has_hls(self.app).then(|| cx.viewing.viewers.of_app(self.app))
+            }
+        };
+        let clients = self.section_clients;
+        match self.settings.format {
+            Format::Xml => xml::end_section(&mut self.text, section.name(), (clients, viewers)),
+            Format::Json => json::end_section(&mut self.text, (clients, viewers)),
+        }
+    }
+
+    /// Whether files are played in an application, or in another one of its name if these are one in the document.
+    fn plays_files(&self, cx: &Ctx, app: AppId) -> bool {
+        let plays = |app| self.apps.get(app).is_some_and(|app| app.plays_files);
+        let Some(facts) = cx.apps.get(app).filter(|_| self.settings.format == Format::Xml) else {
+            return plays(app);
+        };
+        cx.apps.iter().any(|(id, other)| other.name == facts.name && plays(id))
+    }
+
     fn begin_stream(&mut self, cx: &Ctx, id: StreamId) {
-        let Some(stream) = cx.streams.get(id).filter(|_| self.settings.sections.live) else { return };
+        let Sections { live, play, .. } = self.settings.sections;
+        let is_shown = |stream: &&Stream| if stream.is_file { play } else { live };
+        let Some(stream) = cx.streams.get(id).filter(is_shown) else { return };
         let clients = usize::from(stream.publisher.is_some()) + stream.players.len();
         // An exporter insists on a client for each stream; one in grace may have none.
         if clients == 0 {
             return;
+        }
+        if stream.is_file && self.section != Some(Section::Play) {
+            self.begin_section(cx, Section::Play);
         }
         let has_clients = self.settings.sections.clients;
         let clients = if has_clients { 0 } else { clients };
@@ -145,9 +220,9 @@ impl Document {
         if current.clients == 0 {
             return self.text.truncate(current.start);
         }
-        self.app_clients += current.clients;
+        self.section_clients += current.clients;
         let stream = cx.streams.get(id);
-        let viewers = stream.filter(|stream| self.has_hls(stream.app));
+        let viewers = stream.filter(|stream| !stream.is_file && self.has_hls(stream.app));
         let viewers = viewers.map(|stream| cx.viewing.viewers.of_stream(stream.app, stream.name.as_str()));
         let end = stream.map_or_else(
             || StreamEnd::gone(current.clients),

@@ -144,7 +144,7 @@ impl<'a> ClientFacts<'a> {
             swf_url: web_page(client.swf_url()),
             dropped: player.map_or(0, Player::dropped),
             av_sync: stream.traffic.av_sync(),
-            timestamp: stream.newest_time().unwrap_or_default() as u32,
+            timestamp: player.and_then(Player::file_time).or(stream.newest_time()).unwrap_or_default() as u32,
             publishes: player.is_none(),
             is_active: is_active(stream),
         })
@@ -155,7 +155,7 @@ impl StreamEnd {
     pub fn new(cx: &Ctx, stream: &Stream, clients: usize, viewers: Option<usize>) -> Self {
         let relays = RelayFacts::of(cx, stream);
         let has_publisher = stream.publisher.is_some();
-        let meta = Some(Meta::new(stream)).filter(|_| has_publisher && has_media(stream));
+        let meta = Some(Meta::new(stream)).filter(|_| (has_publisher || stream.is_file) && has_media(stream));
         Self { meta, clients, has_publisher, is_active: is_active(stream), viewers, relays }
     }
 
@@ -202,7 +202,7 @@ fn has_media(stream: &Stream) -> bool {
 
 /// Whether media comes. Not in grace: switchers show another scene from then on.
 fn is_active(stream: &Stream) -> bool {
-    stream.publisher.is_some() && stream.frames_in > 0
+    stream.is_file || stream.publisher.is_some() && stream.frames_in > 0
 }
 
 /// nginx's name of a codec.

@@ -47,22 +47,27 @@ pub fn end(text: &mut String) {
     text.push_str("]}}\r\n");
 }
 
-pub fn begin_app(text: &mut String, name: &str, has_live: bool) {
+pub fn begin_app(text: &mut String, name: &str) {
     comma(text);
     text.push_str("{\"name\":");
     push_text(text, name);
-    text.push_str(if has_live { ",\"live\":{\"streams\":[" } else { "" });
 }
 
-/// The end of an application, with the number of its clients, and of its viewers of HLS, if it has streams at all, and with
-/// its recorders.
-pub fn end_app(text: &mut String, live: Option<(usize, Option<usize>)>, recorders: Option<&str>) {
-    if let Some((clients, viewers)) = live {
-        text.push_str("],\"nclients\":");
-        push_number(text, clients as u64);
-        push_viewers(text, viewers);
-        text.push('}');
-    }
+/// The beginning of the streams of an application, or of its files.
+pub fn begin_section(text: &mut String, name: &str) {
+    text.extend([",\"", name, "\":{\"streams\":["]);
+}
+
+/// Their end, with the number of their clients, and of their viewers of HLS.
+pub fn end_section(text: &mut String, (clients, viewers): (usize, Option<usize>)) {
+    text.push_str("],\"nclients\":");
+    push_number(text, clients as u64);
+    push_viewers(text, viewers);
+    text.push('}');
+}
+
+/// The end of an application, with its recorders.
+pub fn end_app(text: &mut String, recorders: Option<&str>) {
     recorders.into_iter().for_each(|recorders| text.extend([",\"recorders\":", recorders]));
     text.push('}');
 }

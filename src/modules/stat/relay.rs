@@ -32,7 +32,8 @@ pub struct RelayFacts {
 impl RelayFacts {
     /// Those of a stream: its pushes, and its pull.
     pub fn of(cx: &Ctx, stream: &Stream) -> Vec<Self> {
-        let relays = cx.pushes_of(stream.id).chain(cx.pull_of(stream.app, &stream.name));
+        let pull = cx.pull_of(stream.app, &stream.name).filter(|_| !stream.is_file);
+        let relays = cx.pushes_of(stream.id).chain(pull);
         relays.map(|relay| Self::new(cx, relay)).collect()
     }
 

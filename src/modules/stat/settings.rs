@@ -14,6 +14,7 @@ pub struct App {
     pub server: usize,
     pub port: u16,
     pub has_hls: bool,
+    pub plays_files: bool,
     /// Its recorders, in JSON.
     pub recorders: String,
 }
@@ -33,6 +34,7 @@ pub struct Sections {
     pub live: bool,
     pub clients: bool,
     pub record: bool,
+    pub play: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +49,7 @@ impl App {
             server: application.server_number(),
             port: application.ports.first,
             has_hls: application.features.hls.is_some(),
+            plays_files: application.features.plays_files,
             recorders: recorders::describe(&application.features.recorders),
         }
     }
@@ -60,7 +63,12 @@ impl Settings {
         let format =
             if location.scope.text("rtmp_stat_format") == "json" { Format::Json } else { Format::Xml };
         Some(Self {
-            sections: Sections { live: has("live"), clients: has("clients"), record: has("record") },
+            sections: Sections {
+                live: has("live"),
+                clients: has("clients"),
+                record: has("record"),
+                play: has("play"),
+            },
             format,
             stylesheet: location.scope.text("rtmp_stat_stylesheet"),
         })

@@ -60,6 +60,27 @@ Out: <xsl:call-template name="rate"><xsl:with-param name="bits" select="bw_out"/
 </xsl:when>
 <xsl:when test="live"><p>No streams.</p></xsl:when>
 </xsl:choose>
+<xsl:if test="play/stream">
+<div>
+<table>
+<tr><th>File</th><th>Time</th><th>Players</th><th>Out</th><th>Sent</th></tr>
+<xsl:apply-templates select="play/stream" mode="files"/>
+</table>
+</div>
+<xsl:apply-templates select="play/stream[client]" mode="clients"/>
+</xsl:if>
+</xsl:template>
+
+<xsl:template match="stream" mode="files">
+<tr>
+<td><xsl:value-of select="name"/></td>
+<td class="n">
+<xsl:call-template name="time"><xsl:with-param name="seconds" select="floor(time div 1000)"/></xsl:call-template>
+</td>
+<td class="n"><xsl:value-of select="nclients"/></td>
+<td class="n"><xsl:call-template name="rate"><xsl:with-param name="bits" select="bw_out"/></xsl:call-template></td>
+<td class="n"><xsl:call-template name="bytes"><xsl:with-param name="bytes" select="bytes_out"/></xsl:call-template></td>
+</tr>
 </xsl:template>
 
 <xsl:template match="stream">

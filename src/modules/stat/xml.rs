@@ -43,21 +43,26 @@ pub fn end(text: &mut String) {
     text.push_str("</server>\r\n</rtmp>\r\n");
 }
 
-pub fn begin_app(text: &mut String, name: &str, has_live: bool) {
+pub fn begin_app(text: &mut String, name: &str) {
     text.push_str("<application>\r\n<name>");
     xml::push(text, name);
     text.push_str("</name>\r\n");
-    text.push_str(if has_live { "<live>\r\n" } else { "" });
 }
 
-/// The end of an application, with the number of its clients, and of its viewers of HLS, if it has streams at all.
-pub fn end_app(text: &mut String, live: Option<(usize, Option<usize>)>) {
-    if let Some((clients, viewers)) = live {
-        line(text, "nclients", clients as u64);
-        viewers.into_iter().for_each(|viewers| line(text, "nhls", viewers as u64));
-        text.push_str("</live>\r\n");
-    }
+pub fn end_app(text: &mut String) {
     text.push_str("</application>\r\n");
+}
+
+/// The beginning of the streams of an application, or of its files.
+pub fn begin_section(text: &mut String, name: &str) {
+    text.extend(["<", name, ">\r\n"]);
+}
+
+/// Their end, with the number of their clients, and of their viewers of HLS.
+pub fn end_section(text: &mut String, name: &str, (clients, viewers): (usize, Option<usize>)) {
+    line(text, "nclients", clients as u64);
+    viewers.into_iter().for_each(|viewers| line(text, "nhls", viewers as u64));
+    text.extend(["</", name, ">\r\n"]);
 }
 
 pub fn begin_stream(text: &mut String, stream: &StreamFacts<'_>) {

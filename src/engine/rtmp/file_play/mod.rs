@@ -79,6 +79,9 @@ impl Engine {
         self.leave(endpoint, LeaveReason::NextRequest);
         let app_name = self.cx.apps.get(app).map_or("", |app| &app.name);
         let stream_id = self.cx.streams.find_or_create_file(app, app_name, name);
+        if let Some(stream) = self.cx.streams.get_mut(stream_id) {
+            stream.started.get_or_insert(self.cx.now.instant);
+        }
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.roles.add(SessionRole::Player(Player::file((stream_id, msid), self.cx.now.instant)));
         self.cx.schedule_ping(id);
@@ -184,14 +187,18 @@ impl Ctx {
     pub fn send_piece(&mut self, endpoint: Endpoint, piece: Piece) {
         let Some(stream) = self.file_player(endpoint).map(Player::stream) else { return };
         let Some(stream) = self.streams.get_mut(stream) else { return };
-        let (messages, media) = (piece.messages(), piece.media());
+        let (messages, media, last) = (piece.messages(), piece.media(), piece.last());
         let bytes = piece.into_bytes();
         let charge = stream.charge(bytes.capacity());
         stream.traffic.give(media, self.now.instant);
         self.totals.frames_out += messages;
+        self.apps.get_mut(stream.app).into_iter().for_each(|app| app.file_bytes += media);
         let Some(session) = self.sessions.get_mut(endpoint.session) else { return };
         session.start_output_deadline(self.now.instant);
         session.out.push_piece(bytes, charge);
+        if let (Some(last), Some(player)) = (last, session.roles.player_mut(endpoint.msid)) {
+            player.note_sent(last);
+        }
         session.awaits_drain = true;
         mark_dirty(&mut self.work.dirty, session);
     }

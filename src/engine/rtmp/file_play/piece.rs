@@ -18,18 +18,23 @@ pub struct Piece {
     bytes: Vec<u8>,
     messages: u64,
     media: u64,
+    /// The time of the last message of sound or picture, milliseconds.
+    last: Option<u64>,
 }
 
 impl Piece {
     /// An empty piece with room for so many bytes.
     pub fn new(form: PieceForm, room: usize) -> Self {
-        Self { form, bytes: Vec::with_capacity(room), messages: 0, media: 0 }
+        Self { form, bytes: Vec::with_capacity(room), messages: 0, media: 0, last: None }
     }
 
     /// Appends a message, whose payload is given in two parts. `timestamp` is in milliseconds.
     pub fn push(&mut self, kind: Kind, timestamp: u64, payload: [&[u8]; 2]) {
         self.messages += 1;
         self.media += payload.iter().map(|part| part.len() as u64).sum::<u64>();
+        if !kind.is_data() {
+            self.last = Some(timestamp);
+        }
         let PieceForm { chunking, msid } = self.form;
         write_parts(&mut self.bytes, chunking, (kind, msid, timestamp), payload);
     }
@@ -52,6 +57,11 @@ impl Piece {
     /// Bytes of media, without the chunks around them.
     pub fn media(&self) -> u64 {
         self.media
+    }
+
+    /// The time of the last message of sound or picture, milliseconds.
+    pub fn last(&self) -> Option<u64> {
+        self.last
     }
 
     pub(in crate::engine) fn into_bytes(self) -> Vec<u8> {

@@ -51,6 +51,9 @@ enum Role<'a> {
         app: &'a str,
         stream: &'a str,
         since_ms: u64,
+        /// Of a player of a file: the time of the media that it has been sent.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        file_ms: Option<u64>,
         paused: bool,
         /// Frames that it has not got, as it was too slow.
         dropped: u64,
@@ -111,10 +114,11 @@ impl<'a> Role<'a> {
             app,
             stream: stream.name.as_str(),
             since_ms: ms_since(Some(player.joined_at()), cx.now.instant),
+            file_ms: player.file_time(),
             paused: player.is_paused(),
             dropped: player.dropped(),
-            video: track(player.track(Kind::Video)),
-            audio: track(player.track(Kind::Audio)),
+            video: track(player, Kind::Video),
+            audio: track(player, Kind::Audio),
         }
     }
 }
@@ -131,8 +135,10 @@ impl<'a> ViewerJson<'a> {
     }
 }
 
-fn track(state: TrackState) -> &'static str {
-    match state {
+fn track(player: &Player, kind: Kind) -> &'static str {
+    match player.track(kind) {
+        // A file waits for nothing.
+        TrackState::Waiting if player.is_of_file() => "running",
         TrackState::Waiting => "waiting",
         TrackState::Running => "running",
         TrackState::Off => "off",

@@ -25,6 +25,8 @@ struct ByState {
     live: usize,
     lost: usize,
     idle: usize,
+    /// Files that are played.
+    file: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -159,8 +161,8 @@ struct AppFacts<'a> {
 impl Compose for Status {
     fn step(&mut self, cx: &mut Ctx) -> Composed {
         let end = cx.streams.slots().min(self.slot + COMPOSED_AT_ONCE);
-        for stream in (self.slot..end).filter_map(|slot| cx.streams.at(slot)) {
-            if self.counts.add(stream) == StreamState::Idle {
+        for stream in (self.slot..end).filter_map(|slot| cx.streams.any_at(slot)) {
+            if matches!(self.counts.add(stream), StreamState::Idle | StreamState::File) {
                 continue;
             }
             match self.by_app.iter_mut().find(|(app, _)| *app == stream.app) {
@@ -179,7 +181,7 @@ impl Compose for Status {
 impl Status {
     fn facts<'a>(&self, cx: &'a Ctx) -> ServerFacts<'a> {
         let (totals, now) = (&cx.totals, cx.now.instant);
-        let StreamCounts { live, lost, idle, players } = self.counts;
+        let StreamCounts { live, lost, idle, players, files, .. } = self.counts;
         let players = players.saturating_sub(cx.running_pushes());
         let streams_of =
             |app: AppId| self.by_app.iter().find(|(id, _)| *id == app).map_or(0, |(_, count)| *count);
@@ -198,7 +200,7 @@ impl Status {
             uptime_ms: ms_since(Some(cx.started.instant), now),
             draining: cx.is_draining(),
             connections: connections(cx),
-            streams: ByState { live, lost, idle },
+            streams: ByState { live, lost, idle, file: files },
             players,
             viewers: viewers.len(),
             traffic: traffic(cx, &totals.bytes_in, &totals.bytes_out),

@@ -23,6 +23,9 @@ pub struct StreamFacts<'a> {
     publish_type: Publish,
     encoder: &'a str,
     uptime_ms: u64,
+    /// Of a file, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_ms: Option<u64>,
     publisher_uptime_ms: u64,
     /// The rest of the wait for a lost publisher.
     ends_in_ms: Option<u64>,
@@ -144,6 +147,7 @@ impl<'a> StreamFacts<'a> {
             },
             encoder: &stream.facts.encoder,
             uptime_ms: ms_since(stream.started, now),
+            duration_ms: stream.file_duration,
             publisher_uptime_ms: ms_since(stream.publisher_since.filter(|_| stream.publisher.is_some()), now),
             ends_in_ms: stream.grace_until().map(|until| ms(until.saturating_duration_since(now))),
             bytes_in: stream.bytes_in,
@@ -160,12 +164,12 @@ impl<'a> StreamFacts<'a> {
             tracks: tracks(stream),
             gop: Gop::of(stream),
             players: cx.players_of(stream),
-            viewers: cx.viewing.viewers.of_stream(stream.app, name),
+            viewers: if stream.is_file { 0 } else { cx.viewing.viewers.of_stream(stream.app, name) },
             longest_queue,
             recordings: stream.recordings.iter().map(RecordingFacts::new).collect(),
             hls: stream.hls_status().map(HlsFacts::new),
             pushes: cx.pushes_of(stream.id).map(|relay| RelayFacts::new(cx, relay)).collect(),
-            pull: cx.pull_of(stream.app, &stream.name).map(|relay| RelayFacts::new(cx, relay)),
+            pull: cx.pull_of(stream.app, &stream.name).filter(|_| !stream.is_file).map(|relay| RelayFacts::new(cx, relay)),
             warnings: stream.warnings.iter().collect(),
         }
     }

@@ -1,4 +1,4 @@
-//! All streams, and one stream with its clients.
+//! All streams and files that are played, and one of them with its clients.
 
 use super::client::ClientFacts;
 use super::parts::{List, Queue};
@@ -24,7 +24,7 @@ impl Streams {
 
     /// Takes one step of the walk; false at its end.
     fn visit(&mut self, cx: &Ctx) -> Option<Visit> {
-        let walk = self.walk.get_or_insert_with(|| Walk::new(cx));
+        let walk = self.walk.get_or_insert_with(|| Walk::new(cx).with_files());
         let visit = walk.next(cx)?;
         match visit {
             Visit::Stream(_) => self.queue = Queue::default(),

@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use crate::engine::{AppId, CallError, Ctx, Endpoint, StreamId};
+use crate::engine::{AppId, CallError, Ctx, Endpoint, Player, Stream, StreamId};
 use crate::http::client::Response;
 
 use super::{Asker, Publisher, Requested, Running, Update};
@@ -67,9 +67,8 @@ impl Notifier {
     /// arguments are not known any more.
     pub fn time_updates(&mut self, cx: &mut Ctx) {
         let mut found = Vec::new();
-        for stream in
-            cx.streams.iter().filter(|stream| self.callback(stream.app, CallbackKind::Update).is_some())
-        {
+        let streams = cx.streams.iter().chain(cx.streams.files());
+        for stream in streams.filter(|stream| self.callback(stream.app, CallbackKind::Update).is_some()) {
             found.extend(stream.publisher.map(|publisher| (stream.id, publisher, Activity::Publish)));
             let players = stream.players.iter().filter(|player| !cx.is_relay(player.session));
             found.extend(players.map(|player| (stream.id, *player, Activity::Play)));
@@ -139,7 +138,7 @@ impl Notifier {
         let event = Event::Update {
             of: running.activity,
             seconds: cx.now.instant.saturating_duration_since(running.since).as_secs(),
-            timestamp_ms: stream.newest_time().unwrap_or_default() & u64::from(u32::MAX),
+            timestamp_ms: time_of(cx, stream, endpoint) & u64::from(u32::MAX),
         };
         let occasion = Occasion { client: &client, name: name.as_str(), args: &args, event: &event };
         let label = Label::new(callback, &client, name.as_str());
@@ -191,6 +190,12 @@ impl Notifier {
             None => self.time_update(cx, endpoint),
         }
     }
+}
+
+/// The newest time of the media of a stream, or of the file that a client plays, in milliseconds.
+fn time_of(cx: &Ctx, stream: &Stream, endpoint: Endpoint) -> u64 {
+    let file_time = cx.file_player(endpoint).and_then(Player::file_time);
+    file_time.or(stream.newest_time()).unwrap_or_default()
 }
 
 /// Ends a publish, whose client is told why, or the session of a player.
