@@ -15,6 +15,7 @@ mod dismissal;
 mod downloads;
 mod exec;
 mod fan_out;
+mod files;
 mod gates;
 mod guessing;
 mod headers;
@@ -193,7 +194,8 @@ impl World {
                 self.do_jobs();
             }
             let work = &self.engine.cx.work;
-            if !work.is_ending() && work.composing.is_empty() && work.orders.is_empty() {
+            let is_done = work.composing.is_empty() && work.orders.is_empty() && work.drained.is_empty();
+            if !work.is_ending() && is_done {
                 let waiting = work.streaming.len() + work.joining.len() + work.requesting.len();
                 let left = resumes.get_or_insert(waiting);
                 let Some(fewer) = left.checked_sub(1) else { break };

@@ -143,6 +143,7 @@ impl Module for Play {
                 if is_live_app && is_missing { Verdict::Continue } else { Verdict::Deny(refusal) }
             }
             (Reply::TimedOut, _) => {
+                request.endpoint().into_iter().for_each(|endpoint| self.forget(endpoint));
                 Verdict::Deny(Refusal::of_request("the disk is too slow; try again soon"))
             }
             _ => Verdict::Deny(Refusal::of_request("an error of the server; its log says more")),
@@ -151,7 +152,7 @@ impl Module for Play {
 
     fn on_refused(&mut self, cx: &mut Ctx, request: &Request) {
         if let (Some(endpoint), RequestKind::Play { .. }) = (request.endpoint(), &request.kind) {
-            self.opened.remove(&endpoint);
+            self.forget(endpoint);
             self.hold(cx, endpoint, false);
         }
     }
@@ -231,6 +232,12 @@ impl Play {
             Err(_) => Reply::Refuse(Refusal::of_request("an error of the server; its log says more")),
         };
         cx.answer(ticket, reply);
+    }
+
+    /// A request is over: what is found for it, also later, is of no use.
+    fn forget(&mut self, endpoint: Endpoint) {
+        self.opened.remove(&endpoint);
+        self.opening.retain(|_, (_, other)| *other != endpoint);
     }
 
     /// A reader has done its work for a player.

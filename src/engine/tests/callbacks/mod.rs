@@ -1,6 +1,7 @@
 //! Callbacks of the module `notify`, whose backend is the test.
 
 mod directory;
+mod files;
 mod viewers;
 
 use std::collections::VecDeque;

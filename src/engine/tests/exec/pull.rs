@@ -1,6 +1,8 @@
 //! Commands that run for players.
 
 use super::*;
+use crate::engine::tests::files::film;
+use crate::test_folder::Folder;
 
 #[test]
 fn a_command_pulls_while_there_are_players_and_nobody_else_publishes() {
@@ -69,4 +71,24 @@ fn plays_are_told_with_their_arguments() {
     machine.lose(&other);
     assert_eq!(machine.lines(), ["a cam key=1", "b cam key=1", "a cam ", "b cam "]);
     assert_eq!(machine.runs(), ["a", "b", "a", "b"], "they run to their own end");
+}
+
+#[test]
+fn who_plays_a_file_waits_for_no_command() {
+    let folder = Folder::new();
+    folder.write("film.flv", film(10));
+    let lines = format!(
+        "play {}; exec_pull a $name; exec_play b $name $args; exec_play_done c $name;",
+        folder.display()
+    );
+    let mut machine = Machine::new(&lines);
+    let client = machine.play("flv:film?n=1");
+    assert_eq!(machine.runs(), ["b"]);
+    let publisher = machine.publish("film");
+    let _live = machine.play("film");
+    machine.lose(&publisher);
+    assert_eq!(machine.runs(), ["b", "b", "a"], "there are players of the stream");
+    machine.lose(&client);
+    assert_eq!(machine.runs(), ["b", "b", "a", "c"], "and others than those of the file");
+    assert_eq!(machine.lines(), ["b film n=1", "b film ", "a film", "c film"]);
 }
