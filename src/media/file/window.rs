@@ -115,7 +115,7 @@ impl Piece {
             return Err(FileError::Broken("something in it is too long"));
         }
         let size = piece.max(count).min(usize::try_from(left).unwrap_or(usize::MAX));
-        self.bytes.clear();
+        // What was there need not be cleared before.
         self.bytes.resize(size, 0);
         self.at = at;
         match source.read_at(at, &mut self.bytes) {
