@@ -77,6 +77,11 @@ impl Window {
         Ok(self.main.holds(at, count))
     }
 
+    /// So many bytes at a place, if they are in the piece that was read last.
+    pub fn held(&self, at: u64, count: usize) -> Option<&[u8]> {
+        self.main.holds(at, count)
+    }
+
     /// Bytes that stand in no file, in the place of what was read beside the rest.
     pub fn put(&mut self, bytes: Vec<u8>) -> &[u8] {
         self.beside = Piece { bytes, at: NOWHERE };

@@ -1,6 +1,6 @@
 //! The times of tags without their rollover.
 
-use super::tags::TagPlace;
+use super::header::TagPlace;
 use crate::media::time;
 
 /// The most by which a tag's time is before that of another one that it is taken to follow, milliseconds.
@@ -9,6 +9,13 @@ const BACK: u32 = 3_600_000;
 /// The time of the last tag, from which that of the next is told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Clock(pub Option<u64>);
+
+/// A place where a tag begins, and the time of what is before it, or for some its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    pub at: u64,
+    pub clock: Clock,
+}
 
 impl Clock {
     /// The time of the next tag. Those of data tell nothing of others: they are often 0.

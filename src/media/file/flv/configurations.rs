@@ -5,7 +5,7 @@
 
 use std::hash::Hasher;
 
-use super::tags::TagPlace;
+use super::header::TagPlace;
 use crate::media::flv::Tag;
 use crate::media::{Codec, Kind, Packet, Tracks};
 

@@ -1,9 +1,8 @@
 //! The index of key frames in the script tag: seconds and places, looked up in the file where a search needs them.
 
-use super::clock::Clock;
+use super::clock::{Clock, Mark};
 use super::script::{NUMBER_SIZE, Numbers, Script};
 use super::tags::{Reach, Tags};
-use super::walk::Mark;
 use crate::media::file::FileError;
 use crate::media::{Kind, Role, time};
 

@@ -3,10 +3,11 @@
 //! An index that has all of the file's key frames has each that is met at some places, where the next one is looked
 //! for in the file.
 
+use super::clock::Mark;
 use super::index::Index;
 use super::search::STEP;
 use super::tags::Tags;
-use super::walk::{Contents, Mark, Walked};
+use super::walk::{Contents, Walked};
 use crate::media::Kind;
 use crate::media::file::{FileError, MAX_KEY_FRAMES};
 

@@ -8,6 +8,7 @@
 
 mod clock;
 mod configurations;
+mod header;
 mod index;
 mod learning;
 mod list;
@@ -16,13 +17,14 @@ mod search;
 mod tags;
 mod walk;
 
-use clock::Clock;
+use clock::{Clock, Mark};
 use configurations::Configurations;
+use header::{LINK, TagPlace};
 use list::Collection;
 use script::Script;
 use search::Search;
-use tags::{Found, LINK, Reach, TagPlace, Tags};
-use walk::{Contents, Mark};
+use tags::{Found, Reach, Tags};
+use walk::Contents;
 
 use super::{FileError, FileFacts, FileMessage, Head, MessageRole, Next, Source, Window};
 use crate::media::flv::{self, Tag};
@@ -64,7 +66,7 @@ pub fn is_flv(source: &mut dyn Source, window: &mut Window) -> Result<bool, File
 impl FlvDemuxer {
     /// See [`Demuxer::open`](super::Demuxer::open).
     pub fn open(source: &mut dyn Source, window: &mut Window) -> Result<Self, FileError> {
-        let mut tags = Tags::new(source, window)?;
+        let mut tags = Tags::new(source, window);
         let first = Mark { at: first_tag(&mut tags)?, clock: Clock::default() };
         let configurations = Configurations::default();
         let mut contents = Contents { first, has_video: false, script: None, configurations };
@@ -96,17 +98,7 @@ impl FlvDemuxer {
         if let Some(tag) = self.next_again(source, window)? {
             return self.give_again(source, window, tag);
         }
-        // All of a script tag may not be wanted.
-        let is_script = self.contents.script.as_ref().is_some_and(|script| script.tag.at == self.present.at);
-        let reach = if is_script { Reach::Header } else { Reach::Whole };
-        let tag = match Tags::new(source, window)?.find(self.present.at, reach)? {
-            Found::Tag(tag) => tag,
-            Found::End => return Ok(Next::End),
-            Found::Broken(why) => {
-                self.broken = Some(why);
-                return Err(FileError::Broken(why));
-            }
-        };
+        let Some(tag) = self.find_next(source, window)? else { return Ok(Next::End) };
         let mut clock = self.present.clock;
         let timestamp = clock.next(&tag);
         let present = Mark { at: tag.end(), clock };
@@ -135,7 +127,7 @@ impl FlvDemuxer {
     ) -> Result<Option<u64>, FileError> {
         let search = self.search.take().filter(|search| search.is_for(to));
         let search = self.search.insert(search.unwrap_or_else(|| Box::new(Search::new(to, &self.contents))));
-        let mut tags = Tags::new(source, window)?;
+        let mut tags = Tags::new(source, window);
         let Some(mark) = search.step(&mut tags, &mut self.contents, self.present)? else { return Ok(None) };
         self.search = None;
         self.present = mark;
@@ -154,11 +146,30 @@ impl FlvDemuxer {
     ) -> Result<bool, FileError> {
         let contents = &mut self.contents;
         let collection = self.collection.get_or_insert_with(|| Box::new(Collection::new(contents)));
-        let is_complete = collection.step(&mut Tags::new(source, window)?, contents, times)?;
+        let is_complete = collection.step(&mut Tags::new(source, window), contents, times)?;
         if is_complete {
             self.collection = None;
         }
         Ok(is_complete)
+    }
+
+    /// The next tag in the file.
+    fn find_next(
+        &mut self,
+        source: &mut dyn Source,
+        window: &mut Window,
+    ) -> Result<Option<TagPlace>, FileError> {
+        // All of a script tag may not be wanted.
+        let is_script = self.contents.script.as_ref().is_some_and(|script| script.tag.at == self.present.at);
+        let reach = if is_script { Reach::Header } else { Reach::Whole };
+        match Tags::new(source, window).find(self.present.at, reach)? {
+            Found::Tag(tag) => Ok(Some(tag)),
+            Found::End => Ok(None),
+            Found::Broken(why) => {
+                self.broken = Some(why);
+                Err(FileError::Broken(why))
+            }
+        }
     }
 
     /// The next configuration that is to be given again, if the file still has it.
@@ -168,7 +179,7 @@ impl FlvDemuxer {
         window: &mut Window,
     ) -> Result<Option<TagPlace>, FileError> {
         while let Some(tag) = self.again.last().copied() {
-            let mut tags = Tags::new(source, window)?;
+            let mut tags = Tags::new(source, window);
             let is_there = tags.is_still_there(&tag)?;
             if is_there {
                 return Ok(Some(tag));
@@ -259,7 +270,7 @@ fn read_opening(tags: &mut Tags<'_>, contents: &mut Contents) -> Result<FileFact
 
 /// The latest time of the last tags; none if the file does not end with a whole one.
 fn last_time(tags: &mut Tags<'_>, first: Mark) -> Result<Option<u64>, FileError> {
-    let (mut end, mut latest) = (tags.length(), None);
+    let (mut end, mut latest) = (tags.length()?, None);
     for _ in 0..LAST_TAGS {
         let Some(tag) = tags.before(end)?.filter(|tag| tag.at >= first.at) else { break };
         if !tag.kind.is_data() {

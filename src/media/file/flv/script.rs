@@ -5,7 +5,8 @@
 
 use std::io;
 
-use super::tags::{Reach, TagPlace, Tags};
+use super::header::TagPlace;
+use super::tags::{Reach, Tags};
 use crate::media::Kind;
 use crate::media::file::{FileError, Source};
 

@@ -4,9 +4,10 @@
 //! it goes from tag to tag until it comes to a frame of a later time, and if it has met no key frame by then, from
 //! further and further in front. The times of a file whose frames go back are found where it comes across them.
 
-use super::clock::Clock;
-use super::tags::{Found, MAX_JUNK, Reach, TagPlace, Tags};
-use super::walk::{Contents, Mark, Seen, Walked};
+use super::clock::{Clock, Mark};
+use super::header::TagPlace;
+use super::tags::{Found, MAX_JUNK, Reach, Tags};
+use super::walk::{Contents, Seen, Walked};
 use crate::media::Kind;
 use crate::media::file::FileError;
 
@@ -120,7 +121,7 @@ impl Search {
         present: Mark,
     ) -> Result<Outcome, FileError> {
         contents.refresh(tags)?;
-        let (mut low, mut high) = (contents.first, tags.length());
+        let (mut low, mut high) = (contents.first, tags.length()?);
         match present.clock.0 {
             Some(time) if time <= self.to => low = present,
             Some(_) if present.at > low.at => high = present.at.min(high),
@@ -149,7 +150,7 @@ impl Search {
             if let Some(mark) = mark.filter(|mark| mark.clock.0 <= Some(self.to)) {
                 let is_last = entry + 1 >= index.count();
                 let next = if is_last { None } else { index.position(tags, entry + 1)? };
-                return Ok(Some((mark, next.unwrap_or(tags.length()))));
+                return Ok(Some((mark, next.unwrap_or(tags.length()?))));
             }
         }
         Ok(None)

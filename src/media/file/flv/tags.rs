@@ -5,14 +5,10 @@
 
 use std::io;
 
-use crate::media::file::{FileError, MAX_MESSAGE, Source, Window};
+use super::header::{Fields, HEADER, LINK, TagPlace, may_begin};
+use crate::media::Role;
+use crate::media::file::{FileError, Source, Window};
 use crate::media::flv::{self, MAX_CONFIGURATION, PREVIOUS_TAG_SIZE, TAG_HEADER, Tag};
-use crate::media::{Kind, Role};
-
-/// Bytes of a tag's header.
-pub const HEADER: u64 = TAG_HEADER as u64;
-/// Bytes of PreviousTagSize.
-pub const LINK: u64 = PREVIOUS_TAG_SIZE as u64;
 
 /// The bytes of a body that tell what most tags are.
 const PREFIX: usize = 64;
@@ -24,29 +20,6 @@ const JUNK_PIECE: usize = 64 * 1024;
 const MAX_SUSPECTS: usize = 512;
 /// What is left out one after the other: tags, and bytes that are read to get over them.
 const MAX_LEFT_OUT: (usize, u64) = (8192, 2 << 20);
-
-/// A whole tag with media or data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TagPlace {
-    /// Its first byte.
-    pub at: u64,
-    pub kind: Kind,
-    /// Bytes of its body; 1 to [`MAX_MESSAGE`].
-    pub length: u32,
-    /// Milliseconds, modulo 2^32.
-    pub timestamp: u32,
-}
-
-impl TagPlace {
-    pub fn body(&self) -> u64 {
-        self.at + HEADER
-    }
-
-    /// The place behind its PreviousTagSize.
-    pub fn end(&self) -> u64 {
-        self.body() + u64::from(self.length) + LINK
-    }
-}
 
 /// How much of a tag is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,40 +50,14 @@ enum Here {
     Torn,
 }
 
-/// The fields of a tag header.
-#[derive(Clone, Copy)]
-struct Fields {
-    kind: Option<Kind>,
-    length: u32,
-    timestamp: u32,
-    is_stream_zero: bool,
-}
-
-impl Fields {
-    fn read(bytes: [u8; TAG_HEADER]) -> Self {
-        let [kind, l0, l1, l2, t1, t2, t3, t0, stream @ ..] = bytes;
-        let kinds = [Kind::Audio, Kind::Video, Kind::Data, Kind::DataAmf3];
-        Self {
-            // A tag that is encrypted has another number.
-            kind: kinds.into_iter().find(|known| known.type_id() == kind),
-            length: u32::from_be_bytes([0, l0, l1, l2]),
-            timestamp: u32::from_be_bytes([t0, t1, t2, t3]),
-            is_stream_zero: stream == [0; 3],
-        }
-    }
-
-    fn is_plausible(&self) -> bool {
-        self.kind.is_some() && self.is_stream_zero
-    }
-
-    /// What PreviousTagSize should say.
-    fn link(&self) -> [u8; PREVIOUS_TAG_SIZE] {
-        (self.length + TAG_HEADER as u32).to_be_bytes()
-    }
-
-    fn body_end(&self, at: u64) -> u64 {
-        at.saturating_add(HEADER + u64::from(self.length))
-    }
+/// What stands behind a tag's body.
+enum Linked {
+    /// Its PreviousTagSize.
+    Right,
+    /// Something else.
+    Wrong,
+    /// Something else, or not all of it, and no other tag behind it so far.
+    Last,
 }
 
 /// A source that counts what is read.
@@ -135,7 +82,8 @@ impl Source for Counted<'_> {
 pub struct Tags<'a> {
     source: Counted<'a>,
     window: &'a mut Window,
-    length: u64,
+    /// Bytes of the file, once they have been asked for.
+    length: Option<u64>,
     /// The first bytes of the body of the tag that was found last, as the window has moved on to its end.
     prefix: Prefix,
 }
@@ -148,15 +96,16 @@ struct Prefix {
 }
 
 impl<'a> Tags<'a> {
-    pub fn new(source: &'a mut dyn Source, window: &'a mut Window) -> Result<Self, FileError> {
-        let length = source.length()?;
+    pub fn new(source: &'a mut dyn Source, window: &'a mut Window) -> Self {
         let (source, prefix) = (Counted { source, read: 0 }, Prefix { body: 0, bytes: [0; PREFIX] });
-        Ok(Self { source, window, length, prefix })
+        Self { source, window, length: None, prefix }
     }
 
-    /// Bytes of the file.
-    pub fn length(&self) -> u64 {
-        self.length
+    /// Bytes of the file. They are asked for once, and not where the window has what is wanted.
+    pub fn length(&mut self) -> Result<u64, FileError> {
+        let length = self.length.map_or_else(|| self.source.length(), Ok)?;
+        self.length = Some(length);
+        Ok(length)
     }
 
     /// Bytes read so far.
@@ -174,25 +123,29 @@ impl<'a> Tags<'a> {
 
     /// Some bytes at a place, beside the window; none if the file ends before.
     pub fn array<const N: usize>(&mut self, at: u64) -> Result<Option<[u8; N]>, FileError> {
-        let (bytes, count) = self.up_to::<N>(at)?;
+        let length = self.length()?;
+        let (bytes, count) = read_up_to::<N>(&mut self.source, at, length)?;
         Ok((count == N).then_some(bytes))
     }
 
     /// The first tag at a place or behind it that is whole and not left out.
     pub fn find(&mut self, mut at: u64, reach: Reach) -> Result<Found, FileError> {
-        let (tags, bytes) = MAX_LEFT_OUT;
+        if let Some(tag) = self.held(at).filter(|_| reach == Reach::Whole) {
+            return Ok(Found::Tag(tag));
+        }
+        let (length, (tags, bytes)) = (self.length()?, MAX_LEFT_OUT);
         let limit = self.read().saturating_add(bytes);
         for _ in 0..tags {
             at = match self.look(at, reach)? {
                 Here::Tag(tag) => return Ok(Found::Tag(tag)),
                 Here::LeftOut(end) => end,
-                Here::Torn if at.saturating_add(HEADER) > self.length => return Ok(Found::End),
+                Here::Torn if at.saturating_add(HEADER) > length => return Ok(Found::End),
                 Here::Torn => {
                     // What its length promises may still come, unless that is wrong and there are tags within.
-                    let within = self.resync(at + 1, self.length, MAX_JUNK)?;
+                    let within = self.resync(at + 1, u64::MAX, MAX_JUNK)?;
                     return Ok(if matches!(within, Found::Tag(_)) { within } else { Found::End });
                 }
-                Here::Junk => return self.resync(at + 1, self.length, MAX_JUNK),
+                Here::Junk => return self.resync(at + 1, u64::MAX, MAX_JUNK),
             };
             if self.read() > limit {
                 break;
@@ -229,7 +182,7 @@ impl<'a> Tags<'a> {
         let count = TAG_HEADER + tag.length as usize;
         let bytes = self.bytes(tag.at, count, Reach::Header)?;
         let header = bytes.and_then(|bytes| bytes.first_chunk().copied());
-        Ok(header.and_then(|header| place(tag.at, Fields::read(header))) == Some(*tag))
+        Ok(header.and_then(|header| Fields::read(header).place(tag.at)) == Some(*tag))
     }
 
     /// The tag that begins at a place and is followed by its PreviousTagSize, if it is one with media or data.
@@ -237,7 +190,7 @@ impl<'a> Tags<'a> {
         let Some(header) = self.array::<TAG_HEADER>(at)? else { return Ok(None) };
         let fields = Fields::read(header);
         let is_linked = self.array(fields.body_end(at))? == Some(fields.link());
-        Ok(place(at, fields).filter(|_| is_linked))
+        Ok(fields.place(at).filter(|_| is_linked))
     }
 
     /// The tag that ends at a place with its PreviousTagSize.
@@ -246,26 +199,27 @@ impl<'a> Tags<'a> {
         let Some(link) = self.array::<PREVIOUS_TAG_SIZE>(link_at)? else { return Ok(None) };
         let Some(at) = link_at.checked_sub(u32::from_be_bytes(link).into()) else { return Ok(None) };
         let Some(header) = self.array::<TAG_HEADER>(at)? else { return Ok(None) };
-        let tag = place(at, Fields::read(header));
+        let tag = Fields::read(header).place(at);
         Ok(tag.filter(|tag| tag.end() == end))
     }
 
     /// The first whole tag from a place on that another one follows, or the end of the file. Its last byte is before
     /// `limit`, and its first one among the first `junk`.
     pub fn resync(&mut self, from: u64, limit: u64, junk: u64) -> Result<Found, FileError> {
-        let limit = limit.min(self.length);
+        let length = self.length()?;
+        let limit = limit.min(length);
         let stop = from.saturating_add(junk).min(limit);
         let (mut at, mut suspects) = (from, 0);
         while at.saturating_add(HEADER) <= stop {
             let count = JUNK_PIECE.min(usize::try_from(stop - at).unwrap_or(JUNK_PIECE));
-            let Self { source, window, length, .. } = self;
+            let Self { source, window, .. } = self;
             let Some(piece) = window.get(source, at, count)? else { return Ok(Found::End) };
             for (offset, header) in piece.windows(TAG_HEADER).enumerate() {
                 let Some(header) = header.first_chunk::<TAG_HEADER>().filter(|_| may_begin(header)) else {
                     continue;
                 };
                 let (fields, place_at) = (Fields::read(*header), at + offset as u64);
-                let Some(tag) = place(place_at, fields).filter(|tag| tag.end() <= limit) else { continue };
+                let Some(tag) = fields.place(place_at).filter(|tag| tag.end() <= limit) else { continue };
                 let link_at = usize::try_from(fields.body_end(offset as u64)).unwrap_or(usize::MAX);
                 let within = piece.get(link_at..).and_then(|rest| rest.first_chunk::<PREVIOUS_TAG_SIZE>());
                 if within.is_some_and(|link| *link != fields.link()) {
@@ -275,7 +229,7 @@ impl<'a> Tags<'a> {
                 if suspects > MAX_SUSPECTS {
                     return Ok(Found::Broken("too much in it looks like FLV and is none"));
                 }
-                if is_followed(source, &tag, fields, *length)? {
+                if is_followed(source, &tag, fields, length)? {
                     return Ok(Found::Tag(tag));
                 }
             }
@@ -284,9 +238,19 @@ impl<'a> Tags<'a> {
         Ok(if stop < limit { Found::Broken("it is no FLV from some place on") } else { Found::End })
     }
 
+    /// The tag at a place, if the window has all of it and it is as it should be.
+    fn held(&self, at: u64) -> Option<TagPlace> {
+        let fields = Fields::read(*self.window.held(at, TAG_HEADER)?.first_chunk()?);
+        let tag = fields.place(at)?;
+        let link = self.window.held(tag.end() - LINK, PREVIOUS_TAG_SIZE)?;
+        (*link == fields.link()).then_some(tag)
+    }
+
+    /// What stands at a place.
     fn look(&mut self, at: u64, reach: Reach) -> Result<Here, FileError> {
         let ahead = if reach == Reach::Header { TAG_HEADER + PREFIX } else { TAG_HEADER };
-        let left = usize::try_from(self.length.saturating_sub(at)).unwrap_or(ahead);
+        let length = self.length()?;
+        let left = usize::try_from(length.saturating_sub(at)).unwrap_or(ahead);
         let header = self.bytes(at, ahead.min(left), reach)?.and_then(|bytes| bytes.first_chunk().copied());
         let Some(header) = header else { return Ok(Here::Torn) };
         let fields = Fields::read(header);
@@ -295,35 +259,45 @@ impl<'a> Tags<'a> {
             self.prefix = Prefix::of(at + HEADER, bytes);
         }
         let body_end = fields.body_end(at);
-        if body_end > self.length {
+        if body_end > length {
             return Ok(if fields.kind.is_some() { Here::Torn } else { Here::Junk });
         }
-        if reach == Reach::Whole && place(at, fields).is_some() {
+        if reach == Reach::Whole && fields.place(at).is_some() {
             // So that the window has all of it, and is not moved twice.
-            let count = (body_end + LINK).min(self.length) - at;
+            let count = (body_end + LINK).min(length) - at;
             self.bytes(at, usize::try_from(count).unwrap_or(0), reach)?;
         }
-        if !self.is_linked(fields, body_end, reach)? {
+        let is_believed = match self.linked(fields, body_end, reach)? {
+            Linked::Right => true,
+            // If it is that of a tag within, the length is wrong.
+            Linked::Wrong => {
+                let is_likely = fields.kind.is_some() && self.is_plausible(body_end + LINK)?;
+                is_likely && self.before(body_end + LINK)?.is_none_or(|tag| tag.at <= at)
+            }
+            Linked::Last if fields.kind.is_none() => false,
+            // A wrong length could promise as much. Then there are tags within.
+            Linked::Last => !matches!(self.resync(at + 1, u64::MAX, MAX_JUNK)?, Found::Tag(_)),
+        };
+        if !is_believed {
             return Ok(Here::Junk);
         }
-        Ok(place(at, fields).map_or(Here::LeftOut(body_end + LINK), Here::Tag))
+        Ok(fields.place(at).map_or(Here::LeftOut(body_end + LINK), Here::Tag))
     }
 
-    /// Whether a tag's PreviousTagSize is right, or that is not and another tag follows.
-    fn is_linked(&mut self, fields: Fields, body_end: u64, reach: Reach) -> Result<bool, FileError> {
-        let is_known = fields.kind.is_some();
+    /// Whether what is behind a tag's body is its PreviousTagSize.
+    fn linked(&mut self, fields: Fields, body_end: u64, reach: Reach) -> Result<Linked, FileError> {
+        let is_last = body_end + LINK + HEADER > self.length()?;
         let link = self.bytes(body_end, PREVIOUS_TAG_SIZE, reach)?;
-        let Some(link) = link else { return Ok(is_known) };
-        if *link == fields.link() {
-            return Ok(true);
-        }
-        let next = self.array(body_end + LINK)?;
-        Ok(is_known && next.is_none_or(|header| Fields::read(header).is_plausible()))
+        Ok(match link {
+            Some(link) if *link == fields.link() => Linked::Right,
+            Some(_) if !is_last => Linked::Wrong,
+            _ => Linked::Last,
+        })
     }
 
-    /// As many bytes as there are, beside the window.
-    fn up_to<const N: usize>(&mut self, at: u64) -> Result<([u8; N], usize), FileError> {
-        read_up_to(&mut self.source, at, self.length)
+    /// Whether a tag header seems to begin at a place.
+    fn is_plausible(&mut self, at: u64) -> Result<bool, FileError> {
+        Ok(self.array(at)?.is_some_and(|header| Fields::read(header).is_plausible()))
     }
 }
 
@@ -335,6 +309,7 @@ impl Prefix {
     }
 }
 
+/// As many bytes as there are, beside the window.
 fn read_up_to<const N: usize>(
     source: &mut Counted<'_>,
     at: u64,
@@ -348,18 +323,6 @@ fn read_up_to<const N: usize>(
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok((bytes, 0)),
         Err(error) => Err(error.into()),
     }
-}
-
-/// The place of a tag with media or data; none if it is left out.
-fn place(at: u64, fields: Fields) -> Option<TagPlace> {
-    let Fields { kind, length, timestamp, .. } = fields;
-    let is_played = (1..=MAX_MESSAGE).contains(&(length as usize));
-    Some(TagPlace { at, kind: kind?, length, timestamp }).filter(|_| is_played)
-}
-
-/// Whether a tag header may begin there, for who looks at each byte.
-fn may_begin(bytes: &[u8]) -> bool {
-    matches!(bytes, [8 | 9 | 15 | 18, .., 0, 0, 0])
 }
 
 /// Whether a tag's PreviousTagSize is right, and another tag follows or the end.

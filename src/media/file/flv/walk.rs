@@ -1,23 +1,17 @@
 //! Going through a file from tag to tag, reading what each is and not what it holds.
 
-use super::clock::Clock;
+use super::clock::Mark;
 use super::configurations::Configurations;
+use super::header::TagPlace;
 use super::index::Index;
 use super::script::Script;
-use super::tags::{Found, Reach, TagPlace, Tags};
+use super::tags::{Found, Reach, Tags};
 use crate::media::file::FileError;
 use crate::media::flv::Tag;
 use crate::media::{Kind, Role};
 
 /// Tags before a key frame that are looked at.
 const LOOK_BACK: usize = 16;
-
-/// A place where a tag begins, and the time of what is before it, or for some its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mark {
-    pub at: u64,
-    pub clock: Clock,
-}
 
 /// What is known of a file.
 #[derive(Debug)]

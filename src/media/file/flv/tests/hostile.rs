@@ -49,7 +49,7 @@ fn a_file_with_any_byte_changed_ends() {
     let file = small();
     assert_eq!(exercise(Memory::new(file.clone())).unwrap().len(), 9);
     for place in 0..file.len() {
-        for change in [1, 2, 4, 8, 16, 32, 64, 128, 0xff, file[place], file[place] ^ 0xff] {
+        for change in [1, 2, 4, 8, 16, 32, 64, 128, 0x55, 0xff, file[place], file[place] ^ 0xff] {
             let mut changed = file.clone();
             changed[place] ^= change;
             let at_once = exercise(Memory::new(changed.clone()));
