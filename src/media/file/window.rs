@@ -2,8 +2,7 @@
 
 use std::io;
 
-use super::message::MAX_MESSAGE;
-use super::source::{FileError, Source};
+use super::{FileError, MAX_MESSAGE, Source};
 
 /// Bytes read at once, unless more are wanted.
 const PIECE: usize = 64 * 1024;
@@ -120,7 +119,7 @@ impl Piece {
             return Err(FileError::Broken("something in it is too long"));
         }
         let size = piece.max(count).min(usize::try_from(left).unwrap_or(usize::MAX));
-        // What was there need not be cleared before.
+        // Whatever is in it from before is read over.
         self.bytes.resize(size, 0);
         self.at = at;
         match source.read_at(at, &mut self.bytes) {

@@ -263,8 +263,8 @@ impl<'a> Tags<'a> {
             return Ok(if fields.kind.is_some() { Here::Torn } else { Here::Junk });
         }
         if reach == Reach::Whole && fields.place(at).is_some() {
-            // So that the window has all of it, and is not moved twice.
-            let count = (body_end + LINK).min(length) - at;
+            // So that the window has all of it and says how long the next one is, and is not moved twice for either.
+            let count = (body_end + LINK + HEADER).min(length) - at;
             self.bytes(at, usize::try_from(count).unwrap_or(0), reach)?;
         }
         let is_believed = match self.linked(fields, body_end, reach)? {

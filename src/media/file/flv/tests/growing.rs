@@ -33,9 +33,9 @@ fn a_search_finds_what_has_come_since() {
 fn a_file_that_is_cut_or_replaced_ends() {
     let (file, _) = usual(1000, 25, 1000);
     let (other, _) = usual(700, 10, 1777);
-    for taken in [0, 3, 500, 2000] {
+    for taken in [0, 500, 2000] {
         for replacement in
-            [&[][..], &file[..13], &file[..5000], &other, &filler(1, 1 << 20), &vec![0; 3 << 20]]
+            [&[][..], &file[..13], &file[..5000], &other, &filler(1, 1 << 20), &vec![0; 2 << 20]]
         {
             let mut reading = Reading::open(Memory::new(file.clone())).unwrap();
             for _ in 0..taken {

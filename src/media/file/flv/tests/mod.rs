@@ -201,9 +201,12 @@ impl Writer {
 
 /// Bytes that are no FLV.
 fn filler(seed: u32, size: usize) -> Vec<u8> {
-    (0..size as u32)
-        .map(|n| (n.wrapping_mul(2_654_435_761) ^ seed.wrapping_mul(40_503)) as u8 | 0x80)
-        .collect()
+    let byte = |n: u32| (n.wrapping_mul(2_654_435_761) ^ seed.wrapping_mul(40_503)) as u8 | 0x80;
+    let mut bytes: Vec<_> = (0..size.min(97) as u32).map(byte).collect();
+    while bytes.len() < size {
+        bytes.extend_from_within(..bytes.len().min(size - bytes.len()));
+    }
+    bytes
 }
 
 fn on_metadata(object: Object) -> Vec<u8> {
