@@ -73,6 +73,7 @@ impl Engine {
         };
         // It is not to get more than it has got, however slowly it reads.
         session.out.drop_frames();
+        session.out.drop_pieces();
         let next = session.roles.iter().next().copied();
         match next {
             Some(role) => {

@@ -6,10 +6,25 @@ const SUFFIXES: [&str; 6] = [".flv", ".mp4", ".m4v", ".m4a", ".mov", ".f4v"];
 /// What is put before a name for FLV and for MP4, and the suffix that it stands for.
 const PREFIXES: [(&str, &str); 2] = [("flv:", ".flv"), ("mp4:", ".mp4")];
 
-/// The paths below a folder to be tried in order, for a name as a client has sent it: "cam", "flv:cam", "mp4:room/cam.mp4".
+/// Stands for a slash in the names of streams, by which backends and keys name files.
+const SLASH: char = '~';
+/// Flash Player's name for the instance of an application without instances.
+const DEFAULT_INSTANCE: &str = "_definst_/";
+
+/// The paths below a folder to be tried in order, for a name as a client has sent it, "cam", "flv:cam", "mp4:room/cam.mp4",
+/// or as it is known here: "room~cam".
 pub fn candidates(sent: &str) -> Vec<String> {
+    let mut paths = as_it_is(sent);
+    let with_slashes = paths.iter().filter(|path| path.contains(SLASH)).map(|path| path.replace(SLASH, "/"));
+    let with_slashes: Vec<_> = with_slashes.collect();
+    paths.extend(with_slashes);
+    paths
+}
+
+fn as_it_is(sent: &str) -> Vec<String> {
     let (path, suffix) = without_prefix(sent);
     let path = path.trim_matches('/');
+    let path = path.strip_prefix(DEFAULT_INSTANCE).unwrap_or(path);
     if path.is_empty() {
         return Vec::new();
     }
@@ -59,6 +74,10 @@ mod tests {
             ("/a/mp4:cam", &["a/cam.mp4", "a/cam"]),
             ("../cam", &["../cam.flv", "../cam.mp4", "../cam"]),
             ("flv:mp4:cam", &["mp4:cam.flv", "mp4:cam"]),
+            ("a~cam.flv", &["a~cam.flv", "a/cam.flv"]),
+            ("mp4:a~cam", &["a~cam.mp4", "a~cam", "a/cam.mp4", "a/cam"]),
+            ("_definst_/mp4:a/cam", &["a/cam.mp4", "a/cam"]),
+            ("/_definst_/cam.flv", &["cam.flv"]),
             ("", &[]),
             ("flv:", &[]),
             ("/", &[]),

@@ -8,6 +8,20 @@ use super::{Item, OutQueue};
 use crate::media::{Frame, Role};
 
 impl OutQueue {
+    /// Drops the messages of files that wait, but for those of which a part has been sent.
+    pub fn drop_pieces(&mut self) {
+        let mut waiting = mem::replace(&mut self.items, Fifo::new());
+        let mut begun = self.sent > 0;
+        while let Some(item) = waiting.pop_front() {
+            match item {
+                Item::Piece(piece) if !begun => self.bytes -= piece.bytes.len(),
+                item => self.items.push_back(item),
+            }
+            begun = false;
+        }
+        self.fit_allowance();
+    }
+
     /// Drops all waiting frames but headers, metadata and the one that has partly been sent. Returns their number.
     pub fn drop_frames(&mut self) -> usize {
         let before = self.len();

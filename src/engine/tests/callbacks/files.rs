@@ -50,6 +50,9 @@ fn a_backend_that_renames_a_play_names_the_file() {
     assert_eq!(files(&backend), ["live/other"]);
     backend.lose(&player);
     assert_eq!(backend.answer(YES), ["/done", "play_done", "other"]);
+    let _player = play(&mut backend, "other");
+    backend.answer(&redirect("room/film"));
+    assert_eq!(files(&backend), ["live/room~film"]);
 }
 
 #[test]
@@ -63,7 +66,7 @@ fn a_play_of_a_file_is_followed_with_the_time_of_its_media_also_after_a_reload()
     player.receive(&mut backend.world);
     backend.world.pass(5);
     let (id, values) = backend.next(&["call", "name", "timestamp", "a"]);
-    assert_eq!(values, ["/up", "update_play", "room~film", "2000", "1"]);
+    assert_eq!(values, ["/up", "update_play", "room~film", "3000", "1"]);
     backend.world.engine.input(id, YES.as_bytes(), backend.world.now);
     backend.turn();
     let text = format!(
