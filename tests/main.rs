@@ -63,6 +63,7 @@ mod page;
 mod page_numbers;
 mod play_answer;
 mod play_files;
+mod play_nginx;
 mod proxy_protocol;
 mod publish_play;
 mod real_ip;

@@ -150,14 +150,23 @@ impl Player {
         }
     }
 
+    /// The next thing that it hears within a time.
+    pub fn hear_within(&mut self, time: Duration) -> Option<Heard> {
+        let end = Instant::now() + time;
+        loop {
+            let message = self.raw.message_within(end.saturating_duration_since(Instant::now()))?;
+            let heard = hear(&message);
+            if heard.is_some() {
+                return heard;
+            }
+        }
+    }
+
     /// What it hears in such a time.
     pub fn hear_for(&mut self, time: Duration) -> Vec<Heard> {
         let end = Instant::now() + time;
-        let mut all = Vec::new();
-        while let Some(message) = self.raw.message_within(end.saturating_duration_since(Instant::now())) {
-            all.extend(hear(&message));
-        }
-        all
+        let left = || end.saturating_duration_since(Instant::now());
+        std::iter::from_fn(|| self.hear_within(left())).collect()
     }
 
     /// The packets that it gets, until so many have come.
