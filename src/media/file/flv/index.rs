@@ -2,7 +2,7 @@
 
 use super::clock::{Clock, Mark};
 use super::script::{NUMBER_SIZE, Numbers, Script};
-use super::tags::{Reach, Tags};
+use super::tags::Tags;
 use crate::media::file::FileError;
 use crate::media::{Kind, Role, time};
 
@@ -10,8 +10,6 @@ use crate::media::{Kind, Role, time};
 const TOLERANCE: u64 = 1000;
 /// The longest file that is believed, seconds.
 const MAX_SECONDS: f64 = 1e10;
-/// Bytes of a number with its marker.
-const NUMBER: usize = NUMBER_SIZE as usize;
 
 /// The arrays of an index.
 #[derive(Debug, Clone, Copy)]
@@ -46,16 +44,8 @@ impl Index {
 
     /// The time of an entry, milliseconds.
     pub fn time(&self, tags: &mut Tags<'_>, entry: u32) -> Result<Option<u64>, FileError> {
-        Ok(number(tags, self.times, entry)?.and_then(milliseconds))
-    }
-
-    /// The times of some entries; none if some are none.
-    pub fn times(&self, tags: &mut Tags<'_>, entry: u32, count: u32) -> Result<Option<Vec<u64>>, FileError> {
-        let at = self.times.at + u64::from(entry) * NUMBER_SIZE;
-        let bytes = tags.bytes(at, count as usize * NUMBER, Reach::Whole)?.unwrap_or_default();
-        let (values, _) = bytes.as_chunks::<NUMBER>();
-        let times: Option<Vec<_>> = values.iter().map(|value| milliseconds(parse(*value)?)).collect();
-        Ok(times.filter(|times| times.len() == count as usize))
+        let seconds = number(tags, self.times, entry)?.filter(|number| (0.0..=MAX_SECONDS).contains(number));
+        Ok(seconds.map(|seconds| (seconds * 1000.0).round() as u64))
     }
 
     /// The place of an entry.
@@ -80,17 +70,9 @@ impl Index {
 
 fn number(tags: &mut Tags<'_>, numbers: Numbers, entry: u32) -> Result<Option<f64>, FileError> {
     let at = numbers.at + u64::from(entry) * NUMBER_SIZE;
-    Ok(tags.array::<NUMBER>(at)?.and_then(parse))
-}
-
-/// A number with its marker.
-fn parse(value: [u8; NUMBER]) -> Option<f64> {
-    match value {
+    let value = tags.array::<{ NUMBER_SIZE as usize }>(at)?;
+    Ok(value.and_then(|value| match value {
         [0, number @ ..] => Some(f64::from_be_bytes(number)),
         _ => None,
-    }
-}
-
-fn milliseconds(seconds: f64) -> Option<u64> {
-    (0.0..=MAX_SECONDS).contains(&seconds).then(|| (seconds * 1000.0).round() as u64)
+    }))
 }

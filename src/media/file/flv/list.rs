@@ -15,8 +15,6 @@ use crate::media::file::{FileError, MAX_KEY_FRAMES};
 const AUDIO_STEP: u64 = 2000;
 /// Entries behind which the next key frame is looked for, from the first to the last.
 const SAMPLES: u32 = 5;
-/// Entries taken at once.
-const ENTRIES: u32 = 2048;
 
 /// A collection that is under way.
 #[derive(Debug)]
@@ -69,7 +67,9 @@ impl Collection {
             }
             let next = match self.way {
                 Way::Begin => begin(tags, contents)?,
-                Way::Check(index, number, sample) => self.check(tags, contents, index, number, sample)?,
+                Way::Check(index, number, sample) => {
+                    self.check(tags, contents, index, (number, sample), times)?
+                }
                 Way::Take(index, entry) => take(tags, contents, index, entry, times)?,
                 Way::Walk(mark) => self.walk(tags, contents, mark, times)?,
             };
@@ -91,8 +91,8 @@ impl Collection {
         tags: &mut Tags<'_>,
         contents: &mut Contents,
         index: Index,
-        number: u32,
-        mut sample: Sample,
+        (number, mut sample): (u32, Sample),
+        times: &mut Vec<u64>,
     ) -> Result<Option<Way>, FileError> {
         let found = match contents.walk(tags, &mut sample.mark)? {
             Walked::Seen(seen) if seen.is_key && Some(seen.tag.at) != sample.own => Some(seen.tag.at),
@@ -103,12 +103,13 @@ impl Collection {
             return Ok(Some(Way::Walk(contents.first)));
         }
         if number == SAMPLES {
+            times.clear();
             return Ok(Some(Way::Take(index, 0)));
         }
         let entry = number * (index.count() - 1) / (SAMPLES - 1);
-        let mark = index.mark(tags, entry, self.kind)?;
-        let is_true = index.time(tags, entry)? == mark.and_then(|mark| mark.clock.0);
-        let (Some(mark), true) = (mark, is_true) else { return Ok(Some(Way::Walk(contents.first))) };
+        let Some(mark) = index.mark(tags, entry, self.kind)? else {
+            return Ok(Some(Way::Walk(contents.first)));
+        };
         let next = if entry + 1 < index.count() { index.position(tags, entry + 1)? } else { None };
         Ok(Some(Way::Check(index, number + 1, Sample { mark, own: Some(mark.at), next })))
     }
@@ -160,7 +161,7 @@ fn begin(tags: &mut Tags<'_>, contents: &mut Contents) -> Result<Option<Way>, Fi
     Ok(Some(Way::Check(index, 0, sample)))
 }
 
-/// Takes the times of some entries.
+/// Takes the time of an entry's key frame, which is not quite what FFmpeg writes in an index.
 fn take(
     tags: &mut Tags<'_>,
     contents: &Contents,
@@ -171,13 +172,11 @@ fn take(
     if entry >= index.count() {
         return Ok(None);
     }
-    let count = ENTRIES.min(index.count() - entry);
-    let more = index.times(tags, entry, count)?;
-    let before = if entry == 0 { None } else { times.last() };
-    if !more.as_ref().is_some_and(|more| before.into_iter().chain(more).is_sorted_by(|a, b| a < b)) {
+    let time = index.mark(tags, entry, Kind::Video)?.and_then(|mark| mark.clock.0);
+    let Some(time) = time.filter(|time| times.last().is_none_or(|last| last < time)) else {
         times.clear();
         return Ok(Some(Way::Walk(contents.first)));
-    }
-    times.extend(more.into_iter().flatten());
-    Ok(Some(Way::Take(index, entry + count)))
+    };
+    times.push(time);
+    Ok(Some(Way::Take(index, entry + 1)))
 }
