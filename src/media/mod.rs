@@ -18,7 +18,7 @@ pub mod time;
 pub mod ts;
 mod video;
 
-pub use audio::{aac, ac3, flac, mp3, opus};
+pub use audio::{aac, ac3, flac, format, mp3, opus};
 pub use codec::Codec;
 pub use frame::{Frame, Slices};
 pub use kind::{Kind, Packet, Role, Tracks};

@@ -14,9 +14,9 @@ use crate::engine::{AppId, ByApp, Config, Ctx, Module, Stream, StreamFacts, Stre
 use crate::media::aac::{self, AudioConfig};
 use crate::media::amf::{Object, Value, amf0};
 use crate::media::flac::StreamInfo;
-use crate::media::flv::{self, Codec, MAX_CONFIGURATION};
+use crate::media::flv::{Codec, MAX_CONFIGURATION};
 use crate::media::pictures::Configuration;
-use crate::media::{Frame, Kind, Packet, Role, ac3, mp3, opus};
+use crate::media::{Frame, Kind, Packet, Role, format, opus};
 
 const DIRECTIVES: &[Directive] = &[Directive {
     name: "meta",
@@ -320,31 +320,9 @@ fn learn_audio_frame(stream: &mut Stream, frame: &Frame) -> bool {
     if is_new {
         facts.audio_codec = frame.codec;
     }
-    let format = format_of_frame(frame);
+    let format = format::of_frame(frame.codec, frame.payload(), frame.body());
     (facts.sample_rate, facts.channels) = format.unwrap_or_default();
     is_new || format.is_some()
-}
-
-/// Sampling frequency and channels; no channels where only the frequency is known.
-fn format_of_frame(frame: &Frame) -> Option<(u32, u8)> {
-    let (body, payload) = (frame.body(), frame.payload());
-    match frame.codec {
-        Codec::Mp3 => {
-            let format = mp3::Frames::parse(body).ok()?.format;
-            Some((format.sample_rate, format.channels))
-        }
-        Codec::Ac3 | Codec::Eac3 => {
-            let format = ac3::Frames::parse(body).ok()?.format;
-            Some((format.sample_rate, format.channels))
-        }
-        Codec::Opus => Some((opus::SAMPLE_RATE, 0)),
-        // Its flags are the same whatever it is.
-        Codec::Aac => None,
-        _ => {
-            let flags = payload.first().filter(|_| !flv::is_enhanced(Kind::Audio, payload))?;
-            Some(([5512, 11_025, 22_050, 44_100][usize::from(flags >> 2 & 3)], 1 + (flags & 1)))
-        }
-    }
 }
 
 /// Takes from the publisher's metadata what the headers do not say (better).

@@ -3,5 +3,6 @@
 pub mod aac;
 pub mod ac3;
 pub mod flac;
+pub mod format;
 pub mod mp3;
 pub mod opus;

@@ -4,9 +4,9 @@ use super::script::Script;
 use crate::media::aac::{self, AudioConfig};
 use crate::media::file::FileFacts;
 use crate::media::flac::StreamInfo;
-use crate::media::flv::{self, Tag};
+use crate::media::flv::Tag;
 use crate::media::pictures::Configuration;
-use crate::media::{Codec, Kind, Packet, Role, ac3, mp3, opus};
+use crate::media::{Codec, Kind, Packet, Role, format, opus};
 
 /// The longest side of a picture that is believed.
 const MAX_SIDE: f64 = 65_535.0;
@@ -86,20 +86,10 @@ fn of_aac(config: &AudioConfig) -> Option<(u32, u8)> {
     Some((config.output_rate(), channels.unwrap_or_default()))
 }
 
-/// Sound without a configuration says what it is in each frame, or in each tag (FLV E.4.2.1).
+/// Frames of AAC may bring their own header (ADTS).
 fn of_frame(codec: Codec, payload: &[u8], body: &[u8]) -> Option<(u32, u8)> {
     match codec {
-        Codec::Mp3 => {
-            mp3::Frames::parse(body).ok().map(|frames| (frames.format.sample_rate, frames.format.channels))
-        }
-        Codec::Ac3 | Codec::Eac3 => {
-            ac3::Frames::parse(body).ok().map(|frames| (frames.format.sample_rate, frames.format.channels))
-        }
         Codec::Aac => of_aac(&aac::Frames::parse(body).ok()??.adts.config()),
-        Codec::Opus => Some((opus::SAMPLE_RATE, 0)),
-        _ => {
-            let flags = payload.first().filter(|_| !flv::is_enhanced(Kind::Audio, payload))?;
-            Some(([5512, 11_025, 22_050, 44_100][usize::from(flags >> 2 & 3)], 1 + (flags & 1)))
-        }
+        codec => format::of_frame(codec, payload, body),
     }
 }

@@ -36,6 +36,8 @@ const FILE_HEADER: usize = 9;
 const MAX_FILE_HEADER: u32 = 64 * 1024;
 /// What is looked at for codecs: bytes read, tags, and milliseconds of the file.
 const OPENING: (u64, usize, u64) = (1 << 20, 512, 3000);
+/// The last tag that may be the metadata, if there are sound and pictures before.
+const LATE_SCRIPT: usize = 32;
 /// The longest message of sound that is looked into.
 const MAX_SOUND: u32 = 64 * 1024;
 /// So many tags from the end, the latest time is among them.
@@ -102,6 +104,7 @@ impl FlvDemuxer {
         let mut clock = self.present.clock;
         let timestamp = clock.next(&tag);
         let present = Mark { at: tag.end(), clock };
+        self.contents.first.clock.0 = self.contents.first.clock.0.or(clock.0);
         let script = self.contents.script.as_ref().filter(|script| script.tag == tag);
         if let Some(message) =
             script.map(|script| script.message(source, self.duration)).transpose()?.flatten()
@@ -233,7 +236,7 @@ fn first_tag(tags: &mut Tags<'_>) -> Result<u64, FileError> {
 fn read_opening(tags: &mut Tags<'_>, contents: &mut Contents) -> Result<FileFacts, FileError> {
     let (mut facts, mut mark) = (FileFacts::default(), contents.first);
     let (bytes, count, span) = OPENING;
-    for _ in 0..count {
+    for number in 0..count {
         let tag = match tags.find(mark.at, Reach::Header)? {
             Found::Tag(tag) => tag,
             Found::End => break,
@@ -256,7 +259,8 @@ fn read_opening(tags: &mut Tags<'_>, contents: &mut Contents) -> Result<FileFact
         let parsed = if is_read { flv::inspect(tag.kind, body) } else { parsed };
         contents.note(tag, &parsed, body);
         learning::learn(&mut facts, tag.kind, &parsed, body);
-        let is_enough = facts.video_codec != Codec::None && facts.audio_codec != Codec::None;
+        let has_both = facts.video_codec != Codec::None && facts.audio_codec != Codec::None;
+        let is_enough = has_both && (contents.script.is_some() || number >= LATE_SCRIPT);
         let is_frame = parsed.role != Role::Header;
         if is_enough && is_frame || time > first.saturating_add(span) || tags.read() >= bytes {
             break;

@@ -58,3 +58,28 @@ fn facts_are_those_of_the_first_messages() {
     assert_eq!((facts.sample_rate, facts.channels), (44_100, 2));
     assert_eq!(facts.duration, Some(99 * 40 + 31));
 }
+
+#[test]
+fn enhanced_codecs_and_old_ones_are_told_by_their_first_messages() {
+    let stream_info = [&b"fLaC\x80\0\0\x22"[..], &[0; 10], &[0x0b, 0xb8, 0x02, 0xf0], &[0; 20]].concat();
+    let flac = [&b"\x90fLaC"[..], &stream_info].concat();
+    let opus = b"\x90OpusOpusHead\x01\x06\0\0\x80\xbb\0\0\0\0\0".to_vec();
+    let cases: [(&[u8], &[u8], _); 5] = [
+        (b"\x90av01", &opus, (Codec::Av1, Codec::Opus, 48_000, 6)),
+        (b"\x90vp09config", &flac, (Codec::Vp9, Codec::Flac, 48_000, 2)),
+        (b"\x12h263", b"\xb6speex", (Codec::Other(2), Codec::Other(11), 11_025, 1)),
+        (b"\x1c\0\0\0\0record", b"\x2e\xff\xfb\x90\0", (Codec::Hevc, Codec::Mp3, 0, 0)),
+        (b"\x96\x00av01\x01another track", AAC_CONFIG, (Codec::None, Codec::Aac, 44_100, 2)),
+    ];
+    for (video, audio, expected) in cases {
+        let mut file = Writer::new();
+        file.tag(Kind::Audio, 0, audio);
+        file.tag(Kind::Video, 0, video);
+        let object = Object::default().with("height", 90.0).with("width", 160.0);
+        file.tag(Kind::Data, 0, &on_metadata(object));
+        let reading = Reading::open(Memory::new(file.0)).unwrap();
+        let facts = reading.demuxer.facts();
+        let found = (facts.video_codec, facts.audio_codec, facts.sample_rate, facts.channels);
+        assert_eq!((found, facts.width, facts.height), (expected, 160, 90));
+    }
+}
