@@ -58,6 +58,7 @@ mod logging;
 mod memory;
 mod metrics;
 mod module_directives;
+mod mp4_files;
 mod names;
 mod page;
 mod page_numbers;

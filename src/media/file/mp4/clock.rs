@@ -22,6 +22,11 @@ impl Clock {
         Self { timescale: timescale.max(1), origin, shift: 0 }
     }
 
+    /// The milliseconds that are added to all times.
+    pub fn shift(&self) -> i64 {
+        self.shift
+    }
+
     /// Adds milliseconds to all times.
     pub fn set_shift(&mut self, shift: i64) {
         self.shift = shift;
@@ -37,12 +42,6 @@ impl Clock {
     /// The milliseconds of a time in units.
     pub fn time(&self, units: u64) -> u64 {
         u64::try_from(self.signed(units.into())).unwrap_or_default()
-    }
-
-    /// The milliseconds of a duration in units.
-    pub fn duration(&self, units: u64) -> u64 {
-        let scale = u128::from(self.timescale);
-        u64::try_from((u128::from(units) * 1000 + scale / 2) / scale).unwrap_or(u64::MAX)
     }
 
     /// How many milliseconds the presentation of a sample is behind its decoding, so that the sum is right.
@@ -102,7 +101,6 @@ mod tests {
                             clock.composition(units, i32::MIN);
                             clock.composition(units, i32::MAX);
                             clock.units_at(units);
-                            clock.duration(units);
                         }
                     }
                 }

@@ -20,11 +20,17 @@ mod tests;
 use super::{FileError, FileFacts, FileMessage, MessageRole, Next, Source, Window};
 use crate::media::kind::Kind;
 use boxes::Boxes;
-use fragments::{FEW_BOXES, Found, MANY_BOXES};
+use fragments::{FEW_PIECES, Found, MANY_PIECES};
 use movie::Movie;
 use seek::{Keys, Seek};
 use tables::{Sample, Steps};
 use track::Track;
+
+/// How long before what is shown first a file begins at most, if there is a key frame for it, milliseconds: pictures
+/// that are decoded first, sound that a decoder needs to settle.
+const MAX_LEAD: u64 = 1000;
+/// Steps of the search for that key frame.
+const CUT_STEPS: u32 = 16;
 
 /// Reads an MP4 file.
 #[derive(Debug)]
@@ -63,6 +69,7 @@ impl Mp4Demuxer {
         let (seek, keys) = (None, None);
         let mut demuxer = Self { facts, owes_metadata: true, is_fresh: true, tracks, seek, keys };
         demuxer.settle_times(source)?;
+        demuxer.skip_cut(source)?;
         Ok(demuxer)
     }
 
@@ -70,7 +77,7 @@ impl Mp4Demuxer {
     fn settle_times(&mut self, source: &mut dyn Source) -> Result<(), FileError> {
         let mut first = 0;
         for track in &mut self.tracks {
-            if let Found::Here(sample) = track.peek(source, MANY_BOXES)? {
+            if let Found::Here(sample) = track.peek(source, MANY_PIECES)? {
                 first = first.min(track.clock.signed(sample.time.into()));
             }
         }
@@ -78,8 +85,27 @@ impl Mp4Demuxer {
         if let (None, Some(track)) = (self.facts.duration, self.tracks.first_mut())
             && let Some(fragments) = &mut track.fragments
         {
-            let end = fragments.end_time(source, fragments::Cursor::default(), &mut Steps::default())?;
+            let end = fragments.end_time(source, &mut Steps::default())?;
             self.facts.duration = end.map(|end| track.clock.time(end)).filter(|duration| *duration > 0);
+        }
+        Ok(())
+    }
+
+    /// Begins at the last key frame that is well before what an edit list shows first: what was cut off in front of it is
+    /// not played.
+    fn skip_cut(&mut self, source: &mut dyn Source) -> Result<(), FileError> {
+        let shown = self.tracks.first().map_or(0, |track| track.clock.shift());
+        let begin = u64::try_from(shown).unwrap_or_default().saturating_sub(MAX_LEAD);
+        if begin == 0 {
+            return Ok(());
+        }
+        let mut seek = Seek::new(begin, &self.tracks);
+        for _ in 0..CUT_STEPS {
+            if let Some(found) = seek.step(&mut self.tracks, source)? {
+                let shift = shown.saturating_sub_unsigned(found);
+                self.tracks.iter_mut().for_each(|track| track.clock.set_shift(shift));
+                break;
+            }
         }
         Ok(())
     }
@@ -146,9 +172,9 @@ impl Mp4Demuxer {
 
     /// What is to be sent next, and its time. None if there is nothing for now.
     fn plan(&mut self, source: &mut dyn Source) -> Result<Option<(Step, u64)>, FileError> {
-        let mut earliest = self.earliest(source, FEW_BOXES)?;
+        let mut earliest = self.earliest(source, FEW_PIECES)?;
         if earliest.is_none() {
-            earliest = self.earliest(source, MANY_BOXES)?;
+            earliest = self.earliest(source, MANY_PIECES)?;
         }
         let time = earliest.map_or(0, |(_, _, time)| time);
         if self.owes_metadata {
@@ -167,11 +193,11 @@ impl Mp4Demuxer {
     fn earliest(
         &mut self,
         source: &mut dyn Source,
-        boxes: u32,
+        pieces: u32,
     ) -> Result<Option<(usize, Sample, u64)>, FileError> {
         let mut earliest: Option<(usize, Sample, u64)> = None;
         for (at, track) in self.tracks.iter_mut().enumerate() {
-            let Found::Here(sample) = track.peek(source, boxes)? else { continue };
+            let Found::Here(sample) = track.peek(source, pieces)? else { continue };
             let time = track.clock.time(sample.time);
             if earliest.is_none_or(|(_, _, other)| time < other) {
                 earliest = Some((at, sample, time));

@@ -1,6 +1,6 @@
 //! Seeking, and the times of key frames.
 
-use super::fragments::{self, Found, MANY_BOXES};
+use super::fragments::{self, Found, MANY_PIECES};
 use super::tables::{self, Aim, Steps, TimeCursor};
 use super::track::{Place, Track};
 use crate::media::file::{FileError, MAX_KEY_FRAMES, Source};
@@ -70,9 +70,11 @@ impl Seek {
         if let Way::Tables(walk) = &mut self.way {
             let Some(tables) = walk.step(&mut track.tables, source, steps)? else { return Ok(None) };
             let start = fragments::Cursor::default();
-            if track.fragments.is_none() {
+            let Some(fragments) = &mut track.fragments else {
                 return Ok(Some(Place { tables, fragments: start, time: tables.times.time }));
-            }
+            };
+            let (Aim::SyncBefore(before) | Aim::FirstFrom(before)) = self.aim;
+            let start = fragments.place_before(source, before)?;
             self.way = Way::Fragments(fragments::Walk::new(self.aim, start), tables);
         }
         let (Way::Fragments(walk, tables), Some(fragments)) = (&mut self.way, &mut track.fragments) else {
@@ -135,9 +137,14 @@ impl Keys {
     }
 
     fn note(&mut self, track: &Track, time: u64, times: &mut Vec<u64>) {
+        self.sync = self.sync.saturating_add(1);
+        // What was cut off in front by an edit list has a time below zero.
+        if track.clock.signed(time.into()) < 0 {
+            self.wanted = self.wanted.max(1);
+            return;
+        }
         let time = track.clock.time(time);
         times.push(time);
-        self.sync = self.sync.saturating_add(1);
         self.wanted = time.saturating_add(SOUND_STEP);
     }
 
@@ -172,12 +179,12 @@ impl Keys {
         times: &mut Vec<u64>,
         steps: &mut Steps,
     ) -> Result<bool, FileError> {
-        let mut boxes = MANY_BOXES;
+        let mut pieces = MANY_PIECES;
         while times.len() < MAX_KEY_FRAMES {
             if !steps.take() {
                 return Ok(false);
             }
-            match fragments.next(source, &mut self.fragments, &mut boxes)? {
+            match fragments.next(source, &mut self.fragments, &mut pieces)? {
                 Found::Here(sample) => {
                     let is_wanted = track.kind == Kind::Video
                         || times.is_empty()

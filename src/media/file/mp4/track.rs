@@ -71,12 +71,12 @@ impl Track {
     }
 
     /// The next sample that can be sent. Its description is then the track's.
-    pub fn peek(&mut self, source: &mut dyn Source, boxes: u32) -> Result<Found<Sample>, FileError> {
-        let mut boxes = boxes;
+    pub fn peek(&mut self, source: &mut dyn Source, pieces: u32) -> Result<Found<Sample>, FileError> {
+        let mut pieces = pieces;
         for _ in 0..MAX_LEFT_OUT {
             let sample = match self.pending {
                 Some(sample) => sample,
-                None => match self.look_up(source, &mut boxes)? {
+                None => match self.look_up(source, &mut pieces)? {
                     Found::Here(sample) => sample,
                     other => return Ok(other),
                 },
@@ -91,12 +91,15 @@ impl Track {
         Err(FileError::Broken("it has too many samples that cannot be sent"))
     }
 
-    fn look_up(&mut self, source: &mut dyn Source, boxes: &mut u32) -> Result<Found<Sample>, FileError> {
+    fn look_up(&mut self, source: &mut dyn Source, pieces: &mut u32) -> Result<Found<Sample>, FileError> {
         if let Some(sample) = self.tables.next(source, &mut self.place.tables)? {
             return Ok(Found::Here(sample));
         }
+        if self.place.fragments == fragments::Cursor::default() {
+            self.place.fragments = fragments::Cursor::from_time(self.place.tables.times.time);
+        }
         match &mut self.fragments {
-            Some(fragments) => fragments.next(source, &mut self.place.fragments, boxes),
+            Some(fragments) => fragments.next(source, &mut self.place.fragments, pieces),
             None => Ok(Found::End),
         }
     }

@@ -12,7 +12,7 @@ use crate::media::Reader;
 use crate::media::file::{FileError, Source};
 
 /// The most heads of boxes that are read to open a file.
-const MAX_BOXES: u32 = 2048;
+const MAX_BOXES: u32 = 1024;
 
 /// A box, by its places in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,6 +12,7 @@ pub const PIECE: usize = 1024;
 pub struct Piece {
     at: u64,
     bytes: Vec<u8>,
+    loads: u32,
 }
 
 impl Piece {
@@ -30,6 +31,11 @@ impl Piece {
         Ok(self.holds(at, count))
     }
 
+    /// How often it was read from the file, modulo 2^32.
+    pub fn loads(&self) -> u32 {
+        self.loads
+    }
+
     /// Forgets what was read.
     pub fn clear(&mut self) {
         self.bytes.clear();
@@ -42,6 +48,7 @@ impl Piece {
 
     fn load(&mut self, source: &mut dyn Source, at: u64, end: u64) -> Result<(), FileError> {
         let size = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX).min(PIECE);
+        self.loads = self.loads.wrapping_add(1);
         self.bytes.clear();
         if self.bytes.capacity() < size {
             self.bytes.reserve_exact(size);

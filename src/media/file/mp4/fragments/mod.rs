@@ -2,6 +2,7 @@
 //! from one `traf` of the track to the next, and within that from one `trun` to the next. What is of other tracks is
 //! passed by.
 
+mod index;
 mod walk;
 
 pub use walk::Walk;
@@ -15,10 +16,10 @@ use crate::media::file::{FileError, Source};
 /// The longest `moof`, bytes.
 const MAX_MOOF: u64 = 4 << 20;
 
-/// Boxes that are looked at in one call while other tracks have samples.
-pub const FEW_BOXES: u32 = 64;
-/// Boxes that are looked at in one call.
-pub const MANY_BOXES: u32 = 2048;
+/// Pieces that are read in one call to find boxes, while other tracks have samples.
+pub const FEW_PIECES: u32 = 64;
+/// Pieces that are read in one call to find boxes.
+pub const MANY_PIECES: u32 = 1024;
 
 /// `tfhd` has a base for offsets, a description, a duration, a size, flags (8.8.7).
 const BASE: u32 = 0x01;
@@ -105,8 +106,13 @@ pub enum Found<T> {
 
 impl Cursor {
     /// The place in fragments that begin at a box of the file.
-    pub fn at(next: u64) -> Self {
+    fn at(next: u64) -> Self {
         Self { next, ..Self::default() }
+    }
+
+    /// The beginning of fragments that go on at a time where they tell none.
+    pub fn from_time(time: u64) -> Self {
+        Self { time, ..Self::default() }
     }
 }
 
@@ -121,7 +127,7 @@ impl Fragments {
         &mut self,
         source: &mut dyn Source,
         cursor: &mut Cursor,
-        boxes: &mut u32,
+        pieces: &mut u32,
     ) -> Result<Found<Sample>, FileError> {
         let mut next = *cursor;
         let found = loop {
@@ -129,10 +135,10 @@ impl Fragments {
                 let sample = self.sample(source, &mut next)?;
                 break sample.map_or(Found::End, Found::Here);
             }
-            if self.next_run(source, &mut next, boxes)? {
+            if self.next_run(source, &mut next, pieces)? {
                 continue;
             }
-            match self.find_traf(source, &mut next, boxes)? {
+            match self.find_traf(source, &mut next, pieces)? {
                 Found::Here(()) => {}
                 Found::NotYet => break Found::NotYet,
                 Found::End => break Found::End,
@@ -148,24 +154,20 @@ impl Fragments {
         &mut self,
         source: &mut dyn Source,
         cursor: &mut Cursor,
-        boxes: &mut u32,
+        pieces: &mut u32,
     ) -> Result<Found<()>, FileError> {
         let mut next = *cursor;
-        let found = self.find_traf(source, &mut next, boxes)?;
+        let found = self.find_traf(source, &mut next, pieces)?;
         *cursor = next;
         Ok(found)
     }
 
-    /// The time behind the last sample, as far as it is found by looking at so many boxes and samples; none else.
-    pub fn end_time(
-        &mut self,
-        source: &mut dyn Source,
-        from: Cursor,
-        steps: &mut Steps,
-    ) -> Result<Option<u64>, FileError> {
-        let (mut cursor, mut last, mut boxes) = (from, from, MANY_BOXES);
+    /// The time behind the last sample, if it is found by reading so many pieces and samples.
+    pub fn end_time(&mut self, source: &mut dyn Source, steps: &mut Steps) -> Result<Option<u64>, FileError> {
+        let from = self.place_before(source, u64::MAX)?;
+        let (mut cursor, mut last, mut pieces) = (from, from, MANY_PIECES);
         loop {
-            match self.next_traf(source, &mut cursor, &mut boxes)? {
+            match self.next_traf(source, &mut cursor, &mut pieces)? {
                 Found::Here(()) if cursor.is_told => last = cursor,
                 Found::Here(()) => {}
                 Found::NotYet => return Ok(None),
@@ -173,7 +175,7 @@ impl Fragments {
             }
         }
         while steps.take() {
-            match self.next(source, &mut last, &mut boxes)? {
+            match self.next(source, &mut last, &mut pieces)? {
                 Found::Here(_) => {}
                 Found::NotYet => break,
                 Found::End => return Ok(Some(last.time)),
@@ -186,16 +188,22 @@ impl Fragments {
         &mut self,
         source: &mut dyn Source,
         cursor: &mut Cursor,
-        boxes: &mut u32,
+        pieces: &mut u32,
     ) -> Result<Found<()>, FileError> {
         loop {
-            while let Some(head) = self.child(source, &mut cursor.trafs, boxes)? {
-                if head.kind == *b"traf" && self.enter(source, cursor, &head, boxes)? {
+            while let Some(head) = self.child(source, &mut cursor.trafs, pieces)? {
+                if head.kind == *b"traf" && self.enter(source, cursor, &head, pieces)? {
                     return Ok(Found::Here(()));
                 }
             }
+            if *pieces == 0 {
+                return Ok(Found::NotYet);
+            }
             let length = source.length()?;
-            let Some(head) = boxes::head(source, &mut self.piece, cursor.next, length)? else {
+            let loads = self.piece.loads();
+            let head = boxes::head(source, &mut self.piece, cursor.next, length)?;
+            *pieces = pieces.saturating_sub(self.piece.loads().wrapping_sub(loads));
+            let Some(head) = head else {
                 // What was read is of a time when the file was shorter.
                 self.piece.clear();
                 return Ok(Found::End);
@@ -212,8 +220,6 @@ impl Fragments {
                 cursor.trafs = Span { at: head.content, end: head.end };
             }
             cursor.next = head.end;
-            let Some(left) = boxes.checked_sub(1) else { return Ok(Found::NotYet) };
-            *boxes = left;
         }
     }
 
@@ -222,13 +228,15 @@ impl Fragments {
         &mut self,
         source: &mut dyn Source,
         span: &mut Span,
-        boxes: &mut u32,
+        pieces: &mut u32,
     ) -> Result<Option<BoxHead>, FileError> {
-        let Some(head) = boxes::head(source, &mut self.piece, span.at, span.end)? else {
+        let loads = self.piece.loads();
+        let head = boxes::head(source, &mut self.piece, span.at, span.end)?;
+        *pieces = pieces.saturating_sub(self.piece.loads().wrapping_sub(loads));
+        let Some(head) = head else {
             span.at = span.end;
             return Ok(None);
         };
-        *boxes = boxes.saturating_sub(1);
         let head = BoxHead { end: head.end.min(span.end), ..head };
         span.at = head.end;
         Ok(Some(head))
@@ -240,10 +248,10 @@ impl Fragments {
         source: &mut dyn Source,
         cursor: &mut Cursor,
         traf: &BoxHead,
-        boxes: &mut u32,
+        pieces: &mut u32,
     ) -> Result<bool, FileError> {
         let mut inside = Span { at: traf.content, end: traf.end };
-        let Some(head) = self.child(source, &mut inside, boxes)? else { return Ok(false) };
+        let Some(head) = self.child(source, &mut inside, pieces)? else { return Ok(false) };
         let bytes = self.fields::<40>(source, &head)?;
         let mut reader = Reader::new(&bytes);
         let mut number = || reader.u32().unwrap_or_default();
@@ -260,7 +268,7 @@ impl Fragments {
             flags: next(FLAGS, self.defaults.flags),
         };
         let base = if flags & BASE != 0 { base } else { cursor.moof };
-        let told = self.told_time(source, inside, boxes)?;
+        let told = self.told_time(source, inside, pieces)?;
         (cursor.base, cursor.data, cursor.defaults) = (base, base, defaults);
         (cursor.time, cursor.is_told) = (told.unwrap_or(cursor.time), told.is_some());
         (cursor.runs, cursor.run) = (inside, Run::default());
@@ -272,9 +280,9 @@ impl Fragments {
         &mut self,
         source: &mut dyn Source,
         mut inside: Span,
-        boxes: &mut u32,
+        pieces: &mut u32,
     ) -> Result<Option<u64>, FileError> {
-        while let Some(head) = self.child(source, &mut inside, boxes)? {
+        while let Some(head) = self.child(source, &mut inside, pieces)? {
             match &head.kind {
                 b"tfdt" => {
                     let [version, _, _, _, long @ ..] = self.fields::<12>(source, &head)?;
@@ -293,10 +301,10 @@ impl Fragments {
         &mut self,
         source: &mut dyn Source,
         cursor: &mut Cursor,
-        boxes: &mut u32,
+        pieces: &mut u32,
     ) -> Result<bool, FileError> {
         let mut runs = cursor.runs;
-        while let Some(head) = self.child(source, &mut runs, boxes)? {
+        while let Some(head) = self.child(source, &mut runs, pieces)? {
             if head.kind != *b"trun" {
                 cursor.runs = runs;
                 continue;

@@ -1,6 +1,6 @@
 //! Ways through the fragments of a track to a sample, in bounded steps.
 
-use super::{Cursor, Found, Fragments, MANY_BOXES};
+use super::{Cursor, Found, Fragments, MANY_PIECES};
 use crate::media::file::mp4::tables::{Aim, Steps};
 use crate::media::file::{FileError, Source};
 
@@ -45,14 +45,14 @@ impl Walk {
         source: &mut dyn Source,
         steps: &mut Steps,
     ) -> Result<Option<Option<Arrival>>, FileError> {
-        let mut boxes = MANY_BOXES;
+        let mut pieces = MANY_PIECES;
         if self.stage == Stage::Fragments {
-            if !self.to_fragment(fragments, source, &mut boxes)? {
+            if !self.to_fragment(fragments, source, &mut pieces)? {
                 return Ok(None);
             }
             self.stage = Stage::Samples;
         }
-        self.to_sample(fragments, source, &mut boxes, steps)
+        self.to_sample(fragments, source, &mut pieces, steps)
     }
 
     /// How far it is.
@@ -66,12 +66,12 @@ impl Walk {
         &mut self,
         fragments: &mut Fragments,
         source: &mut dyn Source,
-        boxes: &mut u32,
+        pieces: &mut u32,
     ) -> Result<bool, FileError> {
         let (Aim::SyncBefore(before) | Aim::FirstFrom(before)) = self.aim;
         loop {
             let mut next = self.cursor;
-            match fragments.next_traf(source, &mut next, boxes)? {
+            match fragments.next_traf(source, &mut next, pieces)? {
                 Found::NotYet => {
                     self.cursor = next;
                     return Ok(false);
@@ -79,7 +79,7 @@ impl Walk {
                 // Without a time the samples before have to be counted.
                 Found::Here(()) if next.is_told && next.time < before => {
                     let mut sample = next;
-                    let found = fragments.next(source, &mut sample, boxes)?;
+                    let found = fragments.next(source, &mut sample, pieces)?;
                     let is_good = matches!(self.aim, Aim::FirstFrom(_))
                         || matches!(found, Found::Here(sample) if sample.is_sync);
                     self.cursor = next;
@@ -89,7 +89,7 @@ impl Walk {
                 }
                 Found::Here(()) | Found::End => break,
             }
-            if *boxes == 0 {
+            if *pieces == 0 {
                 return Ok(false);
             }
         }
@@ -103,12 +103,12 @@ impl Walk {
         &mut self,
         fragments: &mut Fragments,
         source: &mut dyn Source,
-        boxes: &mut u32,
+        pieces: &mut u32,
         steps: &mut Steps,
     ) -> Result<Option<Option<Arrival>>, FileError> {
         while steps.take() {
             let mut next = self.cursor;
-            let sample = match fragments.next(source, &mut next, boxes)? {
+            let sample = match fragments.next(source, &mut next, pieces)? {
                 Found::Here(sample) => sample,
                 Found::NotYet => {
                     self.cursor = next;

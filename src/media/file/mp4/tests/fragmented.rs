@@ -185,3 +185,44 @@ fn an_index_of_a_fragment_is_bounded() {
     let mut source = Memory::new(&bytes);
     assert!(matches!(open(&mut source), Err(FileError::Broken("a fragment of it has too long an index"))));
 }
+
+/// An index at the end of a file, with the time and the place of each fragment.
+fn index(entries: &[(u32, u32)]) -> Vec<u8> {
+    let entries: Vec<u8> =
+        entries.iter().flat_map(|(time, at)| [numbers(&[*time, *at]), vec![1, 1, 1]].concat()).collect();
+    let tfra = full(b"tfra", 0, 0, &[numbers(&[1, 0, entries.len() as u32 / 11]), entries].concat());
+    let length = 8 + tfra.len() as u32 + 16;
+    boxed(b"mfra", &[tfra, full(b"mfro", 0, 0, &numbers(&[length]))].concat())
+}
+
+#[test]
+fn an_index_shortens_the_way_where_it_is_true_and_changes_nothing_else() {
+    let (bytes, wanted) = written(600, 10);
+    let places = (0..bytes.len() - 4).filter(|at| bytes[*at..].starts_with(b"moof"));
+    let entries: Vec<_> =
+        (0..).zip(places).map(|(number, at)| (number * 36_000 + 7200, at as u32 - 4)).collect();
+    let moved = |time: u32, at: i32| {
+        let entries =
+            entries.iter().map(|entry| (entry.0.saturating_add(time), entry.1.saturating_add_signed(at)));
+        index(&entries.collect::<Vec<_>>())
+    };
+    for (index, is_true) in [
+        (moved(0, 0), true),
+        (moved(0, 4), false),
+        (moved(1_000_000, 0), true),
+        (moved(0, i32::MAX), false),
+        (moved(u32::MAX, 0), false),
+        (Vec::new(), false),
+    ] {
+        let mut source = Memory::new(&[&bytes[..], &index].concat());
+        let mut demuxer = open(&mut source).unwrap();
+        assert_eq!(demuxer.facts().duration, Some(240_000));
+        for to in [0, 400, 120_100, 239_999] {
+            source.reads = 0;
+            let key = to / 400 * 400;
+            assert_eq!(seek(&mut demuxer, &mut source, to).unwrap(), key);
+            assert!(!is_true || source.reads < 200 || to < 500, "{} reads", source.reads);
+            assert_eq!(media(&rest(&mut demuxer, &mut source).unwrap()), wanted[key as usize / 40..]);
+        }
+    }
+}

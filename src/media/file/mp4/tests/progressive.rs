@@ -160,6 +160,29 @@ fn a_seek_finds_the_key_frame_and_the_sound_from_there() {
 }
 
 #[test]
+fn what_an_edit_list_cuts_off_in_front_is_not_played_but_for_a_second() {
+    let mut made = movie(&[pictures(200), frames(300)]);
+    made.tracks[0].edits = Some(numbers(&[1, 0, 1024 + 12_800 * 5, 0x1_0000]));
+    made.tracks[1].edits = Some(numbers(&[1, 0, 1024 + 44_100 * 5, 0x1_0000]));
+    // The key frame at 3.84 s is the last one before 4.08 s.
+    let mut source = Memory::new(&made.bytes());
+    let mut demuxer = open(&mut source).unwrap();
+    let whole = rest(&mut demuxer, &mut source).unwrap();
+    let first: Vec<_> = whole.iter().filter(|heard| heard.is_media()).take(2).collect();
+    assert_eq!((first[0].time, first[0].kind, first[0].role), (0, Kind::Video, MessageRole::Key));
+    assert_eq!(first[0].payload[5..], body(0, 96, 5 + 96 % 7));
+    assert!(first[1].kind == Kind::Audio && first[1].time < 24);
+    let keys = key_frames(&mut demuxer, &mut source).unwrap();
+    assert_eq!((keys.len(), keys[0], keys[1]), (13, 0, 320));
+    for to in [0, 319, 320] {
+        assert_eq!(seek(&mut demuxer, &mut source, to).unwrap(), to / 320 * 320);
+        let heard = rest(&mut demuxer, &mut source).unwrap();
+        let wanted: Vec<_> = media(&whole).into_iter().filter(|heard| heard.time >= to / 320 * 320).collect();
+        assert_eq!(media(&heard), wanted);
+    }
+}
+
+#[test]
 fn sound_alone_has_a_place_every_two_seconds() {
     let made = movie(&[frames(300)]);
     let mut source = Memory::new(&made.bytes());
