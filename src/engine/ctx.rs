@@ -322,6 +322,11 @@ impl Ctx {
         (&mut self.streams, outlet, &self.panics)
     }
 
+    /// Bytes of replies from memory that wait for their clients.
+    pub fn waiting_replies(&self) -> usize {
+        self.budgets.media.used
+    }
+
     /// Whether the server accepts nothing new and finishes what it has: another process may have its streams already.
     pub fn is_draining(&self) -> bool {
         self.phase != Phase::Serving

@@ -1,11 +1,8 @@
 //! Where Millstream says or sends something else of files than nginx, and why.
 
 /// What is said in another way in all lines: nginx's words, ours, and why.
-pub const EVERYWHERE: &[(&str, &str, &str)] = &[(
-    "Begin Play.Start Recorded",
-    "Recorded Begin Play.Start",
-    "this is the order of Flash Media Server",
-)];
+pub const EVERYWHERE: &[(&str, &str, &str)] =
+    &[("Begin Play.Start Recorded", "Recorded Begin Play.Start", "this is the order of Flash Media Server")];
 
 /// The scenario and the step, what is heard of nginx and of Millstream, and why.
 pub const DIFFERENCES: &[(&str, &str, &str, &str)] = &[

@@ -66,7 +66,9 @@ impl Client {
     /// Does a step, and hears what follows from it, as a line.
     fn act(&mut self, step: Step, until: Until) -> String {
         match step {
-            Step::Play(name, more) => self.player.play(name, &more.iter().map(|value| value.value()).collect::<Vec<_>>()),
+            Step::Play(name, more) => {
+                self.player.play(name, &more.iter().map(|value| value.value()).collect::<Vec<_>>())
+            }
             Step::Play2(name) => self.player.play2(name),
             Step::Seek(to) => self.player.seek(to),
             Step::Pause(is_paused) => self.player.pause(is_paused, f64::from(self.last)),
@@ -104,7 +106,9 @@ fn line(heard: &[Heard], until: Until, last: u32) -> String {
     let pictures: Vec<&Packet> = frames.iter().filter(|packet| packet.kind == 9).collect();
     let facts = match until {
         Until::Stop => format!(" | {} pictures, {} sounds", pictures.len(), frames.len() - pictures.len()),
-        Until::End => format!(" | {}", if frames.len() > pictures.len() { "with sound" } else { "without sound" }),
+        Until::End => {
+            format!(" | {}", if frames.len() > pictures.len() { "with sound" } else { "without sound" })
+        }
         Until::Picture => {
             let first = pictures.first().map(|picture| (picture.timestamp, picture.is_key()));
             format!(" | {first:?}")

@@ -57,7 +57,8 @@ use Until::{End, Further, Moment, Picture, Quiet, Status, Stop};
 
 impl Until {
     pub fn holds(self, heard: &[Heard]) -> bool {
-        let has = |end: &str| heard.iter().any(|heard| matches!(heard, Heard::Status(code) if code.ends_with(end)));
+        let has =
+            |end: &str| heard.iter().any(|heard| matches!(heard, Heard::Status(code) if code.ends_with(end)));
         let mut frames = heard.iter().filter_map(Heard::packet).filter(|packet| !packet.is_header());
         match self {
             Stop | End => has("Play.Stop") || has("StreamNotFound"),
@@ -110,7 +111,12 @@ pub const SCENARIOS: &[Scenario] = &[
             (Listen, Picture),
         ],
     ),
-    ("seek beyond the end", "vod", 500, &[(Play("cam", &[]), Picture), (Seek(60_000.0), Status("Seek.Notify")), (Listen, Stop)]),
+    (
+        "seek beyond the end",
+        "vod",
+        500,
+        &[(Play("cam", &[]), Picture), (Seek(60_000.0), Status("Seek.Notify")), (Listen, Stop)],
+    ),
     (
         "pause",
         "vod",
@@ -134,10 +140,19 @@ pub const SCENARIOS: &[Scenario] = &[
         "another one",
         "vod",
         0,
-        &[(Play("cam", &[]), Picture), (Play("other", &[Number(0.0), Number(-1.0), Flag(true)]), Moment), (Buffer(ALL), End)],
+        &[
+            (Play("cam", &[]), Picture),
+            (Play("other", &[Number(0.0), Number(-1.0), Flag(true)]), Moment),
+            (Buffer(ALL), End),
+        ],
     ),
     ("switch", "vod", 0, &[(Play("cam", &[]), Picture), (Play2("other"), Moment)]),
-    ("without sound", "vod", 0, &[(Play("cam", &[]), Picture), (Receive("Audio", false), Moment), (Buffer(ALL), End)]),
+    (
+        "without sound",
+        "vod",
+        0,
+        &[(Play("cam", &[]), Picture), (Receive("Audio", false), Moment), (Buffer(ALL), End)],
+    ),
     ("both, a file", "both", ALL, &[(Play("cam", &[]), Stop)]),
     ("both, no file", "both", ALL, &[(Play("none", &[]), Quiet)]),
 ];

@@ -26,7 +26,9 @@ fn server(backend: &Backend) -> Server {
     let mut all = String::new();
     for (name, directives) in applications {
         folder.write(&format!("rec/{name}/cam.flv"), plain_flv());
-        all += &format!("application {name} {{ live on; record all; record_path FOLDER/rec/{name}; {directives} }}\n");
+        all += &format!(
+            "application {name} {{ live on; record all; record_path FOLDER/rec/{name}; {directives} }}\n"
+        );
     }
     folder.write("rec/met/cam.flv", plain_flv());
     let met = "application met { live on; record all; record_path FOLDER/rec/met; }";
@@ -80,7 +82,11 @@ fn without_anything_to_show_a_client_sees_what_it_may_play_at_once() {
         ("both", "192.0.2.7", false),
         ("met", "192.0.2.7", false),
     ] {
-        assert_eq!(count(&ask(&server, from, &format!("/recordings.json?app={app}"), "")), usize::from(seen), "{app}");
+        assert_eq!(
+            count(&ask(&server, from, &format!("/recordings.json?app={app}"), "")),
+            usize::from(seen),
+            "{app}"
+        );
         for path in ["cam.flv", "cam.flv/index.m3u8", "cam.flv/0-6000.ts"] {
             let reply = ask(&server, from, &format!("/recordings/{app}/{path}"), "");
             assert_eq!(reply.status, if seen { 200 } else { 403 }, "{app} {path}");
@@ -119,14 +125,21 @@ fn who_shows_what_opens_the_stream_gets_its_recordings_by_links() {
     let link = super::url(&listed, "url");
     assert_eq!(ask(&server, "192.0.2.8", &link, "").status, 403, "the address may not play");
     assert_eq!(ask(&server, "192.0.2.7", &link.replace("both", "asked"), "").status, 403);
-    assert_eq!(ask(&server, "192.0.2.7", "/recordings.json?app=met&stream=cam&pass=yes", "").text().matches("cam.flv").count(), 0);
+    assert_eq!(
+        ask(&server, "192.0.2.7", "/recordings.json?app=met&stream=cam&pass=yes", "")
+            .text()
+            .matches("cam.flv")
+            .count(),
+        0
+    );
 }
 
 #[test]
 fn a_backend_is_asked_about_the_stream_and_not_about_each_segment() {
     let backend = backend();
     let server = server(&backend);
-    let listed = document(&ask(&server, "192.0.2.7", "/recordings.json?app=asked&stream=cam&pass=yes&x=1", ""));
+    let listed =
+        document(&ask(&server, "192.0.2.7", "/recordings.json?app=asked&stream=cam&pass=yes&x=1", ""));
     follow(&server, &listed);
     let calls: Vec<_> = backend.requests().iter().map(text).collect();
     let plays: Vec<_> = calls.iter().filter(|call| call.contains("call=play&")).collect();

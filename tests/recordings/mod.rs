@@ -91,7 +91,10 @@ fn a_recording_is_listed_when_it_is_finished_and_sent_whole_and_in_parts() {
     let listed = list(server.http(), "app=live");
     let row = &listed["recordings"][0];
     assert_eq!(rows(&listed), [(name.clone(), "cam".to_owned())]);
-    assert_eq!((&row["recorder"], &row["media"], &row["duration_ms"]), (&"".into(), &"flv".into(), &2980.into()));
+    assert_eq!(
+        (&row["recorder"], &row["media"], &row["duration_ms"]),
+        (&"".into(), &"flv".into(), &2995.into())
+    );
     let bytes = fs::read(server.folder.join("rec").join(name)).unwrap();
     assert_eq!(row["bytes"], bytes.len());
     assert!(row["began"].as_str().unwrap().ends_with('Z'), "{row}");
@@ -108,7 +111,10 @@ fn a_recording_is_listed_when_it_is_finished_and_sent_whole_and_in_parts() {
     assert_eq!((again.status, again.body.len()), (304, 0));
     let beyond = connection.request("GET", &url(&listed, "url"), "Range: bytes=99999999-\r\n");
     assert_eq!(beyond.status, 416);
-    assert_eq!(connection.request("HEAD", &url(&listed, "url"), "").header("content-length"), bytes.len().to_string());
+    assert_eq!(
+        connection.request("HEAD", &url(&listed, "url"), "").header("content-length"),
+        bytes.len().to_string()
+    );
     assert_eq!(connection.request("DELETE", &url(&listed, "url"), "").status, 405);
 }
 
@@ -184,7 +190,10 @@ fn each_recorder_has_its_own_files_and_a_shared_folder_tells_by_the_heads_alone(
     let listed = document(&get(server.http(), "/shelf/recordings.json?app=live"));
     let mut found = rows(&listed);
     found.sort();
-    assert_eq!(found, [("cam.flv", "cam"), ("hd/cam.hd.flv", "cam")].map(|(a, b)| (a.to_owned(), b.to_owned())));
+    assert_eq!(
+        found,
+        [("cam.flv", "cam"), ("hd/cam.hd.flv", "cam")].map(|(a, b)| (a.to_owned(), b.to_owned()))
+    );
     for (path, status) in [
         ("live/cam.flv", 200),
         ("live/hd/cam.hd.flv", 200),

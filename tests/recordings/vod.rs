@@ -23,9 +23,15 @@ fn flv_of(packets: &[Packet]) -> Vec<u8> {
 /// The segments of a playlist, each with its duration in milliseconds.
 fn segments(server: SocketAddr, playlist: &str) -> Vec<(u64, Vec<Unit>)> {
     let reply = get(server, playlist);
-    assert_eq!((reply.status, reply.header("content-type")), (200, "application/vnd.apple.mpegurl"), "{reply:?}");
+    assert_eq!(
+        (reply.status, reply.header("content-type")),
+        (200, "application/vnd.apple.mpegurl"),
+        "{reply:?}"
+    );
     let text = reply.text();
-    for tag in ["#EXT-X-PLAYLIST-TYPE:VOD", "#EXT-X-INDEPENDENT-SEGMENTS", "#EXT-X-ENDLIST", "#EXT-X-VERSION:6"] {
+    for tag in
+        ["#EXT-X-PLAYLIST-TYPE:VOD", "#EXT-X-INDEPENDENT-SEGMENTS", "#EXT-X-ENDLIST", "#EXT-X-VERSION:6"]
+    {
         assert!(text.contains(tag), "{text}");
     }
     let (folder, _) = playlist.rsplit_once('/').unwrap();
@@ -56,17 +62,33 @@ fn check(sent: &[Packet], segments: &[(u64, Vec<Unit>)]) {
         let [high, middle, low] = [packet.payload[2], packet.payload[3], packet.payload[4]];
         let offset = u64::from(u32::from_be_bytes([0, high, middle, low]));
         assert_eq!(unit.pts, unit.dts + offset * 90);
-        let last = &packet.payload[packet.payload.len() - 8..];
-        assert!(unit.payload.ends_with(last), "the picture at {}", packet.timestamp);
+        assert!(
+            unit.payload.ends_with(last_nal(&packet.payload[5..])),
+            "the picture at {}",
+            packet.timestamp
+        );
     }
     // ADTS puts seven bytes in front of each frame.
     let sound = media.iter().filter(|packet| packet.kind == 8);
-    let frames: Vec<_> = units().filter(|unit| !unit.is_video()).flat_map(|unit| frames(&unit.payload)).collect();
+    let frames: Vec<_> =
+        units().filter(|unit| !unit.is_video()).flat_map(|unit| frames(&unit.payload)).collect();
     assert_eq!(frames, sound.clone().map(|packet| packet.payload[2..].to_vec()).collect::<Vec<_>>());
     let first = units().find(|unit| !unit.is_video()).map(|unit| unit.pts);
     assert_eq!(first, sound.map(|packet| u64::from(packet.timestamp) * 90 + DELAY).next());
     for (_, units) in segments.iter().filter(|(_, units)| units.iter().any(Unit::is_video)) {
         assert!(units.iter().find(|unit| unit.is_video()).unwrap().can_begin());
+    }
+}
+
+/// The last of NAL units behind their lengths.
+fn last_nal(mut nals: &[u8]) -> &[u8] {
+    loop {
+        let (length, rest) = nals.split_at(4);
+        let length = u32::from_be_bytes(length.try_into().unwrap()) as usize;
+        if length == rest.len() {
+            return rest;
+        }
+        nals = &rest[length..];
     }
 }
 
@@ -84,7 +106,8 @@ fn frames(mut adts: &[u8]) -> Vec<Vec<u8>> {
 fn every_packet_is_in_one_segment_with_the_time_that_it_has_in_the_file() {
     let folder = Folder::new();
     let real = ffmpeg::encode(&folder, Tracks::Both, 20);
-    let late: Vec<_> = real.iter().cloned().map(|packet| Packet { timestamp: packet.timestamp + 5000, ..packet }).collect();
+    let late: Vec<_> =
+        real.iter().cloned().map(|packet| Packet { timestamp: packet.timestamp + 5000, ..packet }).collect();
     for (name, packets, count) in [
         ("real", real.clone(), 4),
         ("late", late, 4),
@@ -135,7 +158,9 @@ fn ffmpeg_plays_a_real_recording_whole_and_from_the_middle() {
 
 #[test]
 fn what_mpeg_ts_does_not_carry_and_what_is_broken_is_told() {
-    let av1 = |timestamp: u32, kind: u8| Packet::video(timestamp, [&[0x90 | kind][..], b"av01\x0a\x0b\0\0\0"].concat());
+    let av1 = |timestamp: u32, kind: u8| {
+        Packet::video(timestamp, [&[0x90 | kind][..], b"av01\x0a\x0b\0\0\0"].concat())
+    };
     let server = server_of(&[
         ("av1.flv", flv_of(&[av1(0, 0), av1(0, 1), av1(40, 1)])),
         ("nothing.flv", flv_of(&[])),
@@ -145,7 +170,10 @@ fn what_mpeg_ts_does_not_carry_and_what_is_broken_is_told() {
         for path in ["index.m3u8", "0-6000.ts"] {
             let reply = get(server.http(), &format!("/recordings/live/{name}.flv/{path}"));
             let is_told = reply.header("content-type").starts_with("text/plain") && reply.status == 415;
-            assert!(is_told || name != "av1" && [200, 415].contains(&reply.status), "{name} {path}: {reply:?}");
+            assert!(
+                is_told || name != "av1" && [200, 415].contains(&reply.status),
+                "{name} {path}: {reply:?}"
+            );
         }
     }
     assert!(get(server.http(), "/recordings/live/av1.flv/index.m3u8").text().contains("H.264"));

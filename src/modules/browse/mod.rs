@@ -17,8 +17,7 @@ mod send;
 mod vod;
 
 use std::any::Any;
-use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::auth::query;
@@ -68,7 +67,7 @@ enum Verdict {
 
 impl Module for Browse {
     fn name(&self) -> &'static str {
-        "record_browse"
+        "browse"
     }
 
     fn directives(&self) -> &'static [Directive] {
@@ -183,7 +182,7 @@ impl Browse {
         let wanted = Wanted {
             recorders: Arc::clone(app),
             stream: stream.map(Into::into),
-            written: written(cx).collect(),
+            written: written(cx).map(Path::to_owned).collect(),
             descriptors: cx.descriptors,
         };
         Answer::Later(Box::new(List::new(wanted, id, sight, place)))
@@ -204,7 +203,7 @@ impl Browse {
             Some((id, app, file, recorder, name))
         });
         let Some((id, app, file, recorder, name)) = found else {
-            return Answer::Reply(HttpReply::error(404));
+            return Answer::Verbatim(HttpReply::error(404));
         };
         let shown = query::value(&request.head.query, "t");
         let link = shown.as_deref().zip(self.links.as_ref());
@@ -213,14 +212,18 @@ impl Browse {
         let Some(Finding { found, .. }) = finding else {
             return Answer::Wait(Finding::look_up(&app.app, recorder, name));
         };
-        let is_written = written(cx).any(|path| path == recorder.folder.join(name));
+        let is_written = || {
+            let path = recorder.folder.join(name);
+            written(cx).any(|other| other == path)
+        };
         let found = match found {
-            Ok(found) if !is_written => found,
+            Ok(found) if !is_written() => found,
             missing => {
                 // Who may not have it is not told whether it is there.
                 let is_open = sight.entry(id) == Entry::Open || linked.is_some();
                 let errno = missing.as_ref().err().copied().unwrap_or(nix::errno::Errno::ENOENT);
-                return Answer::Reply(if is_open { send::failure(errno) } else { refusal() });
+                // No error page: a live stream of such a name is none of these.
+                return Answer::Verbatim(if is_open { send::failure(errno) } else { refusal() });
             }
         };
         let stream = (id, found.stream.as_str());
@@ -234,7 +237,7 @@ impl Browse {
         match verdict {
             Verdict::Granted => self.send(cx, request, found, (id, file, address, linked)),
             Verdict::Ask(file) => Answer::View(file),
-            Verdict::Refused => Answer::Reply(refusal()),
+            Verdict::Refused => Answer::Verbatim(refusal()),
         }
     }
 
@@ -249,7 +252,7 @@ impl Browse {
         match address {
             Address::File(_) => Answer::Reply(send::file(found, &request.head, cx.descriptors)),
             // Another file has its name by now.
-            Address::Segment(..) if !is_same => Answer::Reply(HttpReply::error(404)),
+            Address::Segment(..) if !is_same => Answer::Verbatim(HttpReply::error(404)),
             Address::Segment(_, times) => {
                 let etag = vod::etag(found, times);
                 if conditional::evaluate(&request.head.headers, &etag, u64::MAX) == Outcome::NotModified {
@@ -289,9 +292,8 @@ fn refusal() -> HttpReply {
 }
 
 /// The files that are being written.
-fn written(cx: &Ctx) -> impl Iterator<Item = PathBuf> {
+fn written(cx: &Ctx) -> impl Iterator<Item = &Path> {
     let recordings = cx.streams.iter().flat_map(|stream| &stream.recordings);
     let being_written = recordings.filter(|recording| recording.state == RecordingState::Recording);
-    let paths: HashSet<_> = being_written.filter_map(|recording| recording.path.clone()).collect();
-    paths.into_iter()
+    being_written.filter_map(|recording| recording.path.as_deref())
 }

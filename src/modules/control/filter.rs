@@ -52,8 +52,7 @@ impl Filter {
 
     /// The files that are meant, if somebody plays them.
     pub fn files(&self, cx: &Ctx) -> Vec<StreamId> {
-        let is_named =
-            |stream: &Stream| self.names.as_ref().is_none_or(|names| names.contains(&stream.name));
+        let is_named = |stream: &Stream| self.names.as_ref().is_none_or(|names| names.contains(&stream.name));
         let files = cx.streams.files().filter(|stream| self.apps.contains(&stream.app));
         files.filter(|stream| is_named(stream)).map(|stream| stream.id).collect()
     }

@@ -6,7 +6,8 @@ use super::stream::{Row, STREAM_METRICS};
 use super::text::{Kind, MIME, Text};
 use super::{relay, server};
 use crate::engine::{
-    AppId, COMPOSED_AT_ONCE, Compose, Composed, Ctx, HttpReply, StreamCounts, StreamId, StreamRank, StreamState,
+    AppId, COMPOSED_AT_ONCE, Compose, Composed, Ctx, HttpReply, StreamCounts, StreamId, StreamRank,
+    StreamState,
 };
 
 /// The most streams that have metrics of their own: each costs some two dozen series in a database that keeps them.

@@ -132,7 +132,11 @@ pub fn write_files(text: &mut Text, cx: &Ctx, players: &BTreeMap<AppId, usize>) 
     }
     text.begin("file_players", Gauge, "Players of files of the application; they count in players, too.");
     apps.iter().for_each(|(name, (count, _))| text.sample(&label("app", name), count));
-    text.begin("file_sent_bytes_total", Counter, "Bytes of media of files of the application queued for players.");
+    text.begin(
+        "file_sent_bytes_total",
+        Counter,
+        "Bytes of media of files of the application queued for players.",
+    );
     apps.iter().for_each(|(name, (_, bytes))| text.sample(&label("app", name), bytes));
 }
 

@@ -5,7 +5,9 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::engine::{Control, Ctx, Endpoint, FileNews, Handle, JobOwner, PieceForm, RecordingState, SessionId, TimerId};
+use crate::engine::{
+    Control, Ctx, Endpoint, FileNews, Handle, JobOwner, PieceForm, RecordingState, SessionId, TimerId,
+};
 use crate::media::Kind;
 use crate::media::file::{Demuxer, FileError, Window};
 

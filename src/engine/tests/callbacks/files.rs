@@ -57,7 +57,8 @@ fn a_backend_that_renames_a_play_names_the_file() {
 
 #[test]
 fn a_play_of_a_file_is_followed_with_the_time_of_its_media_also_after_a_reload() {
-    let directives = "on_play http://192.0.2.3/; on_update http://192.0.2.3/up; on_done http://192.0.2.3/done;
+    let directives =
+        "on_play http://192.0.2.3/; on_update http://192.0.2.3/up; on_done http://192.0.2.3/done;
         notify_update_timeout 5s;";
     let (mut backend, folder) = backend(directives);
     let mut player = play(&mut backend, "room/film?a=1");

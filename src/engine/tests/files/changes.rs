@@ -113,7 +113,8 @@ fn play2_changes_the_file_at_a_key_frame() {
     theatre.write("better.flv", &film(10));
     let mut client = theatre.play("film", &[]);
     assert_eq!(theatre.last(&mut client), Some(2000));
-    let object = Object::default().with("streamName", "better").with("transition", "switch").with("start", -1.0);
+    let object =
+        Object::default().with("streamName", "better").with("transition", "switch").with("start", -1.0);
     theatre.command(&mut client, "play2", &[Value::Object(object)]);
     let pictures = theatre.watch(&mut client, 2000);
     assert_eq!(pictures.first(), Some(&2040), "{pictures:?}");

@@ -139,7 +139,10 @@ fn the_player_alone_ends_whose_file_makes_the_server_panic() {
     theatre.world.engine.cx.contain_for(id, |_| panic!("on purpose"));
     theatre.world.end_turn();
     assert!(!theatre.world.is_open(client.id) && theatre.world.is_open(other.id));
-    assert_eq!((theatre.played(), theatre.world.engine.panics().count()), (vec![("vod/film".to_owned(), 1)], 1));
+    assert_eq!(
+        (theatre.played(), theatre.world.engine.panics().count()),
+        (vec![("vod/film".to_owned(), 1)], 1)
+    );
     assert_eq!(theatre.watch(&mut other, 1000).last(), Some(&3000));
 }
 

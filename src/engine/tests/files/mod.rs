@@ -107,7 +107,8 @@ impl Theatre {
         let mut times = Vec::new();
         loop {
             let messages = client.receive(&mut self.world);
-            let pictures = messages.iter().filter(|message| message.type_id == 9 && message.payload() != HEADER);
+            let pictures =
+                messages.iter().filter(|message| message.type_id == 9 && message.payload() != HEADER);
             times.extend(pictures.map(|message| message.timestamp));
             if messages.is_empty() {
                 return times;
@@ -221,7 +222,9 @@ fn a_file_is_played_from_its_beginning_and_its_end_is_told() {
 fn what_is_not_there_is_refused_and_so_is_what_is_no_file_that_can_be_played() {
     let mut theatre = Theatre::new("FILES");
     theatre.write("text.flv", b"FLV is not what this is, although it is long enough to be one");
-    for (name, code) in [("none", "Play.StreamNotFound"), ("../files/film", "Play.Failed"), ("text", "Play.Failed")] {
+    for (name, code) in
+        [("none", "Play.StreamNotFound"), ("../files/film", "Play.Failed"), ("text", "Play.Failed")]
+    {
         let mut client = theatre.play(name, &[]);
         assert_eq!(theatre.news(&mut client), [code], "{name}");
         assert!(!theatre.world.is_open(client.id), "{name}");

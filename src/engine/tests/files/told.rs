@@ -73,7 +73,10 @@ fn statistics_have_a_part_for_files_with_all_that_exporters_read_of_streams() {
     assert!(number("bytes_out") > 800 && number("bw_out") > 0, "{play}");
     assert_eq!((number("id"), number("timestamp")), (client.id.serial().into(), 3000));
     assert!(play.contains("<codec>H264</codec>") && play.contains("<codec>AAC</codec>"), "{play}");
-    assert!(play.contains("<nclients>1</nclients>\r\n<active/>\r\n</stream>\r\n<nclients>1</nclients>"), "{play}");
+    assert!(
+        play.contains("<nclients>1</nclients>\r\n<active/>\r\n</stream>\r\n<nclients>1</nclients>"),
+        "{play}"
+    );
     let live = get(&mut theatre, "/live");
     assert!(!live.contains("<play>") && !live.contains("a~film"), "{live}");
     theatre.lose(&client);
@@ -91,7 +94,10 @@ fn statistics_in_json_have_the_files_too() {
     assert_eq!(vod["live"], json!({"streams": [], "nclients": 0}));
     assert_eq!((&vod["play"]["nclients"], other.get("play")), (&json!(1), None));
     let file = &vod["play"]["streams"][0];
-    assert_eq!((&file["name"], &file["bytes_in"], &file["active"]), (&json!("a~film"), &json!(0), &json!(true)));
+    assert_eq!(
+        (&file["name"], &file["bytes_in"], &file["active"]),
+        (&json!("a~film"), &json!(0), &json!(true))
+    );
     assert_eq!(file["clients"][0]["id"], client.id.serial());
 }
 
@@ -100,7 +106,8 @@ fn the_api_lists_files_as_streams_of_their_own_state() {
     let (mut theatre, mut client) = watched();
     let _waiting = theatre.play("cam", &[]);
     let streams = json_of(&mut theatre, "/api/streams");
-    let states: Vec<_> = streams["streams"].as_array().unwrap().iter().map(|one| (&one["name"], &one["state"])).collect();
+    let states: Vec<_> =
+        streams["streams"].as_array().unwrap().iter().map(|one| (&one["name"], &one["state"])).collect();
     assert_eq!(states, [(&json!("cam"), &json!("idle")), (&json!("a~film"), &json!("file"))]);
     theatre.command(&mut client, "pause", &[true.into()]);
     theatre.command(&mut client, "receiveAudio", &[false.into()]);
@@ -127,9 +134,14 @@ fn the_api_lists_files_as_streams_of_their_own_state() {
 #[test]
 fn players_of_files_are_kicked_by_the_api_and_not_redirected() {
     let (mut theatre, client) = watched();
-    let (status, why) = ask(&mut theatre, &format!("POST /api/clients/{}/redirect", client.id.serial()), r#"{"name": "cam"}"#);
+    let (status, why) = ask(
+        &mut theatre,
+        &format!("POST /api/clients/{}/redirect", client.id.serial()),
+        r#"{"name": "cam"}"#,
+    );
     assert!(status == "409" && why.contains("plays a file"), "{why}");
-    let (status, _) = ask(&mut theatre, "POST /api/streams/vod/a~film/kick", r#"{"who": "players", "ban": "1m"}"#);
+    let (status, _) =
+        ask(&mut theatre, "POST /api/streams/vod/a~film/kick", r#"{"who": "players", "ban": "1m"}"#);
     assert_eq!((status.as_str(), theatre.world.is_open(client.id)), ("200", false));
     let mut banned = theatre.play("a/film", &[]);
     assert_eq!(theatre.news(&mut banned), ["Play.Failed"]);
@@ -165,7 +177,12 @@ fn metrics_count_players_of_files_by_application_and_name_no_file() {
     let metrics = get(&mut theatre, "/metrics");
     let value = |metrics: &str, name: &str| {
         let line = metrics.lines().find(|line| line.starts_with(&format!("millstream_{name} ")));
-        line.unwrap_or_else(|| panic!("{name}: {metrics}")).rsplit(' ').next().unwrap().parse::<u64>().unwrap()
+        line.unwrap_or_else(|| panic!("{name}: {metrics}"))
+            .rsplit(' ')
+            .next()
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
     };
     assert_eq!((value(&metrics, "players"), value(&metrics, "file_players{app=\"vod\"}")), (1, 1));
     let sent = value(&metrics, "file_sent_bytes_total{app=\"vod\"}");
@@ -181,13 +198,16 @@ fn metrics_count_players_of_files_by_application_and_name_no_file() {
 
 #[test]
 fn the_access_log_has_the_canonical_name_and_never_a_key() {
-    let directives = "FILES access_log FOLDER/a.log short; play_key SECRETKEY a~film; play_key OTHERSECRET b;";
+    let directives =
+        "FILES access_log FOLDER/a.log short; play_key SECRETKEY a~film; play_key OTHERSECRET b;";
     let mut theatre = Theatre::new("FILES");
     let text = config(&theatre.folder, "", directives)
         .replace("rtmp {", "rtmp { log_format short \"$command $app/$name $bytes_sent\";");
     theatre.world.reload(&text);
     theatre.write("a/film.flv", &film(1));
-    for name in ["flv:a/film?key=SECRETKEY", "a/film?key=WRONG", "SECRETKEY", "b?key=OTHERSECRET", "WRONGSECRET"] {
+    for name in
+        ["flv:a/film?key=SECRETKEY", "a/film?key=WRONG", "SECRETKEY", "b?key=OTHERSECRET", "WRONGSECRET"]
+    {
         let mut client = theatre.play(name, &[]);
         theatre.heard(&mut client);
         theatre.lose(&client);

@@ -169,7 +169,10 @@ impl<'a> StreamFacts<'a> {
             recordings: stream.recordings.iter().map(RecordingFacts::new).collect(),
             hls: stream.hls_status().map(HlsFacts::new),
             pushes: cx.pushes_of(stream.id).map(|relay| RelayFacts::new(cx, relay)).collect(),
-            pull: cx.pull_of(stream.app, &stream.name).filter(|_| !stream.is_file).map(|relay| RelayFacts::new(cx, relay)),
+            pull: cx
+                .pull_of(stream.app, &stream.name)
+                .filter(|_| !stream.is_file)
+                .map(|relay| RelayFacts::new(cx, relay)),
             warnings: stream.warnings.iter().collect(),
         }
     }

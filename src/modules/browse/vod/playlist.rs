@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::keys::KeyList;
+use super::key_lists::KeyList;
 
 /// The shortest segment, in milliseconds, but for the last one.
 const SHORTEST: u64 = 6000;

@@ -5,7 +5,8 @@ use crate::media::codec::Codec;
 use crate::media::file::{Demuxer, FileMessage, MessageRole, Next, Window};
 use crate::media::segment::excerpt::{Excerpt, TooLong};
 
-use super::{Made, Refusal, UNCARRIED, WholeFile};
+use super::made::{Made, Refusal, UNCARRIED};
+use super::whole_file::WholeFile;
 use crate::modules::browse::found::Found;
 
 /// The most bytes of a segment.
