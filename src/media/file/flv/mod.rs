@@ -252,16 +252,9 @@ fn read_opening(tags: &mut Tags<'_>, contents: &mut Contents) -> Result<FileFact
         }
         let time = mark.clock.next(&tag);
         let first = *contents.first.clock.0.get_or_insert(time);
-        let parsed = tags.inspect(&tag)?;
-        let is_read = parsed.role == Role::Header || tag.kind == Kind::Audio && tag.length <= MAX_SOUND;
-        let length = if is_read { tag.length as usize } else { 0 };
-        let body = tags.bytes(tag.body(), length, Reach::Header)?.unwrap_or_default();
-        let parsed = if is_read { flv::inspect(tag.kind, body) } else { parsed };
-        contents.note(tag, &parsed, body);
-        learning::learn(&mut facts, tag.kind, &parsed, body);
+        let is_frame = learn_tag(tags, contents, &mut facts, tag)?;
         let has_both = facts.video_codec != Codec::None && facts.audio_codec != Codec::None;
         let is_enough = has_both && (contents.script.is_some() || number >= LATE_SCRIPT);
-        let is_frame = parsed.role != Role::Header;
         if is_enough && is_frame || time > first.saturating_add(span) || tags.read() >= bytes {
             break;
         }
@@ -270,6 +263,23 @@ fn read_opening(tags: &mut Tags<'_>, contents: &mut Contents) -> Result<FileFact
         learning::learn_script(&mut facts, script);
     }
     Ok(facts)
+}
+
+/// Takes what a tag tells. False if it is a configuration.
+fn learn_tag(
+    tags: &mut Tags<'_>,
+    contents: &mut Contents,
+    facts: &mut FileFacts,
+    tag: TagPlace,
+) -> Result<bool, FileError> {
+    let parsed = tags.inspect(&tag)?;
+    let is_read = parsed.role == Role::Header || tag.kind == Kind::Audio && tag.length <= MAX_SOUND;
+    let length = if is_read { tag.length as usize } else { 0 };
+    let body = tags.bytes(tag.body(), length, Reach::Header)?.unwrap_or_default();
+    let parsed = if is_read { flv::inspect(tag.kind, body) } else { parsed };
+    contents.note(tag, &parsed, body);
+    learning::learn(facts, tag.kind, &parsed, body);
+    Ok(parsed.role != Role::Header)
 }
 
 /// The latest time of the last tags; none if the file does not end with a whole one.

@@ -174,6 +174,30 @@ fn end_of_first(file: &[u8]) -> usize {
 }
 
 #[test]
+fn every_header_there_is_is_given_as_it_is() {
+    let messages = crate::media::tests::messages();
+    assert!(messages.len() > 1000);
+    let mut all = Writer::new();
+    for (n, (kind, body)) in messages.iter().enumerate() {
+        all.tag(*kind, n as u32, body);
+        let mut alone = Writer::new();
+        alone.tag(*kind, 0, body);
+        alone.picture(0, true, 10);
+        if n % 10 == 0 {
+            exercise(Memory::new(alone.0));
+        } else {
+            Reading::open(Memory::new(alone.0)).unwrap();
+        }
+    }
+    let mut reading = Reading::open(Memory::new(all.0)).unwrap();
+    let given = reading.rest().0.into_iter().map(|message| (message.kind, message.body));
+    assert!(given.eq(messages.into_iter().filter(|(_, body)| !body.is_empty())));
+    assert!(reading.key_frames().is_sorted());
+    reading.seek(500);
+    assert!(reading.after_seek().0.len() <= 32);
+}
+
+#[test]
 fn a_file_of_nothing_but_what_looks_like_tags_ends_soon() {
     for pattern in [&[8, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0][..], &[9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], &[0x29; 11]] {
         let body: Vec<u8> = pattern.iter().copied().cycle().take(4 << 20).collect();

@@ -182,6 +182,38 @@ fn times_go_on_where_those_of_the_file_begin_anew() {
 }
 
 #[test]
+fn a_file_of_half_a_year_is_searched_by_its_index() {
+    const DAY: u64 = 86_400_000;
+    let write = |entries: &[(u64, u64)]| {
+        let mut file = Writer::new();
+        let list = |of: &dyn Fn(&(u64, u64)) -> f64| {
+            Value::StrictArray(entries.iter().map(|entry| Value::Number(of(entry))).collect())
+        };
+        let keyframes = Object::default()
+            .with("times", list(&|entry| entry.0 as f64 / 1000.0))
+            .with("filepositions", list(&|entry| entry.1 as f64));
+        let object = Object::default().with("duration", 7.0).with("keyframes", Value::Object(keyframes));
+        file.tag(Kind::Data, 0, &on_metadata(object));
+        let mut keys = Vec::new();
+        for day in 0..180 {
+            keys.push((day * DAY, file.picture((day * DAY) as u32, true, 5000)));
+            file.picture((day * DAY + 40) as u32, false, 5000);
+        }
+        (file.0, keys)
+    };
+    let none = vec![(0, 0); 180];
+    let (file, keys) = write(&write(&none).1);
+    let mut reading = Reading::open(Memory::new(file)).unwrap();
+    for day in [0, 49, 50, 100, 179, 25, 75] {
+        assert_eq!(reading.seek(day * DAY + DAY / 2), day * DAY);
+        assert_eq!(reading.next().unwrap().unwrap().time, day * DAY);
+    }
+    assert!(reading.key_frames().into_iter().eq(keys.iter().map(|key| key.0)));
+    reading.seek(0);
+    assert_eq!(reading.rest().0.last().unwrap().time, 179 * DAY + 40);
+}
+
+#[test]
 fn times_that_go_back_are_given_as_they_are() {
     let mut file = Writer::new();
     file.configurations();
