@@ -82,7 +82,7 @@ impl Configurations {
         oldest.map(|place| self.known.remove(place)).is_some()
     }
 
-    /// Whether the one at a place is known, or known to be a repetition.
+    /// Those that hold at a place, as far as they are known.
     pub fn holding(&self, at: u64) -> Vec<TagPlace> {
         let mut holding: Vec<&Known> = Vec::new();
         for known in self.known.iter().take_while(|known| known.tag.at < at) {

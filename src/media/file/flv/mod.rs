@@ -4,7 +4,9 @@
 //! none, and no index where that is long. Nothing of the file is kept but places in it: of the script tag, and of
 //! the decoder configurations that have been come across, which are read again after a seek.
 //!
-//! Times are those of the file without their rollover. Where the file's go back, so do they.
+//! Times are those of the file without their rollover. Where the file's go back, so do they, and a search ends at a key
+//! frame of that time which it comes across. A search without an index tells times up to 49 days apart. A configuration
+//! that changes in a part of the file that nobody has gone over yet is known if it stands just before the key frame.
 
 mod clock;
 mod configurations;
