@@ -65,6 +65,7 @@ mod page_numbers;
 mod play_answer;
 mod play_files;
 mod play_nginx;
+mod play_remote;
 mod proxy_protocol;
 mod publish_play;
 mod real_ip;

@@ -96,9 +96,6 @@ const GROUPS: &[Group] = &[
     Group { contexts: RTMP, treatment: Treatment::Differs(
         "names are looked up by the system when they are needed (/etc/resolv.conf)"
     ), names: &["resolver", "resolver_timeout", "notify_no_resolve"] },
-    Group { contexts: RTMP, treatment: Treatment::Planned("give the files out over HTTP, by a location with a root or alias"), names: &[
-        "play_temp_path", "play_local_path",
-    ] },
     Group { contexts: RTMP, treatment: Treatment::Planned("use hls, which browsers play with hls.js"), names: &[
         "dash", "dash_*",
     ] },
@@ -243,7 +240,7 @@ mod tests {
 
     #[test]
     fn all_that_is_planned_is_named() {
-        for name in ["dash", "dash_*", "play_temp_path"] {
+        for name in ["dash", "dash_*", "send_timeout"] {
             assert!(planned().any(|planned| planned == name), "{name}");
         }
         assert!(planned().all(|name| !["sendfile", "access_log", "proxy_*"].contains(&name)));
@@ -253,7 +250,7 @@ mod tests {
     fn a_planned_directive_that_is_off_asks_for_nothing() {
         let off = ["off".to_owned()];
         assert!(is_off_anyway("dash", &off) && is_off_anyway("dash_nested", &off));
-        assert!(!is_off_anyway("dash", &["on".to_owned()]) && !is_off_anyway("play_temp_path", &off));
+        assert!(!is_off_anyway("dash", &["on".to_owned()]) && !is_off_anyway("send_timeout", &off));
         let is_planned = |name: &&str| GROUPS.iter().any(|group| group.has(name));
         assert!(OFF_ANYWAY.iter().all(is_planned));
     }

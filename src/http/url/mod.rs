@@ -64,6 +64,36 @@ impl Url {
         Self { target: [&self.target, joiner, &query].concat(), ..self.clone() }
     }
 
+    /// The URL that a field Location means in an answer from this one (RFC 3986, section 5.2), without a fragment. It has this
+    /// one's user only if it leads to the same server.
+    pub fn follow(&self, location: &str) -> Result<Self, String> {
+        let location = location.split('#').next().unwrap_or_default();
+        let scheme = if self.is_secure { "https:" } else { "http:" };
+        if location.split(['/', '?']).next().is_some_and(|first| first.contains(':')) {
+            return Self::parse(location).map(|url| self.with_user_for(url));
+        }
+        if location.starts_with("//") {
+            return Self::parse(&[scheme, location].concat()).map(|url| self.with_user_for(url));
+        }
+        let (path, query) = self.target.split_once('?').unwrap_or((&self.target, ""));
+        let target = match location.chars().next() {
+            None => [path, if query.is_empty() { "" } else { "?" }, query].concat(),
+            Some('/') => location.to_owned(),
+            Some('?') => [path, location].concat(),
+            Some(_) => {
+                let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+                [folder, "/", location].concat()
+            }
+        };
+        Self::parse(&[scheme, "//", &self.authority(), &target].concat()).map(|url| self.with_user_for(url))
+    }
+
+    fn with_user_for(&self, other: Self) -> Self {
+        let is_same = (self.is_secure, &self.host, self.port) == (other.is_secure, &other.host, other.port);
+        let user_info = other.user_info.clone().or_else(|| self.user_info.clone().filter(|_| is_same));
+        Self { user_info, ..other }
+    }
+
     /// The host and, unless it is the scheme's, the port, as in the field Host (RFC 9110, section 7.2).
     pub fn authority(&self) -> String {
         let is_v6 = self.host.contains(':');
@@ -384,6 +414,29 @@ mod tests {
         ] {
             assert_eq!(Url::parse(text).unwrap().with_query(query).target, target, "{text} {query}");
         }
+    }
+
+    #[test]
+    fn a_location_leads_from_one_url_to_the_next() {
+        let url = Url::parse("http://user:secret@host:8080/a/b?c=d").unwrap();
+        for (location, expected) in [
+            ("https://other/x?y#z", "https://other/x?y"),
+            ("HTTP://host:8080/x", "http://user:secret@host:8080/x"),
+            ("https://host:8080/x", "https://host:8080/x"),
+            ("http://me:mine@other/", "http://me:mine@other/"),
+            ("//other:81/x", "http://other:81/x"),
+            ("/x?y:z", "http://user:secret@host:8080/x?y:z"),
+            ("x/y", "http://user:secret@host:8080/a/x/y"),
+            ("?e", "http://user:secret@host:8080/a/b?e"),
+            ("#f", "http://user:secret@host:8080/a/b?c=d"),
+            ("/\u{e4}", "http://user:secret@host:8080/%C3%A4"),
+        ] {
+            assert_eq!(url.follow(location), Url::parse(expected), "{location}");
+        }
+        for location in ["ftp://x/", "http://", "javascript:x", "/a b", "//"] {
+            assert!(url.follow(location).is_err(), "{location}");
+        }
+        assert!(!url.follow("x y").unwrap_err().contains("secret"));
     }
 
     proptest! {

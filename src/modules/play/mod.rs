@@ -1,16 +1,18 @@
-//! `play`: files that are played over RTMP, FLV and MP4, from folders.
+//! `play`: files that are played over RTMP, FLV and MP4, from folders and other servers.
 //!
-//! A play of a name that nobody publishes is looked up in the folders by a reader ([`opening`]). If a file is found, the
-//! engine grants the play, and this module sends what is in the file ([`player`]), ahead of the clock by what the client
+//! A play of a name that nobody publishes is looked up in the folders by a reader ([`opening`]); a file of another server is
+//! fetched ([`fetching`], [`remote`]). If a file is found, the engine grants the play, and this module sends what is in the file ([`player`]), ahead of the clock by what the client
 //! buffers. What the kernel has in memory of a file is read by the loop, the rest by readers; [`reading`] is the same for
 //! both.
 
 mod clock;
 mod directives;
+mod fetching;
 mod names;
 mod opening;
 mod player;
 mod reading;
+mod remote;
 mod settings;
 mod source;
 
@@ -20,18 +22,22 @@ use std::time::Duration;
 
 use crate::conf::{self, Directive};
 use crate::engine::{
-    After, AppId, ByApp, ClientProtocol, Config, Control, Ctx, Endpoint, Failed, Gate, JobOwner, JobResult,
-    Module, Probe, Refusal, RefusalKind, Relay, RelayState, Reply, Request, RequestKind, SessionId, Stream,
-    StreamFacts, StreamId, StreamName, Ticket, Verdict,
+    After, AppId, ByApp, ClientProtocol, Config, Control, Ctx, DownloadEvent, Endpoint, Failed, Gate,
+    JobOwner, JobResult, Module, Probe, Refusal, RefusalKind, Relay, RelayState, Reply, Request, RequestKind,
+    SessionId, Stream, StreamFacts, StreamId, StreamName, Ticket, Verdict,
 };
 use crate::media::file::{FileFacts, Window};
 
-use opening::{Opened, Opening, Wanted};
+use fetching::Fetching;
+use opening::{Asker, Opened, Opening, Outcome, Wanted};
 use player::FilePlayer;
+use remote::{Changed, Folder, Spools};
 use settings::{NAME, Settings};
 
 /// The time in which a reader must have looked for a file.
 const LOOKUP_TIME: Duration = Duration::from_secs(10);
+/// The same if it may have to be fetched from another server, as far as it takes to open it.
+const FETCH_TIME: Duration = Duration::from_secs(30);
 /// The start of a play that is to be of a live stream only: -1 s, which some clients send as -1.
 const LIVE_ONLY: [i64; 2] = [-1000, -1];
 
@@ -45,6 +51,8 @@ pub struct Play {
     opened: HashMap<Endpoint, Opened>,
     /// Players of files of which those that have been opened take the place (`play2`).
     before: HashMap<Endpoint, FilePlayer>,
+    /// Requests that wait for files of other servers, and these files.
+    fetching: Fetching,
     players: HashMap<u64, FilePlayer>,
     tokens: HashMap<Endpoint, u64>,
     last_token: u64,
@@ -86,6 +94,23 @@ impl Module for Play {
         self.apps.release(app);
     }
 
+    fn on_start(&mut self, cx: &mut Ctx) {
+        let mut folders: Vec<_> =
+            self.apps.iter().filter_map(|(_, settings)| settings.terms.as_ref()).collect();
+        folders.dedup_by(|one, other| one.folder == other.folder);
+        for terms in folders {
+            if let Folder::Lasting(folder) = &terms.folder {
+                Spools::clean(cx, folder);
+            }
+        }
+    }
+
+    fn on_stop(&mut self, cx: &mut Ctx) {
+        if cx.is_stopping() {
+            self.fetching.spools.stop(cx);
+        }
+    }
+
     fn gate(&mut self, cx: &mut Ctx, request: &mut Request, gate: Gate) -> Verdict {
         let RequestKind::Play { msid, start, duration, after } = request.kind else {
             return Verdict::Continue;
@@ -113,7 +138,10 @@ impl Module for Play {
         let takes_over = after == After::Transition && start.is_none_or(|start| start < 0);
         let before = self.tokens.get(&endpoint).filter(|_| takes_over);
         let behind = before.and_then(|token| self.players.get(token)).map(FilePlayer::sent_to);
-        let opening = Opening::new(settings, request.path(), (wanted, behind), cx.descriptors);
+        let address = session.and_then(|session| session.peer.ip()).map(|ip| ip.to_string());
+        let asker = Asker { address: address.unwrap_or_default(), args: request.args.clone() };
+        let time = if settings.terms.is_some() { FETCH_TIME } else { LOOKUP_TIME };
+        let opening = Opening::new(settings, (request.path(), asker), (wanted, behind), cx.descriptors);
         self.last_token += 1;
         let token = self.last_token;
         let owner = JobOwner::Module { name: NAME, token };
@@ -124,7 +152,7 @@ impl Module for Play {
             self.hold(cx, endpoint, true);
         }
         self.opening.insert(token, (request.ticket, endpoint));
-        Verdict::Suspend { until: cx.now.instant + LOOKUP_TIME }
+        Verdict::Suspend { until: cx.now.instant + time }
     }
 
     fn resume(&mut self, cx: &mut Ctx, request: &mut Request, reply: Reply) -> Verdict {
@@ -143,8 +171,13 @@ impl Module for Play {
                 if is_live_app && is_missing { Verdict::Continue } else { Verdict::Deny(refusal) }
             }
             (Reply::TimedOut, _) => {
+                let is_fetched = self.forget_openings(|endpoint| request.endpoint() == Some(endpoint));
                 request.endpoint().into_iter().for_each(|endpoint| self.forget(endpoint));
-                Verdict::Deny(Refusal::of_request("the disk is too slow; try again soon"))
+                Verdict::Deny(Refusal::of_request(if is_fetched {
+                    "not enough of the file has come from its server; try again soon"
+                } else {
+                    "the disk is too slow; try again soon"
+                }))
             }
             _ => Verdict::Deny(Refusal::of_request("an error of the server; its log says more")),
         }
@@ -198,7 +231,16 @@ impl Module for Play {
         self.advance(cx, token);
     }
 
+    fn on_download(&mut self, cx: &mut Ctx, token: u64, event: DownloadEvent) {
+        let changed = self.fetching.spools.take(cx, token, event);
+        self.spool_changed(cx, changed);
+    }
+
     fn on_timer(&mut self, cx: &mut Ctx, token: u64) {
+        if Spools::has(token) {
+            let changed = self.fetching.spools.timer_expired(cx, token);
+            return self.spool_changed(cx, changed);
+        }
         let Some(player) = self.players.get_mut(&token) else { return };
         player.timer_expired();
         let session = player.session();
@@ -206,15 +248,19 @@ impl Module for Play {
     }
 
     fn on_job(&mut self, cx: &mut Ctx, token: u64, result: JobResult) {
-        if let Some(request) = self.opening.remove(&token) {
-            return self.lookup_done(cx, request, result);
+        if Spools::has(token) {
+            let changed = self.fetching.spools.job_done(cx, token, result);
+            return self.spool_changed(cx, changed);
+        }
+        if self.opening.contains_key(&token) {
+            return self.lookup_done(cx, token, result);
         }
         let Some(session) = self.players.get(&token).map(FilePlayer::session) else { return };
         cx.contain_for(session, |cx| self.read(cx, token, result));
     }
 
     fn on_close(&mut self, _cx: &mut Ctx, session: SessionId) {
-        self.opening.retain(|_, (_, endpoint)| endpoint.session != session);
+        self.forget_openings(|endpoint| endpoint.session == session);
         self.opened.retain(|endpoint, _| endpoint.session != session);
         self.before.retain(|endpoint, _| endpoint.session != session);
     }
@@ -222,22 +268,61 @@ impl Module for Play {
 
 impl Play {
     /// A reader has looked for the file of a request.
-    fn lookup_done(&mut self, cx: &mut Ctx, (ticket, endpoint): (Ticket, Endpoint), result: JobResult) {
-        let reply = match result.take::<opening::Outcome>() {
-            Ok(Ok(opened)) => {
-                self.opened.insert(endpoint, *opened);
-                Reply::Grant
+    fn lookup_done(&mut self, cx: &mut Ctx, token: u64, result: JobResult) {
+        let reply = match result.take::<Outcome>() {
+            Ok(Outcome::Opened(opened)) => {
+                let endpoint = self.opening.get(&token).map(|(_, endpoint)| *endpoint);
+                self.opened.extend(endpoint.map(|endpoint| (endpoint, *opened)));
+                Some(Reply::Grant)
             }
-            Ok(Err(refusal)) => Reply::Refuse(refusal),
-            Err(_) => Reply::Refuse(Refusal::of_request("an error of the server; its log says more")),
+            Ok(Outcome::Refused(refusal)) => Some(Reply::Refuse(refusal)),
+            Ok(Outcome::Remote(opening)) => self.fetching.go_on(cx, token, opening),
+            Err(_) => Some(Reply::Refuse(Refusal::of_request("an error of the server; its log says more"))),
         };
-        cx.answer(ticket, reply);
+        if let Some(reply) = reply {
+            self.answer(cx, token, reply);
+        }
+    }
+
+    /// Answers a request for which a file was looked for.
+    fn answer(&mut self, cx: &mut Ctx, token: u64, reply: Reply) {
+        self.fetching.forget(token);
+        if let Some((ticket, _)) = self.opening.remove(&token) {
+            cx.answer(ticket, reply);
+        }
+    }
+
+    /// Forgets the requests of some endpoints. Whether any of them waited for another server.
+    fn forget_openings(&mut self, is_it: impl Fn(Endpoint) -> bool) -> bool {
+        let mut waited = false;
+        let fetching = &mut self.fetching;
+        self.opening.retain(|token, (_, endpoint)| {
+            let stays = !is_it(*endpoint);
+            waited |= !stays && fetching.forget(*token);
+            stays
+        });
+        waited
+    }
+
+    /// More of a file has come from its server, or its end: who waits for it goes on.
+    fn spool_changed(&mut self, cx: &mut Ctx, changed: Changed) {
+        let Some(spool) = changed else { return };
+        for (token, reply) in self.fetching.spool_changed(cx, spool) {
+            self.answer(cx, token, reply);
+        }
+        let waits = self.players.iter().filter(|(_, player)| player.awaited_spool() == Some(spool));
+        for token in waits.map(|(token, _)| *token).collect::<Vec<_>>() {
+            let Some(player) = self.players.get_mut(&token) else { continue };
+            player.wake(cx);
+            let session = player.session();
+            cx.contain_for(session, |cx| self.advance(cx, token));
+        }
     }
 
     /// A request is over: what is found for it, also later, is of no use.
     fn forget(&mut self, endpoint: Endpoint) {
         self.opened.remove(&endpoint);
-        self.opening.retain(|_, (_, other)| *other != endpoint);
+        self.forget_openings(|other| other == endpoint);
     }
 
     /// A reader has done its work for a player.
@@ -271,6 +356,9 @@ impl Play {
             self.window_of = token;
         }
         player.advance(cx, &mut self.window);
+        if let Some(spool) = player.awaited_spool() {
+            self.fetching.spools.nudge(cx, spool);
+        }
     }
 }
 

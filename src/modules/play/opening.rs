@@ -1,4 +1,5 @@
-//! The lookup of a file for a request, by a reader: folder by folder, name by name.
+//! The lookup of a file for a request: place by place, name by name. In folders it is made by a reader; one that has come to
+//! a server goes back to the loop, which has the file fetched.
 
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use crate::media::file::{Demuxer, FileError, Window};
 
 use super::names::candidates;
 use super::reading::seek_behind;
+use super::remote::{Coming, RemoteFile, Terms};
 use super::settings::{Place, Settings};
 use super::source::PlayedFile;
 
@@ -38,53 +40,112 @@ pub struct Wanted {
 }
 
 /// What a reader has found.
-pub type Outcome = Result<Box<Opened>, Refusal>;
+#[derive(Debug)]
+pub enum Outcome {
+    /// The file.
+    Opened(Box<Opened>),
+    /// There is none, or it cannot be played.
+    Refused(Refusal),
+    /// The next file to be tried is on another server, or enough of it has not come from there.
+    Remote(Box<Opening>),
+}
+
+/// What is told to other servers of who asks.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asker {
+    /// The address of the client.
+    pub address: String,
+    /// Its arguments.
+    pub args: String,
+}
 
 /// The lookup of a file.
 #[derive(Debug)]
 pub struct Opening {
     places: Arc<[Place]>,
     names: Vec<String>,
+    /// The number of the place and name that are tried next: names of the first place, then those of the second.
+    next: usize,
     descriptors: Descriptors,
     wanted: Wanted,
     /// The time that the file before has come to, if this one takes its place with the same media.
     behind: Option<u64>,
     buffer: Duration,
+    asker: Asker,
+    terms: Option<Terms>,
 }
 
 impl Opening {
     /// The lookup of what a client has sent.
     pub fn new(
         settings: &Settings,
-        sent: &str,
+        (sent, asker): (&str, Asker),
         (wanted, behind): (Wanted, Option<u64>),
         descriptors: Descriptors,
     ) -> Self {
         let (places, names) = (Arc::clone(&settings.places), candidates(sent));
-        Self { places, names, descriptors, wanted, behind, buffer: settings.buffer }
+        let (buffer, terms) = (settings.buffer, settings.terms.clone());
+        Self { places, names, next: 0, descriptors, wanted, behind, buffer, asker, terms }
     }
 
-    /// Looks for it.
-    pub fn run(self) -> Outcome {
-        for place in self.places.iter() {
-            let Place::Folder(folder) = place;
-            for name in &self.names {
-                match lookup::find(folder, name) {
+    /// Looks for it in folders.
+    pub fn run(mut self) -> Outcome {
+        while let Some((place, name)) = self.next() {
+            match place {
+                Place::Remote(_) => return Outcome::Remote(Box::new(self)),
+                Place::Folder(folder) => match lookup::find(folder, name) {
                     Ok(Found::File(found)) => {
                         if !self.descriptors.may_download(found.file.file.as_raw_fd()) {
-                            return Err(Refusal::of_request("too many files are open; try again soon"));
+                            return Outcome::Refused(Refusal::of_request(
+                                "too many files are open; try again soon",
+                            ));
                         }
-                        return self.open(PlayedFile { file: found.file, path: name.as_str().into() });
+                        let file = PlayedFile { file: found.file, path: name.into(), coming: None };
+                        return self.open(file);
                     }
                     Ok(Found::Folder(_)) | Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP) => {}
                     Err(errno) => log::warn!("play {}/{name}: {}", folder.display(), errno.desc()),
-                }
+                },
             }
+            self.skip();
         }
-        Err(Refusal::not_found("no such file"))
+        Outcome::Refused(Refusal::not_found("no such file"))
     }
 
-    fn open(&self, file: PlayedFile) -> Outcome {
+    /// Opens the file that it waits for, if enough of it has come.
+    pub fn open_coming(self: Box<Self>, coming: &Arc<Coming>) -> Outcome {
+        let (Some(file), Some((_, name))) = (coming.file(), self.next()) else {
+            return Outcome::Remote(self);
+        };
+        let file = PlayedFile { file: Arc::clone(file), path: name.into(), coming: Some(Arc::clone(coming)) };
+        self.open(file)
+    }
+
+    /// The file on another server that is tried next, and how it is fetched. None if a folder is next, or nothing.
+    pub fn remote(&mut self) -> Option<(RemoteFile, Terms)> {
+        loop {
+            let Some((Place::Remote(url), name)) = self.next() else { return None };
+            let asker = (self.asker.address.as_str(), self.asker.args.as_str());
+            if let Some(found) = RemoteFile::new(url, name, asker).zip(self.terms.clone()) {
+                return Some(found);
+            }
+            self.skip();
+        }
+    }
+
+    /// Leaves out what would be tried next.
+    pub fn skip(&mut self) {
+        self.next += 1;
+    }
+
+    /// The place and the name that are tried next.
+    fn next(&self) -> Option<(&Place, &str)> {
+        let place = self.places.get(self.next.checked_div(self.names.len())?)?;
+        let name = self.names.get(self.next.checked_rem(self.names.len())?)?;
+        Some((place, name))
+    }
+
+    fn open(self, file: PlayedFile) -> Outcome {
         let (mut source, mut window) = (file.on_disk(), Window::default());
         let opened = Demuxer::open(&mut source, &mut window).and_then(|mut demuxer| {
             let at = self.behind.map(|time| seek_behind(&mut demuxer, &mut source, &mut window, time));
@@ -92,17 +153,19 @@ impl Opening {
         });
         match opened {
             Ok((demuxer, at)) => {
-                let Self { wanted, buffer, .. } = *self;
+                file.coming.iter().for_each(|coming| coming.forget_wanted());
+                let Self { wanted, buffer, .. } = self;
                 let (continues, at) = (at.is_some(), at.unwrap_or_default());
-                Ok(Box::new(Opened { file, demuxer, wanted, buffer, continues, at }))
+                Outcome::Opened(Box::new(Opened { file, demuxer, wanted, buffer, continues, at }))
             }
+            Err(error) if error.would_block() || file.is_short() => Outcome::Remote(Box::new(self)),
             Err(FileError::Broken(why)) => {
                 log::warn!("play {}: {why}", file.path);
-                Err(Refusal::of_request(format!("the file cannot be played: {why}")))
+                Outcome::Refused(Refusal::of_request(format!("the file cannot be played: {why}")))
             }
             Err(FileError::Io(error)) => {
                 log::warn!("play {}: {error}", file.path);
-                Err(Refusal::of_request("the file cannot be read"))
+                Outcome::Refused(Refusal::of_request("the file cannot be read"))
             }
         }
     }

@@ -48,6 +48,8 @@ pub struct FilePlayer {
     shows_picture: bool,
     /// It has been told that there is nothing more for now.
     is_dry: bool,
+    /// It waits for more of its file to come from another server.
+    is_starved: bool,
     /// Bytes of media that were sent.
     bytes: u64,
     state: State,
@@ -127,6 +129,7 @@ impl FilePlayer {
             is_held: false,
             shows_picture: false,
             is_dry: false,
+            is_starved: false,
             bytes: 0,
             state: State::Ready,
         }
@@ -215,8 +218,14 @@ impl FilePlayer {
         }
     }
 
+    /// The spool from which it waits for more.
+    pub fn awaited_spool(&self) -> Option<u64> {
+        self.file.coming.as_ref().filter(|_| self.is_starved).map(|coming| coming.spool)
+    }
+
     /// Cancels its timer, as there is something to be done now.
-    fn wake(&mut self, cx: &mut Ctx) {
+    pub fn wake(&mut self, cx: &mut Ctx) {
+        self.is_starved = false;
         if let State::Waiting(timer) = self.state {
             cx.cancel_timer(timer);
             self.state = State::Ready;
@@ -323,6 +332,7 @@ impl FilePlayer {
                     cx.tell_file_player(self.endpoint, FileNews::Sought(at));
                 }
             }
+            Err(error) if error.would_block() => self.starve(cx),
             Err(error) if seek.is_told => {
                 self.seek = None;
                 cx.tell_file_player(self.endpoint, FileNews::NotSought(&error.to_string()));
@@ -347,7 +357,7 @@ impl FilePlayer {
         let is_sent = !piece.is_empty();
         if is_sent {
             self.bytes += piece.media();
-            (self.state, self.is_dry) = (State::Draining, false);
+            (self.state, self.is_dry, self.is_starved) = (State::Draining, false, false);
             cx.send_piece(self.endpoint, piece);
         }
         match stop {
@@ -357,9 +367,8 @@ impl FilePlayer {
                     self.wait(cx, Duration::ZERO);
                 }
             }
-            Stop::NotInMemory if !is_sent => {
-                self.wait(cx, if has_come_on { Duration::ZERO } else { GROWTH_CHECK })
-            }
+            Stop::NotInMemory if !is_sent && has_come_on => self.wait(cx, Duration::ZERO),
+            Stop::NotInMemory if !is_sent => self.starve(cx),
             Stop::NotInMemory => {}
             Stop::EndOfFile(modified) if self.may_grow(cx, modified) => self.run_dry(cx),
             Stop::EndOfFile(_) if self.next.is_some() => self.switch(cx),
@@ -390,11 +399,23 @@ impl FilePlayer {
 
     /// Whether a file that ends here may go on: it was written a moment ago, or is being recorded.
     fn may_grow(&self, cx: &Ctx, modified: SystemTime) -> bool {
+        if let Some(coming) = &self.file.coming {
+            return coming.may_grow();
+        }
         let age = cx.now.wall.duration_since(modified).unwrap_or_default();
         age < GROWTH_TIME || is_recorded(cx, &self.file)
     }
 
+    /// Waits for what has not come yet from another server; a client that has waited before is told.
+    fn starve(&mut self, cx: &mut Ctx) {
+        if std::mem::replace(&mut self.is_starved, true) {
+            return self.run_dry(cx);
+        }
+        self.wait(cx, GROWTH_CHECK);
+    }
+
     fn run_dry(&mut self, cx: &mut Ctx) {
+        self.is_starved = self.file.coming.is_some();
         if !std::mem::replace(&mut self.is_dry, true) {
             cx.tell_file_player(self.endpoint, FileNews::Dry);
         }

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use crate::conf::{Node, Scope};
 use crate::engine::{Application, Probe};
+use crate::http::Url;
+
+use super::remote::{Folder, Terms};
 
 /// The module's name.
 pub const NAME: &str = "play";
@@ -18,6 +21,8 @@ const MAX_PLACES: usize = 64;
 pub enum Place {
     /// A folder.
     Folder(PathBuf),
+    /// A server, with the URL to which names are added.
+    Remote(Url),
 }
 
 impl Place {
@@ -34,7 +39,7 @@ impl Place {
 
     fn parse(word: &str) -> Result<Self, String> {
         if word.contains("://") {
-            return Err("files of other servers cannot be played yet".to_owned());
+            return Url::parse(word).map(Self::Remote);
         }
         crate::conf::path::check(word)?;
         Ok(Self::Folder(word.into()))
@@ -50,14 +55,32 @@ pub struct Settings {
     pub buffer: Duration,
     /// Whether streams may be played live.
     pub is_live: bool,
+    /// How files of other servers are fetched, if there are any.
+    pub terms: Option<Terms>,
 }
 
 impl Settings {
     /// Reads a checked application.
-    pub fn of(application: &Application<'_>) -> Self {
-        let scope = &application.scope;
-        let places = lines(scope).into_iter().flat_map(Node::custom::<Vec<Place>>).collect();
-        Self { places, buffer: scope.time("buflen"), is_live: application.features.live }
+    pub fn of(app: &Application<'_>) -> Self {
+        let scope = &app.scope;
+        let mut places: Vec<_> = lines(scope).into_iter().flat_map(Node::custom::<Vec<Place>>).collect();
+        let terms = places.iter().position(|place| matches!(place, Place::Remote(_))).map(|first| {
+            let kept = PathBuf::from(scope.text("play_local_path"));
+            let is_kept = !kept.as_os_str().is_empty();
+            let folder = if is_kept {
+                let known = Place::Folder(kept.clone());
+                if !places.iter().take(first).any(|place| *place == known) {
+                    places.insert(first, known);
+                }
+                Folder::Lasting(kept)
+            } else {
+                Folder::Passing(scope.text("play_temp_path").into())
+            };
+            let (limit, tls) = (scope.size("play_temp_size"), Arc::clone(&app.features.client_tls));
+            Terms { folder, limit, tls }
+        });
+        let (buffer, is_live) = (scope.time("buflen"), app.features.live);
+        Self { places: places.into(), buffer, is_live, terms }
     }
 
     /// Whether no files are played.
@@ -75,7 +98,7 @@ pub fn plays_files(scope: &Scope<'_>) -> bool {
 pub fn probe(scope: &Scope<'_>, probe: &mut Probe) {
     for node in lines(scope) {
         for place in node.custom::<Vec<Place>>() {
-            let Place::Folder(folder) = place;
+            let Place::Folder(folder) = place else { continue };
             if let Err(why) = probe.account().judge_reading(&folder) {
                 probe.warn(node, format!("play {}: {why}", folder.display()));
             }

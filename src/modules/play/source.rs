@@ -9,12 +9,16 @@ use crate::engine::files::open_file::OpenFile;
 use crate::engine::files::page_cache;
 use crate::media::file::Source;
 
+use super::remote::Coming;
+
 /// A file that is played.
 #[derive(Debug, Clone)]
 pub struct PlayedFile {
     pub file: Arc<OpenFile>,
     /// Its path below the folder, for the log.
     pub path: Arc<str>,
+    /// What has come of it, if it is fetched from another server.
+    pub coming: Option<Arc<Coming>>,
 }
 
 impl PlayedFile {
@@ -25,24 +29,36 @@ impl PlayedFile {
 
     /// How a reader reads it.
     pub fn on_disk(&self) -> OnDisk<'_> {
-        OnDisk(&self.file)
+        OnDisk(self)
     }
 
     /// How the loop reads it.
     pub fn in_memory(&self) -> InMemory<'_> {
-        InMemory(&self.file)
+        InMemory(self)
+    }
+
+    /// Whether it is fetched, and neither all of it has come nor is known how long it is: what seems to be its end is none.
+    pub fn is_short(&self) -> bool {
+        self.coming.as_ref().is_some_and(|coming| coming.may_grow() && !coming.has_length())
+    }
+
+    /// How many bytes there are of those that are wanted at a place; see [`Coming::readable`].
+    fn readable(&self, offset: u64, wanted: usize) -> io::Result<usize> {
+        self.coming.as_ref().map_or(Ok(wanted), |coming| coming.readable(offset, wanted))
     }
 }
 
 /// A file as a reader has it.
 #[derive(Debug)]
-pub struct OnDisk<'a>(&'a OpenFile);
+pub struct OnDisk<'a>(&'a PlayedFile);
 
 impl Source for OnDisk<'_> {
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let readable = self.0.readable(offset, buffer.len())?;
+        let buffer = buffer.get_mut(..readable).unwrap_or_default();
         let mut read = 0;
         while let Some(rest) = buffer.get_mut(read..).filter(|rest| !rest.is_empty()) {
-            match self.0.file.read_at(rest, offset + read as u64) {
+            match self.0.file.file.read_at(rest, offset + read as u64) {
                 Ok(0) => break,
                 Ok(count) => read += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -53,18 +69,23 @@ impl Source for OnDisk<'_> {
     }
 
     fn length(&mut self) -> io::Result<u64> {
-        Ok(self.0.file.metadata()?.len())
+        match &self.0.coming {
+            Some(coming) => Ok(coming.length()),
+            None => Ok(self.0.file.file.metadata()?.len()),
+        }
     }
 }
 
 /// A file as the loop has it: only what the kernel has in memory.
 #[derive(Debug)]
-pub struct InMemory<'a>(&'a OpenFile);
+pub struct InMemory<'a>(&'a PlayedFile);
 
 impl Source for InMemory<'_> {
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let readable = self.0.readable(offset, buffer.len())?;
+        let buffer = buffer.get_mut(..readable).unwrap_or_default();
         // What is at the end of the file is found out by a reader.
-        if page_cache::read(self.0, buffer, offset) {
+        if page_cache::read(&self.0.file, buffer, offset) {
             Ok(buffer.len())
         } else {
             Err(io::ErrorKind::WouldBlock.into())
@@ -72,9 +93,12 @@ impl Source for InMemory<'_> {
     }
 
     fn length(&mut self) -> io::Result<u64> {
-        if self.0.medium.may_wait() {
+        if let Some(coming) = &self.0.coming {
+            return Ok(coming.length());
+        }
+        if self.0.file.medium.may_wait() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        Ok(self.0.file.metadata()?.len())
+        Ok(self.0.file.file.metadata()?.len())
     }
 }

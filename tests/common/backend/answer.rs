@@ -35,6 +35,8 @@ pub enum Answer {
     Raw(Vec<u8>),
     /// Bytes as they are; then the backend closes.
     CutOff(Vec<u8>),
+    /// Bytes as they are, each part after this wait; then the connection stays until the client closes it.
+    Parts(Vec<(Duration, Vec<u8>)>),
     /// An answer after this wait.
     After(Duration, Box<Answer>),
 }
@@ -88,6 +90,13 @@ impl Answer {
             Self::CutOff(bytes) => {
                 stream.write_all(&bytes)?;
                 return Ok(false);
+            }
+            Self::Parts(parts) => {
+                for (wait, bytes) in parts {
+                    std::thread::sleep(wait);
+                    stream.write_all(&bytes)?;
+                }
+                return wait_for_the_end(stream);
             }
             Self::After(wait, answer) => {
                 std::thread::sleep(wait);

@@ -77,7 +77,11 @@ impl FlvDemuxer {
         let mut facts = read_opening(&mut tags, &mut contents)?;
         let mut duration = None;
         if facts.duration.is_none() {
-            facts.duration = last_time(&mut tags, contents.first)?;
+            facts.duration = match last_time(&mut tags, contents.first) {
+                // It is not waited for the end of a file that is still fetched.
+                Err(error) if error.would_block() => None,
+                found => found?,
+            };
             duration = facts.duration.map(|duration| duration as f64 / 1000.0);
         }
         let present = Mark { at: contents.first.at, clock: Clock::default() };
