@@ -72,7 +72,9 @@ fn check(sent: &[Packet], segments: &[(u64, Vec<Unit>)]) {
     let sound = media.iter().filter(|packet| packet.kind == 8);
     let frames: Vec<_> =
         units().filter(|unit| !unit.is_video()).flat_map(|unit| frames(&unit.payload)).collect();
-    assert_eq!(frames, sound.clone().map(|packet| packet.payload[2..].to_vec()).collect::<Vec<_>>());
+    let sent_frames: Vec<_> = sound.clone().map(|packet| packet.payload[2..].to_vec()).collect();
+    assert_eq!(frames.len(), sent_frames.len());
+    assert!(frames == sent_frames, "the sound is that of the file");
     let first = units().find(|unit| !unit.is_video()).map(|unit| unit.pts);
     assert_eq!(first, sound.map(|packet| u64::from(packet.timestamp) * 90 + DELAY).next());
     for (_, units) in segments.iter().filter(|(_, units)| units.iter().any(Unit::is_video)) {
@@ -154,6 +156,37 @@ fn ffmpeg_plays_a_real_recording_whole_and_from_the_middle() {
         assert_eq!(reply.status, 200, "{path}");
     }
     assert_eq!(get(server.http(), &url(&listed, "hls").replace("index.m3u8", "7-6.ts")).status, 404);
+}
+
+#[test]
+fn mp4_files_are_played_as_hls_like_flv() {
+    let server = server_of(&[]);
+    for (name, options) in [
+        ("fast", "-movflags +faststart"),
+        ("parts", "-movflags +frag_keyframe+empty_moov"),
+        ("hevc", "-c:v libx265 -preset ultrafast -tag:v hvc1 -x265-params log-level=none:keyint=25"),
+        ("mp3", "-c:a libmp3lame"),
+        ("sound", "-vn"),
+    ] {
+        let path = server.folder.join("rec").join(format!("{name}.mp4"));
+        let mut source = ffmpeg::source(Tracks::Both, 14);
+        source.truncate(source.len() - 2);
+        ffmpeg::run(ffmpeg::command().args(source).args(options.split(' ')).arg(&path));
+        let listed = list(server.http(), &format!("app=live&stream={name}"));
+        assert_eq!(listed["recordings"][0]["media"], "mp4", "{name}");
+        let file = get(server.http(), &url(&listed, "url"));
+        assert_eq!(file.header("content-type"), "video/mp4");
+        let (playlist, path) =
+            (format!("http://{}{}", server.http(), url(&listed, "hls")), path.to_str().unwrap());
+        assert_eq!(segments(server.http(), &url(&listed, "hls")).len(), 3, "{name}");
+        let samples = |input: &str| ffmpeg::samples(input).len();
+        let (as_hls, as_file) = (samples(&playlist), samples(path));
+        // What an edit list cuts off at the beginning may be heard.
+        assert!(as_hls.abs_diff(as_file) < 3 * 4 * 1152, "{name}: {as_hls} and {as_file}");
+        if name != "sound" {
+            assert_eq!(ffmpeg::digests(&playlist), ffmpeg::digests(path), "{name}");
+        }
+    }
 }
 
 #[test]

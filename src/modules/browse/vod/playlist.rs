@@ -7,6 +7,10 @@ use super::key_lists::KeyList;
 /// The shortest segment, in milliseconds, but for the last one.
 const SHORTEST: u64 = 6000;
 
+/// How much further than its duration tells the last segment goes, in milliseconds: what metadata say of a file need not be
+/// true, and of sound each frame could be the next segment's.
+const LAST_MARGIN: u64 = 10_000;
+
 /// A playlist of one recording.
 #[derive(Debug)]
 pub struct Playlist<'a> {
@@ -40,6 +44,11 @@ impl<'a> Playlist<'a> {
             .collect();
         // What stands before the first key frame belongs to it.
         segments.iter_mut().take(1).for_each(|segment| segment.start = 0);
+        segments
+            .iter_mut()
+            .rev()
+            .take(1)
+            .for_each(|segment| segment.end = segment.end.saturating_add(LAST_MARGIN));
         Self { segments, query }
     }
 
@@ -71,10 +80,10 @@ mod tests {
 
     #[test]
     fn segments_begin_at_key_frames_and_last_six_seconds_at_least() {
-        assert_eq!(segments(&[0, 2000, 4000, 6000, 8000], 9000), [(0, 6000, 6000), (6000, 9000, 3000)]);
-        assert_eq!(segments(&[100, 5000, 15_000], 16_000), [(0, 15_000, 14_900), (15_000, 16_000, 1000)]);
-        assert_eq!(segments(&[40], 40), [(0, 41, 1)]);
-        assert_eq!(segments(&[0], 60_000), [(0, 60_000, 60_000)]);
+        assert_eq!(segments(&[0, 2000, 4000, 6000, 8000], 9000), [(0, 6000, 6000), (6000, 19_000, 3000)]);
+        assert_eq!(segments(&[100, 5000, 15_000], 16_000), [(0, 15_000, 14_900), (15_000, 26_000, 1000)]);
+        assert_eq!(segments(&[40], 40), [(0, 10_041, 1)]);
+        assert_eq!(segments(&[0], 60_000), [(0, 70_000, 60_000)]);
     }
 
     #[test]
@@ -84,7 +93,7 @@ mod tests {
             Playlist::new(&list, "?v=1").into_text(),
             "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:7\n#EXT-X-MEDIA-SEQUENCE:0\n\
              #EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-INDEPENDENT-SEGMENTS\n\
-             #EXTINF:6.040,\n0-6040.ts?v=1\n#EXTINF:0.960,\n6040-7000.ts?v=1\n#EXT-X-ENDLIST\n"
+             #EXTINF:6.040,\n0-6040.ts?v=1\n#EXTINF:0.960,\n6040-17000.ts?v=1\n#EXT-X-ENDLIST\n"
         );
     }
 }
