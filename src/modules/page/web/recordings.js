@@ -47,8 +47,7 @@ function readAddress(address) {
     }
   });
   // The name of an application may have a slash, that of a stream has none.
-  const app = state.about?.recordings?.find((name) => name === parts.join("/")) ?? (parts.length > 1 ? parts.slice(0, -1).join("/") : parts[0]);
-  return { app, stream: app === parts.join("/") ? "" : parts.at(-1) };
+  return parts.length > 1 ? { app: parts.slice(0, -1).join("/"), stream: parts.at(-1) } : { app: parts[0], stream: "" };
 }
 
 async function load() {
@@ -73,9 +72,9 @@ function show({ total, recordings }) {
 }
 
 function toRow(recording) {
-  const { stream, recorder, began, duration_ms: ms, bytes, url, file } = recording;
+  const { stream, recorder, began, duration_ms: ms, bytes, media, url, file } = recording;
   const when = new Date(began).toLocaleString();
-  const words = [recorder, when, ms && duration(ms), size(bytes)].filter(Boolean).join(" · ");
+  const words = [recorder, when, ms && duration(ms), size(bytes), media.toUpperCase()].filter(Boolean).join(" · ");
   const download = link("Download", url);
   download.download = file.split("/").at(-1);
   return make("li", "", make("b", "", stream), make("span", "soft", words), button("Play", `Play ${stream} of ${when}`, () => play(recording)), download);
