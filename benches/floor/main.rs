@@ -2,14 +2,17 @@
 //!
 //! Sends prepared bytes, as many as a frame has on the wire, to so many sockets: one send for each frame
 //! and player, or for every so many frames. It knows no protocol. One more connection says when frames are due, by a
-//! byte for each: the load meets the frames of every server at the same moments.
+//! byte for each: the load meets the frames of every server at the same moments. With a folder it sends files in place of
+//! that.
 
+mod files;
 #[path = "../load/pace.rs"]
 #[expect(dead_code, reason = "when a frame is due the load says")]
 mod pace;
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::ExitCode;
 
 use getopts::Options;
@@ -34,14 +37,19 @@ fn run() -> io::Result<()> {
         .optopt("", "players", "connections to wait for, and to send to (1)", "N")
         .optopt("", "video", "bits a second of the video (2000000)", "N")
         .optopt("", "merge", "frames in one send (1)", "N")
+        .optopt("", "files", "folder of s0.flv, s1.flv and so on, one for each connection", "FOLDER")
         .optflag("", "bench", "");
     let matches = options.parse(std::env::args().skip(1)).map_err(io::Error::other)?;
     let number = |name, default| matches.opt_get_default(name, default).map_err(io::Error::other);
     let (players, bit_rate, merge) =
         (number("players", 1)?, number("video", 2_000_000)?, number("merge", 1)?);
+    let players = usize::try_from(players).map_err(io::Error::other)?;
 
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("{}", listener.local_addr()?);
+    if let Some(folder) = matches.opt_str("files") {
+        return files::send(&listener, players, Path::new(&folder), bit_rate);
+    }
     let mut sockets = Vec::new();
     for _ in 0..players {
         let (socket, _) = listener.accept()?;

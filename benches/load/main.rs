@@ -66,7 +66,9 @@ fn run(plan: &Plan) -> io::Result<Report> {
     let server = Processes::new(&plan.server);
     let mut crowd = Crowd::new(plan)?;
     let mut memory = [server.memory()?; 3];
-    if plan.raw {
+    if plan.files {
+        crowd.bring_players()?;
+    } else if plan.raw {
         crowd.bring_players()?;
         crowd.bring_publishers()?;
     } else {
@@ -136,7 +138,7 @@ fn measure(crowd: &mut Crowd, server: &Processes, until: Option<&AtomicBool>) ->
 
 /// The bytes that a player must have received.
 fn least_expected(plan: &Plan, report: &Report) -> u64 {
-    let sent = if plan.raw {
+    let sent = if plan.raw || plan.files {
         (plan.rates.video as f64 / 8.0 * report.seconds) as u64
     } else {
         report.published_bytes / plan.streams.max(1) as u64

@@ -40,6 +40,8 @@ pub struct Plan {
     /// The server is the floor: players say nothing, probes look at nothing, and behind them comes one who sends a
     /// byte for each frame.
     pub raw: bool,
+    /// Nobody publishes: each player gets a file.
+    pub files: bool,
     /// From the last publisher to the server's memory with publishers alone.
     pub settle: Duration,
     pub warm_up: Duration,
@@ -62,7 +64,11 @@ pub fn parse(arguments: &[String]) -> Result<Plan, String> {
     };
     let (rates, streams) = (rates(&matches)?, number(&matches, "streams", 1)?);
     let raw = matches.opt_present("raw");
-    if raw && (rates.audio > 0 || streams != 1) {
+    let files = matches.opt_present("files");
+    if files && number(&matches, "probes", 0)? > 0 {
+        return Err("--files: probes know what is published, and no files".into());
+    }
+    if raw && !files && (rates.audio > 0 || streams != 1) {
         return Err("--raw is for one stream of video".into());
     }
     Ok(Plan {
@@ -79,6 +85,7 @@ pub fn parse(arguments: &[String]) -> Result<Plan, String> {
         idle: number(&matches, "idle", 0)?,
         rates,
         raw,
+        files,
         settle: Duration::from_millis(number(&matches, "settle", 2500)? as u64),
         warm_up: Duration::from_millis(number(&matches, "warm-up", 2500)? as u64),
         measure: Duration::from_millis(number(&matches, "measure", 5000)? as u64),
@@ -142,6 +149,7 @@ fn table() -> Options {
         .optopt("", "suite", "of TLS, this alone (AES_256_GCM_SHA384 is preferred)", "TLS13_...")
         .optmulti("", "server", "a process whose time and memory is measured; may be repeated", "PID")
         .optflag("", "until-told", "then says so by a line, and measures anew until the standard input ends")
+        .optflag("", "files", "nobody publishes: players get files of the names of streams, of the bit rate of the video")
         .optflag("", "raw", "the server is the floor: players only receive")
         .optflag("h", "help", "prints this");
     // Cargo hands this to every benchmark.

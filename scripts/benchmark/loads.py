@@ -7,6 +7,7 @@ from .flv import FLV
 from .instructions import Instructions
 from .load import FLOOR, MILLSTREAM, NGINX, Goal
 from .output import HLS, RECORD, Binary, Files, Output
+from .played import PLAYED
 from .polled import Polled
 from .process import Idle
 from .relays import RELAYS
@@ -67,6 +68,7 @@ LOADS = {
         [], players=200, others={"slow": 20, "churn": 50}),
     "instructions": Instructions("instructions per video message at 2 Mbit/s", [], (MILLSTREAM,)),
     **FLV,
+    **PLAYED,
     **TLS,
     **RELAYS,
     **ATTACKS,

@@ -59,6 +59,7 @@ rtmp {{
             live on;
             {directives}
         }}
+        {applications}
     }}
 }}
 http {{
@@ -170,9 +171,11 @@ class Servers:
             yield Server(process, folder, *ports)
 
     @contextlib.contextmanager
-    def floor(self, players, video, merge):
-        """Runs the floor: for so many players, with frames of a video bit rate, and a number of frames per send."""
+    def floor(self, players, video, merge, files=None):
+        """Runs the floor: for so many players, with frames of a video bit rate, and a number of frames per send; or with the
+        files of a folder."""
         command = [self.programs["floor"], "--players", players, "--video", video, "--merge", merge]
+        command += ["--files", files] if files else []
         with self.running(list(map(str, command)), None) as process:
             port = process.stdout.readline().decode().rsplit(":", 1)[-1]
             yield Server(process, None, int(port))

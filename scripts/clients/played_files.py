@@ -123,11 +123,15 @@ class RtmpDump(Played):
             raise Failure(f"rtmpdump ends with {code}: {self.process.last_words()}")
         return media(flv.read(self.path))
 
-    def finish(self):
-        received = self.received()
+    def expect_duration(self):
+        """In the metadata, whatever part it has got."""
         duration = flv.metadata(flv.read(self.path)).get("duration", 0)
         if abs(duration - LENGTHS.get(self.case.clip, SECONDS)) > 0.2:
             raise Failure(f"the metadata says {duration} s")
+
+    def finish(self):
+        received = self.received()
+        self.expect_duration()
         if self.source.suffix == ".flv":
             return expect_tags(media(flv.read(self.source)), received)
         mine, source = self.path.with_suffix(".framehash"), self.path.with_suffix(".source.framehash")
@@ -148,7 +152,9 @@ class RtmpDumpPart(RtmpDump):
         first = next(number for number, tag in reversed(list(enumerate(tags))) if tag.is_key() and tag.time <= start)
         part = [tag for tag in tags[first:] if tag.is_frame() and tag.time < stop]
         wanted = [tag._replace(time=max(tag.time, start)) for tag in headers + part]
-        return expect_tags(wanted, [tag for tag in self.received() if tag.time < stop])
+        received = [tag for tag in self.received() if tag.time < stop]
+        self.expect_duration()
+        return expect_tags(wanted, received)
 
 
 class RtmpDumpResume(RtmpDump):

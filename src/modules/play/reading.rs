@@ -196,6 +196,8 @@ pub fn seek_behind(
             Next::Message(_) => {}
         }
     }
+    // Anew, so that what it has given here is given to the player, too.
+    *demuxer = Demuxer::open(source, window)?;
     seek_to(demuxer, source, window, found)
 }
 

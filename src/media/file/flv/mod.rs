@@ -54,8 +54,10 @@ pub struct FlvDemuxer {
     duration: Option<f64>,
     /// The next tag, and the time of the last one.
     present: Mark,
-    /// Configurations that are given again before that, the next one last.
+    /// Configurations that are given again before that, the next one last; the metadata before them, if it has not been
+    /// given yet.
     again: Vec<TagPlace>,
+    has_told: bool,
     search: Option<Box<Search>>,
     collection: Option<Box<Collection>>,
     /// Why nothing more can be read.
@@ -86,7 +88,8 @@ impl FlvDemuxer {
         }
         let present = Mark { at: contents.first.at, clock: Clock::default() };
         let (again, search, collection, broken) = (Vec::new(), None, None, None);
-        Ok(Self { facts, contents, duration, present, again, search, collection, broken })
+        let has_told = false;
+        Ok(Self { facts, contents, duration, present, again, has_told, search, collection, broken })
     }
 
     /// See [`Demuxer::facts`](super::Demuxer::facts).
@@ -111,6 +114,7 @@ impl FlvDemuxer {
         let timestamp = clock.next(&tag);
         let present = Mark { at: tag.end(), clock };
         self.contents.first.clock.0 = self.contents.first.clock.0.or(clock.0);
+        self.has_told |= is_script;
         let script = self.contents.script.as_ref().filter(|script| script.tag == tag);
         if let Some(message) =
             script.map(|script| script.message(source, self.duration)).transpose()?.flatten()
@@ -142,6 +146,8 @@ impl FlvDemuxer {
         self.present = mark;
         self.again = self.contents.configurations.holding(mark.at);
         self.again.reverse();
+        let script = self.contents.script.as_ref().map(|script| script.tag);
+        self.again.extend(script.filter(|tag| !self.has_told && tag.at < mark.at));
         self.broken = None;
         Ok(Some(mark.clock.0.unwrap_or_default()))
     }
@@ -198,7 +204,7 @@ impl FlvDemuxer {
         Ok(None)
     }
 
-    /// Gives a configuration that has been given before, with the time of what follows.
+    /// Gives a configuration that has been given before, or the metadata, with the time of what follows.
     fn give_again<'w>(
         &mut self,
         source: &mut dyn Source,
@@ -206,9 +212,19 @@ impl FlvDemuxer {
         tag: TagPlace,
     ) -> Result<Next<'w>, FileError> {
         let timestamp = self.present.clock.0.unwrap_or_default();
+        let script = self.contents.script.as_ref().filter(|script| script.tag == tag);
+        let changed = script.map(|script| script.message(source, self.duration)).transpose()?.flatten();
+        if let Some(message) = changed {
+            self.again.pop();
+            self.has_told = true;
+            let (kind, role, head) = (tag.kind, MessageRole::Data, Head::default());
+            return Ok(Next::Message(FileMessage { kind, timestamp, role, head, body: window.put(message) }));
+        }
+        let role = if script.is_some() { MessageRole::Data } else { MessageRole::Configuration };
         let body = window.glance(source, tag.body(), tag.length as usize)?.unwrap_or_default();
         self.again.pop();
-        let (kind, role, head) = (tag.kind, MessageRole::Configuration, Head::default());
+        self.has_told |= script.is_some();
+        let (kind, head) = (tag.kind, Head::default());
         Ok(Next::Message(FileMessage { kind, timestamp, role, head, body }))
     }
 

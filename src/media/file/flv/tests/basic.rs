@@ -33,6 +33,7 @@ fn a_search_finds_the_last_key_frame_before_any_time() {
         let (file, keys) = usual(pictures, group, size);
         let mut reading = Reading::open(Memory::new(file)).unwrap();
         assert_eq!(reading.key_frames(), keys);
+        assert_eq!(reading.next().unwrap().unwrap().role, MessageRole::Data);
         let end = u64::from(pictures) * 40 + 1000;
         for to in (0..end).step_by(end as usize / 29).chain(keys.iter().copied().step_by(5)) {
             let expected = keys.iter().copied().filter(|key| *key <= to).max().unwrap();

@@ -43,6 +43,30 @@ fn a_duration_is_set_where_there_is_none() {
 }
 
 #[test]
+fn who_begins_in_the_middle_gets_the_metadata_once() {
+    for duration in [0.0, 7.0] {
+        let mut file = Writer::new();
+        file.tag(Kind::Data, 0, &on_metadata(Object::default().with("duration", duration)));
+        file.configurations();
+        for number in 0..50 {
+            file.picture(number * 40, number % 25 == 0, 10);
+        }
+        let mut reading = Reading::open(Memory::new(file.0)).unwrap();
+        assert_eq!(reading.seek(1500), 1000);
+        let first = reading.next().unwrap().unwrap();
+        let values = amf0::decode_until_fault(&first.body).0;
+        let expected = if duration > 0.0 { duration } else { 1.96 };
+        assert_eq!(object_of(&values).number("duration"), Some(expected));
+        assert_eq!((first.role, first.time), (MessageRole::Data, 1000));
+        for to in [1500, 0, 500] {
+            reading.seek(to);
+            let (messages, _) = reading.rest();
+            assert!(messages[0].role != MessageRole::Data, "{:?}", messages[0]);
+        }
+    }
+}
+
+#[test]
 fn a_long_index_is_not_sent() {
     let list = |count: usize| Value::StrictArray(vec![Value::Number(1.0); count]);
     for count in [3000, 100_000] {

@@ -125,11 +125,16 @@ impl Reading {
         panic!("it never ends");
     }
 
-    /// Takes the configurations that follow a search, and the message behind them.
+    /// Takes the configurations that follow a search, behind the metadata if it has not been given before, and the message
+    /// behind them.
     fn after_seek(&mut self) -> (Vec<Vec<u8>>, Message) {
         let mut configurations = Vec::new();
         loop {
             let message = self.next().unwrap().unwrap();
+            let is_metadata = message.role == MessageRole::Data && message.body.starts_with(b"\x02\0\x0aonMetaData");
+            if is_metadata && configurations.is_empty() {
+                continue;
+            }
             if message.role != MessageRole::Configuration {
                 return (configurations, message);
             }
