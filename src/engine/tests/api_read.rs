@@ -237,7 +237,7 @@ fn the_status_has_the_numbers_of_the_server() {
         ("/draining", json!(false)),
         ("/connections/rtmp", json!(2)),
         ("/connections/rtmp_accepted", json!(2)),
-        ("/streams", json!({ "live": 1, "lost": 0, "idle": 0 })),
+        ("/streams", json!({ "live": 1, "lost": 0, "idle": 0, "file": 0 })),
         ("/players", json!(1)),
         ("/publishes", json!(1)),
         ("/plays", json!(1)),
