@@ -41,7 +41,7 @@ impl Engine {
         }
         let Some(role) = session.roles.on(msid).copied() else { return };
         let Some(stream) = self.cx.streams.get(role.stream()) else { return };
-        if matches!(role, SessionRole::Player(player) if player.is_of_file()) {
+        if role.is_of_file() {
             // It has its own time line, and perhaps a list of files.
             return log::warn!("{id} {}: not redirected, as it plays a file", stream.label);
         }

@@ -195,11 +195,9 @@ impl Ctx {
         };
         let app = self.apps.get(app)?;
         let end = app.end?;
-        let is_of_file =
-            |role: &SessionRole| matches!(role, SessionRole::Player(player) if player.is_of_file());
         let ends = match end.reason {
-            EndReason::NotLive => session.roles.iter().any(|role| !(app.plays_files && is_of_file(role))),
-            EndReason::NoFiles => session.roles.iter().any(is_of_file),
+            EndReason::NotLive => session.roles.iter().any(|role| !(app.plays_files && role.is_of_file())),
+            EndReason::NoFiles => session.roles.iter().any(SessionRole::is_of_file),
             EndReason::AppGone | EndReason::ServerGone => true,
         };
         ends.then_some(end)

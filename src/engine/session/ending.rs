@@ -66,7 +66,7 @@ impl Engine {
     }
 
     /// Finishes the sessions that are not busy. The others end by themselves; clients that can are asked to
-    /// reconnect, which takes them to the next server process.
+    /// reconnect, which takes them to the next server process; but not players of files, which would begin anew.
     pub fn drain(&mut self, now: Now) {
         self.cx.now = now;
         self.cx.phase = Phase::Draining;
@@ -79,7 +79,11 @@ impl Engine {
             let connected = self.cx.sessions.get(id).filter(|session| session.client().is_some());
             if !self.cx.is_busy(id) {
                 self.cx.finish(id, "server stops");
-            } else if connected.and_then(Session::capabilities).is_some_and(Capabilities::can_reconnect) {
+            } else if connected
+                .filter(|session| !session.roles.are_of_files())
+                .and_then(Session::capabilities)
+                .is_some_and(Capabilities::can_reconnect)
+            {
                 self.cx.ask_to_reconnect(id);
             }
         }

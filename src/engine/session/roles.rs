@@ -42,6 +42,11 @@ impl SessionRole {
             Self::Player(player) => player.stream(),
         }
     }
+
+    /// Whether it is that of a player of a file.
+    pub fn is_of_file(&self) -> bool {
+        matches!(self, Self::Player(player) if player.is_of_file())
+    }
 }
 
 /// The roles of a session.
@@ -106,6 +111,11 @@ impl Roles {
     /// Whether the session has a publisher.
     pub(in crate::engine) fn publishes(&self) -> bool {
         self.publishers().next().is_some()
+    }
+
+    /// Whether all that the session does is to play files.
+    pub(in crate::engine) fn are_of_files(&self) -> bool {
+        !self.is_empty() && self.iter().all(SessionRole::is_of_file)
     }
 
     /// Restarts all players after `dropped` frames have been taken out of their queue; the first player counts them.

@@ -22,7 +22,7 @@ use std::time::Instant;
 
 use crate::conf::{self, Acts, Context, Directive, Repeat, Takes};
 use crate::engine::{
-    AppId, ByApp, Config, Ctx, Endpoint, Gate, Module, Player, Probe, Refusal, Request, RequestKind,
+    AppId, ByApp, ClientProtocol, Config, Ctx, Endpoint, Gate, Module, Player, Probe, Refusal, Request, RequestKind,
     SessionRole, Stream, StreamId, Verdict,
 };
 use crate::media::{Frame, Kind};
@@ -134,7 +134,7 @@ impl Module for Live {
         }
     }
 
-    fn gate(&mut self, _cx: &mut Ctx, request: &mut Request, gate: Gate) -> Verdict {
+    fn gate(&mut self, cx: &mut Ctx, request: &mut Request, gate: Gate) -> Verdict {
         let settings = self.settings(request.app);
         if settings.is_some_and(|settings| settings.live) {
             return Verdict::Continue;
@@ -142,9 +142,13 @@ impl Module for Live {
         let off =
             || Verdict::Deny(Refusal::of_request("live is off here: the application has no \"live on;\""));
         let plays_files = settings.is_some_and(|settings| settings.plays_files);
+        let is_rtmp = || {
+            let session = cx.sessions.get(request.session);
+            session.is_some_and(|session| session.client_protocol() == ClientProtocol::Rtmp)
+        };
         match (&request.kind, gate) {
             (RequestKind::Publish { .. }, Gate::Service) => off(),
-            (RequestKind::Play { .. }, Gate::Service) if !plays_files => off(),
+            (RequestKind::Play { .. }, Gate::Service) if !(plays_files && is_rtmp()) => off(),
             // Whether there is a file of the name is known now.
             (RequestKind::Play { .. }, Gate::Name) if !request.is_of_file => off(),
             _ => Verdict::Continue,

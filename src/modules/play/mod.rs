@@ -115,13 +115,14 @@ impl Module for Play {
         let RequestKind::Play { msid, start, duration, after } = request.kind else {
             return Verdict::Continue;
         };
-        // A backend has said that it comes from another server.
-        let is_wanted = gate == Gate::Name && !request.is_redirect && request.relays.is_empty();
+        let is_wanted = gate == Gate::Name && !request.is_redirect;
         let Some(settings) = self.apps.get(request.app).filter(|settings| is_wanted && !settings.is_empty())
         else {
             return Verdict::Continue;
         };
-        if settings.is_live && start.is_some_and(|start| LIVE_ONLY.contains(&start)) {
+        // Or a backend has said that it comes from another server.
+        let is_of_stream = start.is_some_and(|start| LIVE_ONLY.contains(&start)) || !request.relays.is_empty();
+        if settings.is_live && is_of_stream {
             return Verdict::Continue;
         }
         let session = cx.sessions.get(request.session);

@@ -119,3 +119,18 @@ fn a_file_goes_before_a_pull_that_has_not_begun_and_begins_none() {
     theatre.heard(&mut late);
     assert_eq!(theatre.played(), [("vod/film".to_owned(), 1)], "the pull has begun");
 }
+
+#[test]
+fn where_there_are_no_streams_nothing_is_pulled() {
+    let http = "http { server { listen 127.0.0.1:0; location / { flv_live on; } } }";
+    let mut theatre = Theatre::with(http, "FILES pull rtmp://192.0.2.9/live;");
+    let mut missing = theatre.play("none", &[]);
+    assert_eq!(theatre.news(&mut missing), ["Play.StreamNotFound"]);
+    let id = theatre.world.engine.accept(1, ENDS, theatre.world.now).unwrap();
+    let request = b"GET /vod/film.flv HTTP/1.1\r\nHost: a\r\n\r\n";
+    theatre.world.engine.input(id, request, theatre.world.now);
+    theatre.world.end_turn();
+    let answer = String::from_utf8(theatre.world.take(id, usize::MAX).concat()).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 404") || answer.starts_with("HTTP/1.1 403"), "{answer}");
+    assert_eq!((theatre.world.engine.cx.relays().count(), theatre.played()), (0, vec![]));
+}

@@ -53,8 +53,7 @@ pub fn redirect(cx: &mut Ctx, id: u32, to: &Redirect, actor: &Actor) -> Result<A
     let &[msid] = roles.as_slice() else {
         return Err(Fault::new(409, "this client has no stream, or several"));
     };
-    let plays_file = |role: &SessionRole| matches!(role, SessionRole::Player(player) if player.is_of_file());
-    if session.roles().iter().any(plays_file) {
+    if session.roles().iter().any(SessionRole::is_of_file) {
         return Err(Fault::new(409, "this client plays a file, and only those of streams can be moved"));
     }
     let endpoint = Endpoint { session: session.id, msid };
