@@ -150,13 +150,17 @@ fn a_file_that_grows_is_played_on_and_its_end_comes_when_it_has_grown_old() {
 #[test]
 fn a_file_that_is_cut_while_it_plays_ends_and_the_server_goes_on() {
     let mut theatre = Theatre::new("FILES");
-    let mut client = theatre.play("film", &[]);
+    theatre.write("large.flv", &large(600));
+    let mut client = theatre.play("large", &[]);
     theatre.heard(&mut client);
-    let file = File::options().write(true).open(theatre.path("film.flv")).unwrap();
-    file.set_len(100).unwrap();
+    let file = File::options().write(true).open(theatre.path("large.flv")).unwrap();
+    file.set_len(100_000).unwrap();
     file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
-    theatre.world.pass(5);
-    let news = theatre.news(&mut client);
+    let mut news = Vec::new();
+    for _ in 0..5 {
+        theatre.world.pass(1);
+        news.extend(theatre.news(&mut client));
+    }
     assert!(news.last().is_some_and(|last| last == "Play.Stop"), "{news:?}");
     assert!(theatre.world.is_open(client.id));
 }
