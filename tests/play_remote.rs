@@ -239,9 +239,7 @@ fn what_cannot_be_had_is_refused_and_the_log_says_why() {
         server.wait_log(why);
         wait("the connection is closed", || bad.open() == 0);
     }
-    let long = Backend::start(|_| {
-        Answer::UntilClose(200, "x".repeat(3 << 20))
-    });
+    let long = Backend::start(|_| Answer::UntilClose(200, "x".repeat(3 << 20)));
     let server = server(&long.url("/"), "play_temp_size 1m;");
     refusal(&server, "cam.flv");
     server.wait_log("it has more bytes than play_temp_size has room for");
@@ -250,7 +248,8 @@ fn what_cannot_be_had_is_refused_and_the_log_says_why() {
 #[test]
 fn a_server_that_sends_less_than_it_says_is_given_up_in_the_end() {
     let (_, file) = clip(30);
-    let backend = Backend::start(move |_| Answer::CutOff([head(200, file.len() + 1000, ""), file.clone()].concat()));
+    let backend =
+        Backend::start(move |_| Answer::CutOff([head(200, file.len() + 1000, ""), file.clone()].concat()));
     let server = server(&backend.url("/"), "");
     assert_eq!(refusal(&server, "cam.flv"), "Play.FileStructureInvalid");
     assert_eq!(backend.requests().len(), 4);
@@ -283,7 +282,8 @@ fn long_mp4(folder: &Path) -> Vec<u8> {
     assert!(data < tables);
     let padding = 12 << 20;
     let length = (tables - data + padding) as u32;
-    [&file[..data], &length.to_be_bytes(), &file[data + 4..tables], &vec![0; padding], &file[tables..]].concat()
+    [&file[..data], &length.to_be_bytes(), &file[data + 4..tables], &vec![0; padding], &file[tables..]]
+        .concat()
 }
 
 #[test]
@@ -299,8 +299,10 @@ fn the_tables_of_an_mp4_file_are_fetched_before_its_media() {
     let server = server(&backend.url("/"), "");
     let sent = play(&server, "cam.mp4");
     assert_eq!(sent.iter().filter(|packet| packet.kind == 9 && !packet.is_header()).count(), 40);
-    let ranges: Vec<_> = backend.requests().iter().map(|request| request.header("range").to_owned()).collect();
+    let ranges: Vec<_> =
+        backend.requests().iter().map(|request| request.header("range").to_owned()).collect();
     assert_eq!(ranges.len(), 3, "{ranges:?}");
-    let from = |range: &String| range.trim_start_matches("bytes=").trim_end_matches('-').parse::<usize>().unwrap();
+    let from =
+        |range: &String| range.trim_start_matches("bytes=").trim_end_matches('-').parse::<usize>().unwrap();
     assert!(from(&ranges[1]) > 12 << 20 && from(&ranges[2]) == 100_000, "{ranges:?}");
 }

@@ -149,7 +149,11 @@ fn table() -> Options {
         .optopt("", "suite", "of TLS, this alone (AES_256_GCM_SHA384 is preferred)", "TLS13_...")
         .optmulti("", "server", "a process whose time and memory is measured; may be repeated", "PID")
         .optflag("", "until-told", "then says so by a line, and measures anew until the standard input ends")
-        .optflag("", "files", "nobody publishes: players get files of the names of streams, of the bit rate of the video")
+        .optflag(
+            "",
+            "files",
+            "nobody publishes: players get files of the names of streams, of the bit rate of the video",
+        )
         .optflag("", "raw", "the server is the floor: players only receive")
         .optflag("h", "help", "prints this");
     // Cargo hands this to every benchmark.

@@ -92,6 +92,7 @@ impl Engine {
         };
         let verdict = module.resume(&mut self.cx, &mut request, reply);
         self.decide(position, request, verdict);
+        self.resume_play_lists(id);
     }
 
     /// Resumes a session's suspended request with `TimedOut` if its time is over.
@@ -158,6 +159,7 @@ impl Engine {
         }
         log::debug!("{id} {} waits for an answer of {}", self.describe(&suspended.request), suspended.module);
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        debug_assert!(session.suspended.is_none(), "{id} has a suspended request");
         session.suspended = Some(Box::new(suspended));
         self.cx.budgets.count_input(session);
         self.cx.suspended += 1;
@@ -314,7 +316,7 @@ impl Engine {
         let reason = format!("{} refused: {for_log}", self.describe(request));
         self.finish_if_idle(id, &reason);
         self.call_refused(request);
-        let of_list = request.endpoint().filter(|endpoint| self.cx.has_finished_file(*endpoint));
+        let of_list = request.endpoint().filter(|endpoint| self.cx.awaits_next_file(*endpoint));
         of_list.into_iter().for_each(|endpoint| self.complete_file_play(endpoint));
     }
 

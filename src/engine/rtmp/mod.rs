@@ -180,7 +180,7 @@ impl Engine {
     }
 
     /// Starts a request to play.
-    pub(in crate::engine) fn request_play(&mut self, id: SessionId, play: Play) {
+    fn request_play(&mut self, id: SessionId, play: Play) {
         let Play { msid, name, args, start, duration, after } = play;
         self.request_stream(id, (msid, name, args), RequestKind::Play { msid, start, duration, after });
     }
@@ -193,8 +193,19 @@ impl Engine {
         (msid, sent, args): (u32, String, String),
         kind: RequestKind,
     ) {
-        let is_allowed = self.count_request(id, Some(msid));
-        let Some(app) = self.cx.app_of(id).filter(|_| is_allowed) else { return };
+        if self.count_request(id, Some(msid)) {
+            self.begin_request(id, (sent, args), kind);
+        }
+    }
+
+    /// The same for a request that has been counted.
+    pub(in crate::engine) fn begin_request(
+        &mut self,
+        id: SessionId,
+        (sent, args): (String, String),
+        kind: RequestKind,
+    ) {
+        let Some(app) = self.cx.app_of(id) else { return };
         match self.cx.name_of(id, &sent) {
             Ok(name) => {
                 let path = self.cx.file_path(id, &sent).filter(|_| matches!(kind, RequestKind::Play { .. }));
@@ -209,7 +220,7 @@ impl Engine {
     }
 
     /// Counts a request to publish or play on a message stream; false if there are too many, which closes the session.
-    fn count_request(&mut self, id: SessionId, msid: Option<u32>) -> bool {
+    pub(in crate::engine) fn count_request(&mut self, id: SessionId, msid: Option<u32>) -> bool {
         let now = self.cx.now.instant;
         let Some(session) = self.cx.sessions.get_mut(id) else { return false };
         let seconds = (now - session.opened).as_secs();

@@ -53,6 +53,7 @@ impl Engine {
         let Endpoint { session: id, msid } = endpoint;
         let now = self.cx.now.instant;
         self.leave(endpoint, LeaveReason::NextRequest);
+        self.drop_play_list(endpoint);
         if let Some(holder) = self.cx.streams.find(app, name).and_then(|stream| stream.publisher) {
             self.replace_publisher(holder, id);
         }
@@ -111,6 +112,7 @@ impl Engine {
         }
         self.cx.remove_role(endpoint);
         if reason == LeaveReason::Requested {
+            self.drop_play_list(endpoint);
             match role {
                 SessionRole::Publisher { .. } => self.cx.answer_unpublish(endpoint),
                 // It has been told before.

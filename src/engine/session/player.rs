@@ -54,8 +54,10 @@ enum PlayLimit {
     Duration(u32),
     /// A timestamp of its stream, in milliseconds; frames from there on are not sent.
     Timestamp(u64),
-    /// Reached: the player leaves its stream in a later step.
+    /// Reached: the player leaves its stream in a later step, or the next file of its list begins.
     Reached,
+    /// Reached by a player of a file, which has been told that nothing follows.
+    Ended,
 }
 
 /// How a player is sent its stream.
@@ -261,7 +263,7 @@ impl Player {
     pub fn has_reached_limit(&self, timestamp: u64) -> bool {
         match self.limit {
             PlayLimit::Timestamp(end) => timestamp >= end,
-            PlayLimit::Reached => true,
+            PlayLimit::Reached | PlayLimit::Ended => true,
             PlayLimit::StreamEnd | PlayLimit::Duration(_) => false,
         }
     }
@@ -269,7 +271,17 @@ impl Player {
     /// Whether the player has got all that it asked for, or may not get more, and is about to leave its stream.
     #[inline]
     pub(in crate::engine) fn is_finished(&self) -> bool {
+        matches!(self.limit, PlayLimit::Reached | PlayLimit::Ended)
+    }
+
+    /// Whether it has got all of a file and waits for the next one.
+    pub(in crate::engine) fn awaits_next(&self) -> bool {
         self.limit == PlayLimit::Reached
+    }
+
+    /// A player of a file has been told that nothing follows.
+    pub(in crate::engine) fn end(&mut self) {
+        self.limit = PlayLimit::Ended;
     }
 
     /// Whether the player has paused: it is sent nothing.

@@ -18,6 +18,8 @@ pub struct Window {
     main: Piece,
     /// A piece of what is read in turns with the rest, but lies elsewhere: the sound of MP4.
     beside: Piece,
+    /// Whether the first is kept, see [`Self::keep`].
+    is_kept: bool,
 }
 
 #[derive(Debug, Default)]
@@ -34,6 +36,12 @@ impl Window {
         self.beside.clear(BESIDE);
     }
 
+    /// Has a demuxer stop where it would need another piece: what it asks for then is `WouldBlock`. So whatever has been
+    /// read is used up before more is read.
+    pub fn keep(&mut self, is_kept: bool) {
+        self.is_kept = is_kept;
+    }
+
     /// So many bytes at a place, at most a few more than a message may have; none if the file ends before.
     pub fn get(
         &mut self,
@@ -41,7 +49,7 @@ impl Window {
         at: u64,
         count: usize,
     ) -> Result<Option<&[u8]>, FileError> {
-        if self.main.holds(at, count).is_none() && !self.main.load(source, at, count, PIECE)? {
+        if self.main.holds(at, count).is_none() && !self.load(source, (at, count), PIECE)? {
             return Ok(None);
         }
         Ok(self.main.holds(at, count))
@@ -70,10 +78,22 @@ impl Window {
         at: u64,
         count: usize,
     ) -> Result<Option<&[u8]>, FileError> {
-        if self.main.holds(at, count).is_none() && !self.main.load(source, at, count, GLANCE)? {
+        if self.main.holds(at, count).is_none() && !self.load(source, (at, count), GLANCE)? {
             return Ok(None);
         }
         Ok(self.main.holds(at, count))
+    }
+
+    fn load(
+        &mut self,
+        source: &mut dyn Source,
+        (at, count): (u64, usize),
+        piece: usize,
+    ) -> Result<bool, FileError> {
+        if self.is_kept {
+            return Err(FileError::Io(io::ErrorKind::WouldBlock.into()));
+        }
+        self.main.load(source, at, count, piece)
     }
 
     /// So many bytes at a place, if they are in the piece that was read last.

@@ -22,8 +22,8 @@ use std::time::Instant;
 
 use crate::conf::{self, Acts, Context, Directive, Repeat, Takes};
 use crate::engine::{
-    AppId, ByApp, ClientProtocol, Config, Ctx, Endpoint, Gate, Module, Player, Probe, Refusal, Request, RequestKind,
-    SessionRole, Stream, StreamId, Verdict,
+    AppId, ByApp, ClientProtocol, Config, Ctx, Endpoint, Gate, Module, Player, Probe, Refusal, Request,
+    RequestKind, SessionRole, Stream, StreamId, Verdict,
 };
 use crate::media::{Frame, Kind};
 use fan_out::FrameFanout;

@@ -56,9 +56,9 @@ pub struct Play {
     players: HashMap<u64, FilePlayer>,
     tokens: HashMap<Endpoint, u64>,
     last_token: u64,
-    /// What the loop has read last, for the player of this token.
+    /// What the loop has read last, and of which file of which player.
     window: Window,
-    window_of: u64,
+    window_of: (u64, u32),
 }
 
 impl Module for Play {
@@ -121,7 +121,8 @@ impl Module for Play {
             return Verdict::Continue;
         };
         // Or a backend has said that it comes from another server.
-        let is_of_stream = start.is_some_and(|start| LIVE_ONLY.contains(&start)) || !request.relays.is_empty();
+        let is_of_stream =
+            start.is_some_and(|start| LIVE_ONLY.contains(&start)) || !request.relays.is_empty();
         if settings.is_live && is_of_stream {
             return Verdict::Continue;
         }
@@ -140,7 +141,9 @@ impl Module for Play {
         let before = self.tokens.get(&endpoint).filter(|_| takes_over);
         let behind = before.and_then(|token| self.players.get(token)).map(FilePlayer::sent_to);
         let address = session.and_then(|session| session.peer.ip()).map(|ip| ip.to_string());
-        let asker = Asker { address: address.unwrap_or_default(), args: request.args.clone() };
+        let app = cx.apps.get(request.app).map_or("", |app| &app.name);
+        let label = format!("{} play {app}/{}", request.session, request.name);
+        let asker = Asker { address: address.unwrap_or_default(), args: request.args.clone(), label };
         let time = if settings.terms.is_some() { FETCH_TIME } else { LOOKUP_TIME };
         let opening = Opening::new(settings, (request.path(), asker), (wanted, behind), cx.descriptors);
         self.last_token += 1;
@@ -352,9 +355,10 @@ impl Play {
     /// Has a player send what is due.
     fn advance(&mut self, cx: &mut Ctx, token: u64) {
         let Some(player) = self.players.get_mut(&token) else { return };
-        if self.window_of != token {
+        let file = (token, player.switches());
+        if self.window_of != file {
             self.window.clear();
-            self.window_of = token;
+            self.window_of = file;
         }
         player.advance(cx, &mut self.window);
         if let Some(spool) = player.awaited_spool() {

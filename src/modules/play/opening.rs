@@ -2,6 +2,7 @@
 //! a server goes back to the loop, which has the file fetched.
 
 use std::os::fd::AsRawFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,11 +51,13 @@ pub enum Outcome {
     Remote(Box<Opening>),
 }
 
-/// What is told to other servers of who asks.
+/// Who asks, which other servers are told but for the label.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Asker {
     /// The address of the client.
     pub address: String,
+    /// The client and its request, for the log.
+    pub label: String,
     /// Its arguments.
     pub args: String,
 }
@@ -100,11 +103,14 @@ impl Opening {
                                 "too many files are open; try again soon",
                             ));
                         }
-                        let file = PlayedFile { file: found.file, path: name.into(), coming: None };
+                        let file =
+                            PlayedFile { file: found.file, path: folder.join(name).into(), coming: None };
                         return self.open(file);
                     }
                     Ok(Found::Folder(_)) | Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP) => {}
-                    Err(errno) => log::warn!("play {}/{name}: {}", folder.display(), errno.desc()),
+                    Err(errno) => {
+                        log::warn!("{}: {}/{name}: {}", self.asker.label, folder.display(), errno.desc())
+                    }
                 },
             }
             self.skip();
@@ -117,7 +123,11 @@ impl Opening {
         let (Some(file), Some((_, name))) = (coming.file(), self.next()) else {
             return Outcome::Remote(self);
         };
-        let file = PlayedFile { file: Arc::clone(file), path: name.into(), coming: Some(Arc::clone(coming)) };
+        let file = PlayedFile {
+            file: Arc::clone(file),
+            path: Path::new(name).into(),
+            coming: Some(Arc::clone(coming)),
+        };
         self.open(file)
     }
 
@@ -160,11 +170,11 @@ impl Opening {
             }
             Err(error) if error.would_block() || file.is_short() => Outcome::Remote(Box::new(self)),
             Err(FileError::Broken(why)) => {
-                log::warn!("play {}: {why}", file.path);
+                log::warn!("{}: {}: {why}", self.asker.label, file.path.display());
                 Outcome::Refused(Refusal::of_request(format!("the file cannot be played: {why}")))
             }
             Err(FileError::Io(error)) => {
-                log::warn!("play {}: {error}", file.path);
+                log::warn!("{}: {}: {error}", self.asker.label, file.path.display());
                 Outcome::Refused(Refusal::of_request("the file cannot be read"))
             }
         }

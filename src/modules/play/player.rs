@@ -3,6 +3,7 @@
 //! It is in one state at a time ([`State`]), and [`FilePlayer::advance`] takes it to the next: a seek first, then pieces
 //! as they are due. A piece follows the one before when that has been sent, so a slow client holds one piece.
 
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::engine::{
@@ -52,6 +53,8 @@ pub struct FilePlayer {
     is_starved: bool,
     /// Bytes of media that were sent.
     bytes: u64,
+    /// How often another file has taken the place of its file.
+    switches: u32,
     state: State,
 }
 
@@ -131,16 +134,18 @@ impl FilePlayer {
             is_dry: false,
             is_starved: false,
             bytes: 0,
+            switches: 0,
             state: State::Ready,
         }
     }
 
     /// Goes on with the file before until the key frame at `at`, where this one begins.
     pub fn taking_over(mut self, before: Self, at: u64, now: Instant) -> Self {
-        let Self { file, demuxer, progress, clock, is_paused, .. } = before;
-        (self.clock, self.is_paused) = (clock, is_paused);
-        let own = Progress { audio: progress.audio, video: progress.video, ..self.progress };
-        let is_past = progress.last.is_some_and(|last| last >= at);
+        let Self { file, demuxer, progress, clock, is_paused, seek, .. } = before;
+        (self.clock, self.is_paused, self.seek) = (clock, is_paused, seek);
+        let Progress { audio, video, shift, .. } = progress;
+        let own = Progress { audio, video, shift, ..self.progress };
+        let is_past = progress.last.is_some_and(|last| last >= at) || seek.is_some();
         match (demuxer, self.demuxer.take()) {
             (Some(old), Some(new)) if !is_past => {
                 self.next = Some(Box::new(Switch { file: self.file, demuxer: new, progress: own }));
@@ -160,6 +165,11 @@ impl FilePlayer {
     /// The session of its client.
     pub fn session(&self) -> SessionId {
         self.endpoint.session
+    }
+
+    /// How often another file has taken the place of its file.
+    pub fn switches(&self) -> u32 {
+        self.switches
     }
 
     /// The time of the last message that was sent.
@@ -240,7 +250,7 @@ impl FilePlayer {
 
     /// Ends the play, as the file cannot be read on.
     pub fn fail(&mut self, cx: &mut Ctx, why: &str) {
-        log::warn!("{} {}: {why}", self.endpoint.session, self.file.path);
+        log::warn!("{} cannot play {} on: {why}", self.endpoint.session, self.file.path.display());
         self.state = State::Ended;
         cx.tell_file_player(self.endpoint, FileNews::Broken(why));
     }
@@ -266,7 +276,8 @@ impl FilePlayer {
         let until = self.clock.map_or(0, |clock| clock.target(now, buffer));
         let order =
             Order { form: self.form, until, one_picture: self.shows_picture, progress: self.progress };
-        let read = reading::read(&mut demuxer, (&self.file, &mut self.file.in_memory()), window, order);
+        let (mut source, modified) = (self.file.in_memory(), || self.file.modified_at_once());
+        let read = reading::read(&mut demuxer, (&mut source, &modified), window, order);
         if matches!(read.stop, Stop::NotInMemory) && read.piece.is_empty() {
             return self.hand_over(cx, demuxer, Task::Read(order));
         }
@@ -326,6 +337,7 @@ impl FilePlayer {
             Ok(Some(at)) => {
                 self.seek = None;
                 self.clock = None;
+                self.is_dry = false;
                 (self.progress.last, self.progress.awaits_key) = (None, false);
                 if seek.is_told {
                     self.progress.shift = 0;
@@ -357,7 +369,7 @@ impl FilePlayer {
         let is_sent = !piece.is_empty();
         if is_sent {
             self.bytes += piece.media();
-            (self.state, self.is_dry, self.is_starved) = (State::Draining, false, false);
+            (self.state, self.is_starved) = (State::Draining, false);
             cx.send_piece(self.endpoint, piece);
         }
         match stop {
@@ -370,9 +382,12 @@ impl FilePlayer {
             Stop::NotInMemory if !is_sent && has_come_on => self.wait(cx, Duration::ZERO),
             Stop::NotInMemory if !is_sent => self.starve(cx),
             Stop::NotInMemory => {}
+            // It is looked at again when the piece has been sent.
+            Stop::EndOfFile(modified) if self.may_grow(cx, modified) && is_sent => {}
             Stop::EndOfFile(modified) if self.may_grow(cx, modified) => self.run_dry(cx),
-            Stop::EndOfFile(_) if self.next.is_some() => self.switch(cx),
-            Stop::EndOfWanted if self.next.is_some() => self.switch(cx),
+            Stop::EndOfFile(_) | Stop::EndOfWanted | Stop::Broken(_) if self.next.is_some() => {
+                self.switch(cx)
+            }
             Stop::EndOfFile(_) | Stop::EndOfWanted => self.complete(cx),
             Stop::Broken(why) => self.fail(cx, &why),
         }
@@ -384,6 +399,7 @@ impl FilePlayer {
         let Switch { file, demuxer, progress } = *next;
         let progress = Progress { audio: self.progress.audio, video: self.progress.video, ..progress };
         (self.file, self.demuxer, self.progress) = (file, Some(demuxer), progress);
+        self.switches = self.switches.wrapping_add(1);
         if self.state == State::Ready {
             self.wait(cx, Duration::ZERO);
         }
@@ -392,7 +408,8 @@ impl FilePlayer {
     fn complete(&mut self, cx: &mut Ctx) {
         self.state = State::Ended;
         let duration = self.demuxer.as_ref().and_then(|demuxer| demuxer.facts().duration);
-        let milliseconds = duration.or(self.progress.last).unwrap_or_default();
+        // A file that has grown is longer than it was.
+        let milliseconds = duration.max(self.progress.last).unwrap_or_default();
         let news = FileNews::Complete { duration: milliseconds as f64 / 1000.0, bytes: self.bytes };
         cx.tell_file_player(self.endpoint, news);
     }
@@ -402,8 +419,9 @@ impl FilePlayer {
         if let Some(coming) = &self.file.coming {
             return coming.may_grow();
         }
-        let age = cx.now.wall.duration_since(modified).unwrap_or_default();
-        age < GROWTH_TIME || is_recorded(cx, &self.file)
+        // Clocks of other machines may be ahead a little.
+        let age = cx.now.wall.duration_since(modified).unwrap_or_else(|ahead| ahead.duration());
+        age < GROWTH_TIME || is_recorded(cx, &self.file.path)
     }
 
     /// Waits for what has not come yet from another server; a client that has waited before is told.
@@ -434,17 +452,17 @@ fn work(mut demuxer: Demuxer, file: &PlayedFile, task: &Task) -> Done {
     let result = match *task {
         Task::Seek(to) => TaskResult::Sought(to, reading::seek(&mut demuxer, &mut source, &mut window, to)),
         Task::Read(order) => {
-            TaskResult::Read(Box::new(reading::read(&mut demuxer, (file, &mut source), &mut window, order)))
+            let source = (&mut source as _, &(|| file.modified()) as _);
+            TaskResult::Read(Box::new(reading::read(&mut demuxer, source, &mut window, order)))
         }
     };
     Done { demuxer, result }
 }
 
 /// Whether a recorder writes a file now.
-fn is_recorded(cx: &Ctx, file: &PlayedFile) -> bool {
+fn is_recorded(cx: &Ctx, path: &Path) -> bool {
     let mut recordings = cx.streams.iter().flat_map(|stream| &stream.recordings);
     recordings.any(|recording| {
-        let path = recording.path.as_deref();
-        recording.state == RecordingState::Recording && path.is_some_and(|path| path.ends_with(&*file.path))
+        recording.state == RecordingState::Recording && recording.path.as_deref() == Some(path)
     })
 }

@@ -7,12 +7,13 @@ use crate::engine::{Piece, PieceForm};
 use crate::media::Kind;
 use crate::media::file::{Demuxer, FileError, FileMessage, MessageRole, Next, Source, Window};
 
-use super::source::PlayedFile;
-
 /// Bytes at which a piece is sent. A message that is longer is a piece of its own.
 const PIECE: usize = 64 * 1024;
-/// Messages that are gone through for one piece, also if none of them is sent.
+/// Messages that are gone through for one piece, and their bytes, also if none of them is sent.
 const MAX_MESSAGES: usize = 4096;
+const MAX_BYTES: usize = 4 * PIECE;
+/// What is sent beyond what is due, milliseconds of media, if it has been read.
+const WITH_THE_REST: u64 = 500;
 /// Steps of a seek that a reader goes at once.
 const STEPS: usize = 32;
 
@@ -37,7 +38,7 @@ pub struct Progress {
     pub end: End,
     /// What is taken off the times of the file, milliseconds: clients that ask for a start count from there.
     pub shift: u64,
-    /// The time of the last message of sound or picture, or the largest one before.
+    /// The largest time of a message of sound or picture so far.
     pub last: Option<u64>,
 }
 
@@ -114,32 +115,38 @@ pub struct Read {
     pub stop: Stop,
 }
 
-/// Reads the next piece. The messages of a piece have been taken from the demuxer, whatever stops it.
+/// Reads the next piece; `modified` tells when the file was written last. The messages of a piece have been taken from the demuxer, whatever stops it.
 pub fn read(
     demuxer: &mut Demuxer,
-    (file, source): (&PlayedFile, &mut dyn Source),
+    (source, modified): (&mut dyn Source, &dyn Fn() -> io::Result<SystemTime>),
     window: &mut Window,
     order: Order,
 ) -> Read {
     let mut progress = order.progress;
     let mut piece = Piece::new(order.form, 0);
     let mut stop = Stop::Enough;
+    let mut gone_through = 0;
     for _ in 0..MAX_MESSAGES {
-        let is_due = progress.last.is_none_or(|last| last < order.until);
-        if !is_due || piece.len() >= PIECE {
+        // What is in the window already is sent with the rest, so that it need not be read again.
+        let ahead = if piece.is_empty() { 0 } else { WITH_THE_REST };
+        let is_due = progress.last.is_none_or(|last| last < order.until.saturating_add(ahead));
+        if !is_due || piece.len() >= PIECE || gone_through >= MAX_BYTES {
             break;
         }
+        window.keep(!piece.is_empty());
         let message = match demuxer.next(source, window) {
             Ok(Next::Message(message)) => message,
             Ok(Next::End) => {
-                stop = file.modified().map_or_else(|error| Stop::Broken(error.to_string()), Stop::EndOfFile);
+                stop = modified().map_or_else(|error| stop_of(error.into()), Stop::EndOfFile);
                 break;
             }
+            Err(error) if error.would_block() && !piece.is_empty() => break,
             Err(error) => {
                 stop = stop_of(error);
                 break;
             }
         };
+        gone_through += message.head.as_slice().len() + message.body.len();
         if !progress.note(&message) {
             stop = Stop::EndOfWanted;
             break;
@@ -152,6 +159,7 @@ pub fn read(
             break;
         }
     }
+    window.keep(false);
     Read { piece, progress, stop }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -15,8 +16,8 @@ use super::remote::Coming;
 #[derive(Debug, Clone)]
 pub struct PlayedFile {
     pub file: Arc<OpenFile>,
-    /// Its path below the folder, for the log.
-    pub path: Arc<str>,
+    /// Its path: with its folder, or below that of another server.
+    pub path: Arc<Path>,
     /// What has come of it, if it is fetched from another server.
     pub coming: Option<Arc<Coming>>,
 }
@@ -25,6 +26,14 @@ impl PlayedFile {
     /// When it was written last.
     pub fn modified(&self) -> io::Result<SystemTime> {
         self.file.file.metadata()?.modified()
+    }
+
+    /// The same for the loop: `WouldBlock` where it would have to wait.
+    pub fn modified_at_once(&self) -> io::Result<SystemTime> {
+        if self.file.medium.may_wait() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.modified()
     }
 
     /// How a reader reads it.

@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::{AppId, Endpoint, SessionId};
+use crate::engine::request::RequestKind;
 use crate::engine::rtmp::file_play::piece::{Piece, PieceForm};
 use crate::engine::rtmp::publish::LeaveReason;
 use crate::engine::session::player::Player;
@@ -116,10 +117,30 @@ impl Engine {
         let held: usize = state.play_list.iter().map(bytes).sum();
         if state.play_list.len() >= MAX_PLAY_LIST || held + bytes(play) > MAX_PLAY_LIST_BYTES {
             self.cx.fail(id, "its play list is too long");
-        } else {
+        } else if self.count_request(id, Some(play.msid))
+            && let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::rtmp_mut)
+        {
             state.play_list.push_back(play.clone());
         }
         true
+    }
+
+    /// Forgets the plays of a message stream that wait for the end of the file before them.
+    pub(in crate::engine) fn drop_play_list(&mut self, endpoint: Endpoint) {
+        if let Some(state) = self.cx.sessions.get_mut(endpoint.session).and_then(Session::rtmp_mut) {
+            state.play_list.retain(|waiting| waiting.msid != endpoint.msid);
+        }
+    }
+
+    /// Goes on with the play lists of a session that had to wait for the answer to another request.
+    pub(in crate::engine) fn resume_play_lists(&mut self, id: SessionId) {
+        let Some(session) = self.cx.sessions.get(id) else { return };
+        if session.rtmp().is_none_or(|state| state.play_list.is_empty()) {
+            return;
+        }
+        let awaits = session.roles.players().filter(|player| player.is_of_file() && player.awaits_next());
+        let waiting = awaits.map(|player| Endpoint { session: id, msid: player.msid() });
+        self.cx.work.finished.extend(waiting);
     }
 
     /// Begins the next play of a player's list. False if there is none.
@@ -131,7 +152,9 @@ impl Engine {
         });
         let has_next = next.is_some();
         if let Some(play) = next {
-            self.request_play(endpoint.session, play);
+            let Play { msid, name, args, start, duration, after } = play;
+            let kind = RequestKind::Play { msid, start, duration, after };
+            self.begin_request(endpoint.session, (name, args), kind);
         }
         has_next
     }
@@ -139,9 +162,16 @@ impl Engine {
     /// Goes on with the play list of a player that has got all of its file. At the end of the list it is told so, and
     /// stays: clients seek in what they have buffered.
     pub(in crate::engine) fn complete_file_play(&mut self, endpoint: Endpoint) {
-        if !self.play_next(endpoint) {
-            self.cx.status(endpoint, PLAY_STOP, "Stop video on demand");
+        let Some(session) = self.cx.sessions.get(endpoint.session) else { return };
+        let waits = session.rtmp().is_some_and(|state| !state.play_list.is_empty());
+        // One request is suspended at a time; the list goes on when that has been answered.
+        if waits && session.suspended.is_some() || self.play_next(endpoint) {
+            return;
         }
+        if let Some(session) = self.cx.sessions.get_mut(endpoint.session) {
+            session.roles.player_mut(endpoint.msid).into_iter().for_each(Player::end);
+        }
+        self.cx.status(endpoint, PLAY_STOP, "Stop video on demand");
     }
 
     /// Tells the modules that all of a player's last piece has been sent.
@@ -244,9 +274,9 @@ impl Ctx {
         }
     }
 
-    /// Whether a player has got all of its file.
-    pub(in crate::engine) fn has_finished_file(&self, endpoint: Endpoint) -> bool {
-        self.file_player(endpoint).is_some_and(Player::is_finished)
+    /// Whether a player has got all of its file, and waits for the next one of its list.
+    pub(in crate::engine) fn awaits_next_file(&self, endpoint: Endpoint) -> bool {
+        self.file_player(endpoint).is_some_and(Player::awaits_next)
     }
 
     fn unfinish_file_play(&mut self, endpoint: Endpoint) {

@@ -114,12 +114,12 @@ impl FlvDemuxer {
         let timestamp = clock.next(&tag);
         let present = Mark { at: tag.end(), clock };
         self.contents.first.clock.0 = self.contents.first.clock.0.or(clock.0);
-        self.has_told |= is_script;
         let script = self.contents.script.as_ref().filter(|script| script.tag == tag);
+        let is_script = script.is_some();
         if let Some(message) =
             script.map(|script| script.message(source, self.duration)).transpose()?.flatten()
         {
-            self.present = present;
+            (self.present, self.has_told) = (present, true);
             let (kind, role, head) = (tag.kind, MessageRole::Data, Head::default());
             return Ok(Next::Message(FileMessage { kind, timestamp, role, head, body: window.put(message) }));
         }
@@ -127,6 +127,7 @@ impl FlvDemuxer {
         let parsed = flv::inspect(tag.kind, body);
         self.contents.note(tag, &parsed, body);
         self.present = present;
+        self.has_told |= is_script;
         let role = self.role(&tag, &parsed);
         Ok(Next::Message(FileMessage { kind: tag.kind, timestamp, role, head: Head::default(), body }))
     }

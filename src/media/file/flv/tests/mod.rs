@@ -131,7 +131,8 @@ impl Reading {
         let mut configurations = Vec::new();
         loop {
             let message = self.next().unwrap().unwrap();
-            let is_metadata = message.role == MessageRole::Data && message.body.starts_with(b"\x02\0\x0aonMetaData");
+            let is_metadata =
+                message.role == MessageRole::Data && message.body.starts_with(b"\x02\0\x0aonMetaData");
             if is_metadata && configurations.is_empty() {
                 continue;
             }
