@@ -51,11 +51,8 @@ impl Clock {
         self.signed(presented).saturating_sub(decoded)
     }
 
-    /// The first units whose milliseconds are not before so many.
+    /// The first units whose milliseconds are not before so many, nor cut off in front.
     pub fn units_at(&self, milliseconds: u64) -> u64 {
-        if milliseconds == 0 {
-            return 0;
-        }
         let scale = i128::from(self.timescale);
         let wanted = i128::from(milliseconds).saturating_sub(self.shift.into());
         let doubled = (2 * wanted - 1) * scale;

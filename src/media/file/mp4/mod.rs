@@ -24,13 +24,16 @@ use fragments::{FEW_PIECES, Found, MANY_PIECES};
 use movie::Movie;
 use seek::{Keys, Seek};
 use tables::{Sample, Steps};
-use track::Track;
+use track::{Place, Track};
 
 /// How long before what is shown first a file begins at most, if there is a key frame for it, milliseconds: pictures
 /// that are decoded first, sound that a decoder needs to settle.
 const MAX_LEAD: u64 = 1000;
 /// Steps of the search for that key frame.
 const CUT_STEPS: u32 = 16;
+
+/// How late fragments may begin in a file that was not cut out of a longer stream, milliseconds.
+const MAX_DELAY: i64 = 1000;
 
 /// Reads an MP4 file.
 #[derive(Debug)]
@@ -73,14 +76,18 @@ impl Mp4Demuxer {
         Ok(demuxer)
     }
 
-    /// Shifts the times of all tracks so that none is below zero, and looks how long fragments are if it is not told.
+    /// Shifts the times of all tracks so that none is below zero, and those of fragments that were cut out of a longer
+    /// stream begin at zero; and looks how long fragments are if it is not told.
     fn settle_times(&mut self, source: &mut dyn Source) -> Result<(), FileError> {
-        let mut first = 0;
+        let mut first = None;
         for track in &mut self.tracks {
             if let Found::Here(sample) = track.peek(source, MANY_PIECES)? {
-                first = first.min(track.clock.signed(sample.time.into()));
+                let time = track.clock.signed(sample.time.into());
+                first = Some(first.map_or(time, |first: i64| first.min(time)));
             }
         }
+        let is_cut_out = self.tracks.iter().all(|track| track.tables.sizes.count() == 0);
+        let first = first.filter(|first| *first < 0 || is_cut_out && *first > MAX_DELAY).unwrap_or_default();
         self.tracks.iter_mut().for_each(|track| track.clock.set_shift(first.saturating_neg()));
         if let (None, Some(track)) = (self.facts.duration, self.tracks.first_mut())
             && let Some(fragments) = &mut track.fragments
@@ -102,6 +109,11 @@ impl Mp4Demuxer {
         let mut seek = Seek::new(begin, &self.tracks);
         for _ in 0..CUT_STEPS {
             if let Some(found) = seek.step(&mut self.tracks, source)? {
+                if found > begin {
+                    // There is no key frame before.
+                    self.tracks.iter_mut().for_each(|track| track.go_to(Place::default()));
+                    break;
+                }
                 let shift = shown.saturating_sub_unsigned(found);
                 self.tracks.iter_mut().for_each(|track| track.clock.set_shift(shift));
                 break;

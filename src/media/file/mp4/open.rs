@@ -45,10 +45,12 @@ pub fn choose(boxes: &mut Boxes<'_>, movie: &mut Movie) -> Result<Vec<Track>, Fi
     for kind in [Kind::Video, Kind::Audio] {
         while let Some(at) = left.iter().position(|trak| trak.kind == kind) {
             let trak = left.remove(at);
-            let description = if trak.is_inside {
-                description::read(boxes, &trak.descriptions, kind, 1)?
-            } else {
+            let description = if !trak.is_inside {
                 Err("its media is in another file")
+            } else if trak.tables.sizes.count() == 0 && !movie.is_fragmented {
+                Err("it has no media")
+            } else {
+                description::read(boxes, &trak.descriptions, kind, 1)?
             };
             match description {
                 Ok(description) => {
