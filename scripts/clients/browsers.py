@@ -3,10 +3,11 @@
 import os
 import pathlib
 
-from .lab import Failure, wait
+from .lab import Failure, run_to_end, wait
 
 SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "tests" / "browser"
 PATIENCE = 90
+RECORDED = 20  # seconds
 
 
 def browser(script):
@@ -27,9 +28,29 @@ def start(lab, script, stream, *arguments, scheme="rtmp"):
     return lab.run(f"chromium.{script}.{stream}", command, environment(lab, scheme))
 
 
+def walk(lab, case):
+    """Begins with a case of the console that needs no publisher."""
+    return WALKS[case](lab)
+
+
 def walk_states(lab):
     """The console in all its states, before a server that plays them."""
     return lab.run("chromium.console-states", ["node", SCRIPTS / "console-states.mjs"], environment(lab, "rtmp"))
+
+
+def play_recordings(lab):
+    """The console lists recordings and plays them, in FLV and in MP4."""
+    folder = lab.folder / "archive"
+    folder.mkdir(exist_ok=True)
+    for suffix in ("flv", "mp4"):
+        picture = ["-f", "lavfi", "-i", "testsrc=size=320x180:rate=25", "-f", "lavfi", "-i", "sine", "-t", RECORDED]
+        codecs = ["-c:v", "libx264", "-preset", "ultrafast", "-g", 50, "-bf", 2, "-pix_fmt", "yuv420p", "-c:a", "aac"]
+        run_to_end(["ffmpeg", "-v", "error", *picture, *codecs, folder / f"cam.{suffix}"], folder)
+    command = ["node", SCRIPTS / "recordings.mjs", lab.http("recordings/"), "archive/cam"]
+    return lab.run("chromium.recordings", command, environment(lab, "rtmp"))
+
+
+WALKS = {"states": walk_states, "recordings": play_recordings}
 
 
 def finish(process):

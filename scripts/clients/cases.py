@@ -82,7 +82,7 @@ def table():
     cases += [Case(*browsed, flv_pages.alone(scheme), True, "chromium-mpegts-js")
               for browsed, scheme in ((BROWSED, "http"), (BROWSED_TLS, "ws"))]
     cases.append(Case(*BROWSED_AV1, browsers.BROWSERS["console"], True, "chromium-console"))
-    cases.append(Case(MOCKED, "states", browsers, False, "chromium-console"))
+    cases += [Case(MOCKED, clip, browsers, False, "chromium-console") for clip in browsers.WALKS]
     cases += [Case(SHAPED, clip, shaped, False, f"chromium-{word}") for clip in shaped.CLIPS for word in shaped.PLAYERS]
     cases += [Case(SLOW, clip, slow, False, f"chromium-{word}") for clip, word in slow.CASES]
     cases += [Case(flv_pages.NAME, clip, flv_pages, False, word) for clip, word in flv_pages.CASES]

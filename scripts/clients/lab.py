@@ -61,6 +61,11 @@ rtmp {{
             deny publish all;
         }}
         application vod {{ play {folder}/vod; }}
+        application archive {{
+            live on;
+            record all;
+            record_path {folder}/archive;
+        }}
         application tv {{
             live on;
             publish_grace 10s;
@@ -79,6 +84,7 @@ http {{
         ssl_certificate_key {authority.key};
         location / {{ page on; flv_live on; }}
         location /raw {{ flv_live on; flv_compat raw; }}
+        location /recordings/ {{ page on; record_browse on; }}
         location /hls {{ alias {folder}/hls; }}
         location /locked {{ alias {folder}/locked; }}
     }}

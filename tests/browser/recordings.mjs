@@ -11,13 +11,16 @@ const VIDEO = "#film";
 
 await inChromium(async (page) => {
   await page.goto(base);
-  await page.waitForFunction((app) => document.querySelector("#archives a")?.innerText.includes(app), WAIT, app)
-    .catch(() => { throw new Error("the console has no link to the recordings"); });
-  await page.click("#archives a");
+  const press = (app) => {
+    const link = [...document.querySelectorAll("#archives a")].find(({ innerText }) => innerText.split(" ").at(-1) === app);
+    link?.click();
+    return Boolean(link);
+  };
+  await page.waitForFunction(press, WAIT, app).catch(() => { throw new Error("the console has no link to the recordings"); });
   const rows = await list(page, 2);
   const [flv, mp4] = ["flv", "mp4"].map((form) => rows.findIndex((row) => row.href.includes(`.${form}`)));
   if (flv < 0 || mp4 < 0 || !rows.every(({ text }) => text.includes(stream))) throw new Error(`it lists ${JSON.stringify(rows)}`);
-  await press(page, flv);
+  await begin(page, flv);
   await plays(page, 0, 3);
   const duration = await page.$eval(VIDEO, (video) => video.duration);
   await go(page, duration - 5);
@@ -30,7 +33,7 @@ await inChromium(async (page) => {
   await go(page, 1);
   await page.$eval(VIDEO, (video) => video.play());
   await plays(page, 1, 1);
-  await press(page, mp4);
+  await begin(page, mp4);
   await plays(page, 0, 1);
   await page.goto(`${base}#recordings:${app}/${encodeURIComponent(stream)}`);
   await list(page, 2);
@@ -44,7 +47,7 @@ async function list(page, count) {
   return page.$$eval("#films li", (rows) => rows.map((row) => ({ text: row.innerText, href: row.querySelector("a").href })));
 }
 
-async function press(page, row) {
+async function begin(page, row) {
   await page.$$eval("#films li button", (buttons, row) => buttons[row].click(), row);
 }
 
