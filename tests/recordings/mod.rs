@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::common::http::{Connection, Reply, get};
 use crate::common::player::Client;
-use crate::common::{Folder, Server, flv, media, wait};
+use crate::common::{Folder, Server, flv, media, millstream, run, stderr, wait};
 
 /// A server with an application that records into the folder "rec", with further directives, and its recordings at "/".
 fn server_in(folder: Folder, directives: &str) -> Server {
@@ -233,6 +233,32 @@ fn ten_thousand_files_are_listed_soon_and_hold_nobody_up() {
     assert!(!rows(&listed).iter().any(|(file, _)| file == "camera-00000.flv"), "older ones are left out");
     let old = list(server.http(), "app=live&stream=camera-00000");
     assert_eq!((rows(&old).len(), &old["total"]), (1, &1.into()));
+}
+
+#[test]
+fn the_test_of_a_configuration_warns_of_recordings_that_are_none_or_for_nobody() {
+    let folder = Folder::new();
+    let tested = |application: &str, server: &str, location: &str| {
+        let configuration = format!(
+            "pid off; rtmp {{ server {{ listen 127.0.0.1:0; {application} }} }}
+             http {{ server {{ listen 127.0.0.1:0; {server} location {location} {{ record_browse on; }} }} }}"
+        );
+        let path = folder.write("test.conf", configuration);
+        let output = run(millstream().arg("-t").arg("-c").arg(path));
+        (output.status.success(), stderr(&output))
+    };
+    let records = "application live { live on; record all; record_path /tmp; }";
+    let asked = "on_connect http://127.0.0.1:9/; application live { live on; record all; record_path /tmp; }";
+    let api = "location /api/ { millstream_api on; api_token look read-0123456789abcdef; }";
+    let warns = |(is_good, said): (bool, String), what: &str| is_good && said.contains(what);
+    assert!(warns(tested("application live { live on; }", "", "/"), "no application records"));
+    assert!(warns(tested(asked, "", "/"), "shows nothing to anybody"));
+    for (application, server) in [(records, ""), (asked, api)] {
+        let (is_good, said) = tested(application, server, "/");
+        assert!(is_good && !said.contains("record_browse"), "{said}");
+    }
+    let (is_good, said) = tested(records, "", "= /one");
+    assert!(!is_good && said.contains("beginning of a path"), "{said}");
 }
 
 #[test]

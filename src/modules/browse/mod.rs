@@ -196,18 +196,9 @@ impl Browse {
         sight: &Sight,
         (path, address): (&str, Address<'_>),
     ) -> Answer {
-        let found = self.apps.iter().find_map(|(id, app)| {
-            let app = app.as_ref()?;
-            let file = path.strip_prefix(app.app.as_str())?.strip_prefix('/')?;
-            let (recorder, name) = app.find(file)?;
-            Some((id, app, file, recorder, name))
-        });
-        let Some((id, app, file, recorder, name)) = found else {
-            return Answer::Verbatim(HttpReply::error(404));
-        };
-        let shown = query::value(&request.head.query, "t");
-        let link = shown.as_deref().zip(self.links.as_ref());
-        let linked = link.and_then(|(shown, links)| links.verify(shown, (id, file), cx.now.wall));
+        let Some((id, app, file)) = self.locate(path) else { return Answer::Verbatim(HttpReply::error(404)) };
+        let Some((recorder, name)) = app.find(file) else { return Answer::Verbatim(HttpReply::error(404)) };
+        let linked = self.linked(cx, request, (id, file)).or(sight.all.then_some(For::Operator));
         let finding = request.findings.find(|finding: &Finding| finding.is_of(recorder, name));
         let Some(Finding { found, .. }) = finding else {
             return Answer::Wait(Finding::look_up(&app.app, recorder, name));
@@ -226,19 +217,26 @@ impl Browse {
                 return Answer::Verbatim(if is_open { send::failure(errno) } else { refusal() });
             }
         };
-        let stream = (id, found.stream.as_str());
-        let verdict = match (linked, sight.entry(id)) {
-            (Some(For::Operator), _) => Verdict::Granted,
-            (Some(For::Player), entry) if entry != Entry::Closed && !sight.is_banned_from(cx, stream) => {
-                Verdict::Granted
-            }
-            _ => judge(cx, request, sight, stream),
-        };
-        match verdict {
+        match judge_link(cx, request, sight, linked, (id, &found.stream)) {
             Verdict::Granted => self.send(cx, request, found, (id, file, address, linked)),
             Verdict::Ask(file) => Answer::View(file),
             Verdict::Refused => Answer::Verbatim(refusal()),
         }
+    }
+
+    /// The application of a path, and the file below it.
+    fn locate<'a>(&'a self, path: &'a str) -> Option<(AppId, &'a Recorders, &'a str)> {
+        self.apps.iter().find_map(|(id, app)| {
+            let app = app.as_deref()?;
+            let file = path.strip_prefix(app.app.as_str())?.strip_prefix('/')?;
+            app.find(file).map(|_| (id, app, file))
+        })
+    }
+
+    /// Whom the link was made for that a request shows, if it is right.
+    fn linked(&self, cx: &Ctx, request: &HttpRequest, of: (AppId, &str)) -> Option<For> {
+        let shown = query::value(&request.head.query, "t")?;
+        self.links.as_ref()?.verify(&shown, of, cx.now.wall)
     }
 
     fn send(
@@ -272,6 +270,21 @@ impl Browse {
                 Answer::Later(Box::new(Making::playlist(found.clone(), query, self.key_lists.clone())))
             }
         }
+    }
+}
+
+/// Whether a request may have a recording of a stream, to which it may show a link.
+fn judge_link(
+    cx: &Ctx,
+    request: &HttpRequest,
+    sight: &Sight,
+    linked: Option<For>,
+    stream: (AppId, &str),
+) -> Verdict {
+    match (linked, sight.entry(stream.0)) {
+        (Some(For::Operator), _) => Verdict::Granted,
+        (Some(For::Player), Entry::Asked) if !sight.is_banned_from(cx, stream) => Verdict::Granted,
+        _ => judge(cx, request, sight, stream),
     }
 }
 
