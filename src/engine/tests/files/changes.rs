@@ -53,7 +53,7 @@ fn nothing_is_sent_during_a_pause_but_a_picture_after_a_seek() {
     theatre.command(&mut client, "pause", &[bool_of(false), 6000.0.into()]);
     let heard = theatre.heard(&mut client);
     assert_eq!(heard[..2], ["Unpause.Notify", "StreamBegin(1)"], "{heard:?}");
-    assert_eq!(heard.iter().filter(|word| word.starts_with("9 ")).next_back().unwrap(), "9 8000");
+    assert_eq!(heard.iter().rfind(|word| word.starts_with("9 ")).unwrap(), "9 8000");
 }
 
 #[test]
