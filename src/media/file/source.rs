@@ -11,6 +11,11 @@ pub trait Source {
 
     /// The length now, bytes. It may grow.
     fn length(&mut self) -> io::Result<u64>;
+
+    /// Whether the file is still on its way here, so that nothing is looked for at its end that can be done without.
+    fn is_coming(&self) -> bool {
+        false
+    }
 }
 
 /// Why a file cannot be read.

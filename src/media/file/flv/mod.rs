@@ -72,6 +72,7 @@ pub fn is_flv(source: &mut dyn Source, window: &mut Window) -> Result<bool, File
 impl FlvDemuxer {
     /// See [`Demuxer::open`](super::Demuxer::open).
     pub fn open(source: &mut dyn Source, window: &mut Window) -> Result<Self, FileError> {
+        let is_coming = source.is_coming();
         let mut tags = Tags::new(source, window);
         let first = Mark { at: first_tag(&mut tags)?, clock: Clock::default() };
         let configurations = Configurations::default();
@@ -84,6 +85,8 @@ impl FlvDemuxer {
                 Err(error) if error.would_block() => None,
                 found => found?,
             };
+        if facts.duration.is_none() && !is_coming {
+            facts.duration = last_time(&mut tags, contents.first)?;
             duration = facts.duration.map(|duration| duration as f64 / 1000.0);
         }
         let present = Mark { at: contents.first.at, clock: Clock::default() };
