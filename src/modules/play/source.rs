@@ -46,6 +46,11 @@ impl PlayedFile {
         InMemory(self)
     }
 
+    /// Whether more of it may come from another server.
+    fn is_coming(&self) -> bool {
+        self.coming.as_ref().is_some_and(|coming| coming.may_grow())
+    }
+
     /// Whether it is fetched, and neither all of it has come nor is known how long it is: what seems to be its end is none.
     pub fn is_short(&self) -> bool {
         self.coming.as_ref().is_some_and(|coming| coming.may_grow() && !coming.has_length())
@@ -83,6 +88,10 @@ impl Source for OnDisk<'_> {
             None => Ok(self.0.file.file.metadata()?.len()),
         }
     }
+
+    fn is_coming(&self) -> bool {
+        self.0.is_coming()
+    }
 }
 
 /// A file as the loop has it: only what the kernel has in memory.
@@ -109,5 +118,9 @@ impl Source for InMemory<'_> {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         Ok(self.0.file.file.metadata()?.len())
+    }
+
+    fn is_coming(&self) -> bool {
+        self.0.is_coming()
     }
 }

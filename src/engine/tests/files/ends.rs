@@ -151,7 +151,7 @@ fn a_lookup_that_panics_is_refused() {
     let mut theatre = Theatre::new("FILES");
     theatre.world.has_fast_disk = false;
     let mut client = theatre.play("film", &[]);
-    let owners: Vec<_> = theatre.world.engine.take_jobs().iter().map(jobs::Job::owner).collect();
+    let owners: Vec<_> = theatre.world.engine.take_jobs().iter().map(Job::owner).collect();
     owners.into_iter().for_each(|owner| theatre.world.engine.finish_job(FinishedJob::panicked(owner)));
     theatre.world.end_turn();
     assert_eq!(theatre.news(&mut client), ["Play.Failed"]);

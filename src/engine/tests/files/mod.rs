@@ -3,6 +3,7 @@
 mod changes;
 mod decisions;
 mod ends;
+mod remote;
 mod told;
 
 use std::fs::{self, File};

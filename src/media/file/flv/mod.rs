@@ -79,12 +79,6 @@ impl FlvDemuxer {
         let mut contents = Contents { first, has_video: false, script: None, configurations };
         let mut facts = read_opening(&mut tags, &mut contents)?;
         let mut duration = None;
-        if facts.duration.is_none() {
-            facts.duration = match last_time(&mut tags, contents.first) {
-                // It is not waited for the end of a file that is still fetched.
-                Err(error) if error.would_block() => None,
-                found => found?,
-            };
         if facts.duration.is_none() && !is_coming {
             facts.duration = last_time(&mut tags, contents.first)?;
             duration = facts.duration.map(|duration| duration as f64 / 1000.0);
