@@ -25,12 +25,12 @@ pub struct Seek {
 }
 
 /// A way through a track.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 enum Way {
     /// Through its tables.
     Tables(tables::Walk),
     /// Through its fragments, after the place in the tables was found.
-    Fragments(fragments::Walk, tables::Cursor),
+    Fragments(Box<fragments::Walk>, tables::Cursor),
 }
 
 impl Seek {
@@ -75,7 +75,7 @@ impl Seek {
             };
             let (Aim::SyncBefore(before) | Aim::FirstFrom(before)) = self.aim;
             let start = fragments.place_before(source, before)?;
-            self.way = Way::Fragments(fragments::Walk::new(self.aim, start), tables);
+            self.way = Way::Fragments(Box::new(fragments::Walk::new(self.aim, start)), tables);
         }
         let (Way::Fragments(walk, tables), Some(fragments)) = (&mut self.way, &mut track.fragments) else {
             return Ok(None);

@@ -47,12 +47,12 @@ impl Walk {
     ) -> Result<Option<Option<Arrival>>, FileError> {
         let mut pieces = MANY_PIECES;
         if self.stage == Stage::Fragments {
-            if !self.to_fragment(fragments, source, &mut pieces)? {
+            if !self.go_to_fragment(fragments, source, &mut pieces)? {
                 return Ok(None);
             }
             self.stage = Stage::Samples;
         }
-        self.to_sample(fragments, source, &mut pieces, steps)
+        self.go_to_sample(fragments, source, &mut pieces, steps)
     }
 
     /// How far it is.
@@ -62,7 +62,7 @@ impl Walk {
 
     /// Goes to the last fragment that begins before the time, and with a sync sample if that is wanted. True once it is
     /// found.
-    fn to_fragment(
+    fn go_to_fragment(
         &mut self,
         fragments: &mut Fragments,
         source: &mut dyn Source,
@@ -99,7 +99,7 @@ impl Walk {
     }
 
     /// Goes from sample to sample.
-    fn to_sample(
+    fn go_to_sample(
         &mut self,
         fragments: &mut Fragments,
         source: &mut dyn Source,
