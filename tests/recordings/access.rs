@@ -145,7 +145,7 @@ fn a_backend_is_asked_about_the_stream_and_not_about_each_segment() {
     let plays: Vec<_> = calls.iter().filter(|call| call.contains("call=play&")).collect();
     assert_eq!(plays.len(), 1, "{calls:?}");
     let told = |text: &str| assert!(plays[0].contains(text), "{}", plays[0]);
-    ["name=cam", "app=asked", "addr=192.0.2.7", "pass=yes", "x=1"].map(told);
+    ["name=cam", "app=asked", "addr=192.0.2.7", "pass=yes", "x=1"].into_iter().for_each(told);
     assert!(!plays[0].contains("stream=cam"), "{}", plays[0]);
 }
 
