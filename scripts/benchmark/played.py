@@ -37,7 +37,7 @@ class PlayedFiles(Load):
             if contender == FLOOR:
                 with lab.servers.floor(players, self.video, 1, folder) as server:
                     return costs(lab.generator.drive(server, raw=True, **options))
-            extras = Extras(applications=f"application vod {{ play {folder}; }}")
+            extras = Extras(applications=f"application vod {{{{ play {folder}; }}}}")
             with lab.servers.start(contender, extras=extras) as server:
                 report = lab.generator.drive(server, **options)
             memory = (report["memory_played"] - report["memory_alone"]) / players / 1e3

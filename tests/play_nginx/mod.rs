@@ -118,12 +118,12 @@ fn line(heard: &[Heard], until: Until, last: u32) -> String {
             Some(_) => " | from there".into(),
             None => String::new(),
         },
-        Until::Quiet | Until::Moment | Until::Status(_) => String::new(),
+        Until::Quiet | Until::Moment | Until::Metadata | Until::Status(_) => String::new(),
     };
     let mut said = words(heard);
     // What was on its way comes before an answer, or not.
     match until {
-        Until::Status(_) => said.retain(|word| word != "media"),
+        Until::Status(_) | Until::Metadata => said.retain(|word| word != "media"),
         Until::Moment if said.len() > 1 && said[0] == "media" => drop(said.remove(0)),
         _ => {}
     }

@@ -44,6 +44,8 @@ pub enum Until {
     End,
     /// This status.
     Status(&'static str),
+    /// The metadata.
+    Metadata,
     /// The first picture. Its time is told, and whether it is a key frame.
     Picture,
     /// The first frame; it is told whether it is of a time before the last one.
@@ -53,7 +55,7 @@ pub enum Until {
     /// A moment has passed.
     Moment,
 }
-use Until::{End, Further, Moment, Picture, Quiet, Status, Stop};
+use Until::{End, Further, Metadata, Moment, Picture, Quiet, Status, Stop};
 
 impl Until {
     pub fn holds(self, heard: &[Heard]) -> bool {
@@ -63,6 +65,7 @@ impl Until {
         match self {
             Stop | End => has("Play.Stop") || has("StreamNotFound"),
             Status(code) => has(code),
+            Metadata => heard.iter().any(|heard| matches!(heard, Heard::Metadata(_))),
             Picture => frames.any(|packet| packet.kind == 9),
             Further => frames.next().is_some(),
             Quiet | Moment => false,
@@ -146,7 +149,7 @@ pub const SCENARIOS: &[Scenario] = &[
             (Buffer(ALL), End),
         ],
     ),
-    ("switch", "vod", 0, &[(Play("cam", &[]), Picture), (Play2("other"), Moment)]),
+    ("switch", "vod", 0, &[(Play("cam", &[]), Picture), (Play2("other"), Metadata)]),
     (
         "without sound",
         "vod",
