@@ -8,7 +8,7 @@ use crate::engine::{
 };
 
 use super::facts::{ClientFacts, ServerFacts, StreamEnd, StreamFacts};
-use super::settings::{App, Format, Sections, Settings};
+use super::settings::{App, Format, Section, Sections, Settings};
 use super::{json, xml};
 
 /// A document on its way.
@@ -28,25 +28,6 @@ pub struct Document {
     stream: Option<Current>,
     /// The number of servers that have begun, and the last of them.
     servers: (usize, Option<usize>),
-}
-
-/// A part of an application.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Section {
-    /// Streams.
-    Live,
-    /// Files that are played.
-    Play,
-}
-
-impl Section {
-    /// nginx's name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Live => "live",
-            Self::Play => "play",
-        }
-    }
 }
 
 /// A stream that is being written.

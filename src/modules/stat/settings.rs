@@ -37,6 +37,25 @@ pub struct Sections {
     pub play: bool,
 }
 
+/// A part of an application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    /// Streams.
+    Live,
+    /// Files that are played.
+    Play,
+}
+
+impl Section {
+    /// nginx's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Play => "play",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     Xml,
