@@ -128,7 +128,7 @@ pub fn read(
     let mut gone_through = 0;
     for _ in 0..MAX_MESSAGES {
         // What is in the window already is sent with the rest, so that it need not be read again.
-        let ahead = if piece.is_empty() { 0 } else { WITH_THE_REST };
+        let ahead = if piece.is_empty() || order.until == 0 { 0 } else { WITH_THE_REST };
         let is_due = progress.last.is_none_or(|last| last < order.until.saturating_add(ahead));
         if !is_due || piece.len() >= PIECE || gone_through >= MAX_BYTES {
             break;
