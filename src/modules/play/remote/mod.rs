@@ -9,8 +9,6 @@ mod reply;
 mod site;
 mod spool;
 mod storing;
-#[cfg(test)]
-mod tests;
 mod tokens;
 
 use std::collections::HashMap;
