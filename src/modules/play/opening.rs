@@ -109,7 +109,7 @@ impl Opening {
                     }
                     Ok(Found::Folder(_)) | Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP) => {}
                     Err(errno) => {
-                        log::warn!("{}: {}/{name}: {}", self.asker.label, folder.display(), errno.desc())
+                        log::warn!("{}: {}/{name}: {}", self.asker.label, folder.display(), errno.desc());
                     }
                 },
             }

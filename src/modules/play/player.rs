@@ -386,7 +386,7 @@ impl FilePlayer {
             Stop::EndOfFile(modified) if self.may_grow(cx, modified) && is_sent => {}
             Stop::EndOfFile(modified) if self.may_grow(cx, modified) => self.run_dry(cx),
             Stop::EndOfFile(_) | Stop::EndOfWanted | Stop::Broken(_) if self.next.is_some() => {
-                self.switch(cx)
+                self.switch(cx);
             }
             Stop::EndOfFile(_) | Stop::EndOfWanted => self.complete(cx),
             Stop::Broken(why) => self.fail(cx, &why),
