@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import pathlib
 
 from . import rtmp
 from .fanout import BURDEN, generator
@@ -22,6 +23,7 @@ class PlayedFiles(Load):
     contenders: tuple = (FLOOR, MILLSTREAM, NGINX)
     players: int = 1
     video: int = 2_000_000
+    made: pathlib.Path | None = None  # the folder with the files
     figures = (
         Figure("cpu_per_gb", "CPU time per GB sent", "s"),
         Figure("both_per_gb", "the same, with that of the load", "s"),
@@ -31,20 +33,20 @@ class PlayedFiles(Load):
 
     def measure(self, lab, contender):
         players = lab.scale(self.players)
-        with lab.servers.folder() as folder:
-            self.write(folder, players, lab.generator.seconds + LONGER)
-            options = {"files": True, "streams": players, "players": 1, "application": "vod", "video": self.video}
-            if contender == FLOOR:
-                with lab.servers.floor(players, self.video, 1, folder) as server:
-                    return costs(lab.generator.drive(server, raw=True, **options))
-            extras = Extras(applications=f"application vod {{{{ play {folder}; }}}}")
-            with lab.servers.start(contender, extras=extras) as server:
-                report = lab.generator.drive(server, **options)
-            memory = (report["memory_played"] - report["memory_alone"]) / players / 1e3
-            return costs(report) | {"player": memory}
+        folder = self.made or self.make(lab.servers, players, lab.generator.seconds + LONGER)
+        options = {"files": True, "streams": players, "players": 1, "application": "vod", "video": self.video}
+        if contender == FLOOR:
+            with lab.servers.floor(players, self.video, 1, folder) as server:
+                return costs(lab.generator.drive(server, raw=True, **options))
+        extras = Extras(applications=f"application vod {{{{ play {folder}; }}}}")
+        with lab.servers.start(contender, extras=extras) as server:
+            report = lab.generator.drive(server, **options)
+        memory = (report["memory_played"] - report["memory_alone"]) / players / 1e3
+        return costs(report) | {"player": memory}
 
-    def write(self, folder, players, seconds):
-        """A file for each player, which all are old: one that has just been written may grow."""
+    def make(self, servers, players, seconds):
+        """A file for each player, for all rounds and servers. All are old: one that has just been written may grow."""
+        self.made = folder = servers.stack.enter_context(servers.folder())
         for number in range(players):
             path = folder / f"s{number}.flv"
             if number >= DIFFERENT:
@@ -52,6 +54,8 @@ class PlayedFiles(Load):
                 continue
             path.write_bytes(b"".join(self.tags(number, int(seconds * RATE))))
             os.utime(path, (0, 0))
+        os.sync()  # nothing is written to the disk while it is measured
+        return folder
 
     def tags(self, number, frames):
         inter = self.video // 8 * GROUP // RATE // (GROUP - 1 + KEY_WEIGHT)

@@ -48,6 +48,9 @@ ffmpeg 5.1, ffplay, mpv and VLC of Debian 12 do not support the codecs of Enhanc
   page reads how old they are when they are on the screen. Then a page with our own player, which plays all of them and says what it cannot: its connection
   is *cut*, the *codec* changes from H.264 to AV1, and *hls* is HLS that it reads by itself. *player-bytes*: its parsers, with streams that are cut
   everywhere, and with broken ones.
+- *play-files/...*: files that are played over RTMP (FLV with and without an index; MP4 with `moov` behind, in front and in fragments, with
+  an edit list). What a client gets is what is in the file: all of it, from the key frame before a time on (*-seek*), a part (*-part*), the rest
+  (*-resume*), and over a pause (*-paused*). *named-...*: the names that clients send.
 - *slow/...*: video with one frame in 1, 5 and 10 s, and audio, in HLS: each frame is shown for its whole time, without a stall.
 - *refused/...*: encoders that may not publish: an application that does not exist, `live off`, a name that is taken, a wrong key, none, a
   `deny` rule. Each encoder stops by itself, does not connect again, and its output or log has the reason that the server gave (librtmp
