@@ -140,7 +140,6 @@ pub fn read(
                 stop = modified().map_or_else(|error| stop_of(error.into()), Stop::EndOfFile);
                 break;
             }
-            Err(error) if error.would_block() && !piece.is_empty() => break,
             Err(error) => {
                 stop = stop_of(error);
                 break;
