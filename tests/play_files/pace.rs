@@ -44,7 +44,8 @@ fn a_client_gets_its_file_as_far_ahead_as_it_buffers() {
 fn a_client_that_does_not_tell_its_buffer_has_that_of_the_directive() {
     let server = server_with("", &[("cam.flv", &clip(20))]);
     let (time, passed) = come(&server, None, 1.0);
-    let (least, most) = (1000 + 1000 + AHEAD - AT_ONCE - LATE, passed + 1000 + AHEAD + AT_ONCE + WITH_THE_REST + 50);
+    let (least, most) =
+        (1000 + 1000 + AHEAD - AT_ONCE - LATE, passed + 1000 + AHEAD + AT_ONCE + WITH_THE_REST + 50);
     assert!((least..=most).contains(&time), "{time} ms, not {least} to {most}");
 }
 

@@ -1,7 +1,7 @@
 //! A demuxer, of whatever format the file is.
 
 use super::flv::{self, FlvDemuxer};
-use super::message::{FileFacts, Next};
+use super::message::{Ending, FileFacts, Next};
 use super::mp4::Mp4Demuxer;
 use super::source::{FileError, Source};
 use super::window::Window;
@@ -44,6 +44,14 @@ impl Demuxer {
         match self {
             Self::Flv(demuxer) => demuxer.next(source, window),
             Self::Mp4(demuxer) => demuxer.next(source, window),
+        }
+    }
+
+    /// What it means that [`Self::next`] has given [`Next::End`].
+    pub fn ending(&self) -> Ending {
+        match self {
+            Self::Flv(demuxer) => demuxer.ending(),
+            Self::Mp4(demuxer) => demuxer.ending(),
         }
     }
 

@@ -79,6 +79,17 @@ impl Head {
     }
 }
 
+/// What the end of a file, as it is now, means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// All that the file promises has been given.
+    Whole,
+    /// More may be written: the file does not say how long it is.
+    Open,
+    /// The file promises more than is there.
+    Cut,
+}
+
 /// What comes next in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next<'a> {

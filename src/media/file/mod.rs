@@ -12,6 +12,6 @@ mod source;
 mod window;
 
 pub use demuxer::Demuxer;
-pub use message::{FileFacts, FileMessage, Head, MAX_KEY_FRAMES, MAX_MESSAGE, MessageRole, Next};
+pub use message::{Ending, FileFacts, FileMessage, Head, MAX_KEY_FRAMES, MAX_MESSAGE, MessageRole, Next};
 pub use source::{FileError, Source};
 pub use window::Window;

@@ -10,7 +10,7 @@ use crate::engine::{
     Control, Ctx, Endpoint, FileNews, Handle, JobOwner, PieceForm, RecordingState, SessionId, TimerId,
 };
 use crate::media::Kind;
-use crate::media::file::{Demuxer, FileError, Window};
+use crate::media::file::{Demuxer, Ending, FileError, Window};
 
 use super::clock::Clock;
 use super::opening::Opened;
@@ -383,10 +383,13 @@ impl FilePlayer {
             Stop::NotInMemory if !is_sent => self.starve(cx),
             Stop::NotInMemory => {}
             // It is looked at again when the piece has been sent.
-            Stop::EndOfFile(modified) if self.may_grow(cx, modified) && is_sent => {}
+            Stop::EndOfFile(modified) if is_sent && self.may_grow(cx, modified) => {}
             Stop::EndOfFile(modified) if self.may_grow(cx, modified) => self.run_dry(cx),
             Stop::EndOfFile(_) | Stop::EndOfWanted | Stop::Broken(_) if self.next.is_some() => {
                 self.switch(cx);
+            }
+            Stop::EndOfFile(_) if self.ending() == Ending::Cut => {
+                self.fail(cx, "more of it is promised than is there")
             }
             Stop::EndOfFile(_) | Stop::EndOfWanted => self.complete(cx),
             Stop::Broken(why) => self.fail(cx, &why),
@@ -421,7 +424,11 @@ impl FilePlayer {
         }
         // Clocks of other machines may be ahead a little.
         let age = cx.now.wall.duration_since(modified).unwrap_or_else(|ahead| ahead.duration());
-        age < GROWTH_TIME || is_recorded(cx, &self.file.path)
+        age < GROWTH_TIME && self.ending() != Ending::Whole || is_recorded(cx, &self.file.path)
+    }
+
+    fn ending(&self) -> Ending {
+        self.demuxer.as_ref().map_or(Ending::Open, Demuxer::ending)
     }
 
     /// Waits for what has not come yet from another server; a client that has waited before is told.

@@ -98,12 +98,28 @@ pub fn plays_files(scope: &Scope<'_>) -> bool {
 pub fn probe(scope: &Scope<'_>, probe: &mut Probe) {
     for node in lines(scope) {
         for place in node.custom::<Vec<Place>>() {
-            let Place::Folder(folder) = place else { continue };
+            let Place::Folder(folder) = place else {
+                probe_fetching(scope, node, probe);
+                continue;
+            };
             if let Err(why) = probe.account().judge_reading(&folder) {
+                probe.warn(node, format!("play {}: {why}", folder.display()));
+            } else if !folder.is_dir() {
+                let why = "it is no folder; files are played by their names in one";
                 probe.warn(node, format!("play {}: {why}", folder.display()));
             }
         }
     }
+}
+
+/// Looks at the folder for files of other servers.
+fn probe_fetching(scope: &Scope<'_>, node: &Node, probe: &mut Probe) {
+    let kept = scope.text("play_local_path");
+    let (directive, folder) = match kept.as_str() {
+        "" => ("play_temp_path", scope.text("play_temp_path")),
+        _ => ("play_local_path", kept),
+    };
+    probe.folder(scope.find(directive).unwrap_or(node), directive, folder.as_ref());
 }
 
 /// The lines of an application, behind them those of the blocks around it.

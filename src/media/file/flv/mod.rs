@@ -28,7 +28,7 @@ use search::Search;
 use tags::{Found, Reach, Tags};
 use walk::Contents;
 
-use super::{FileError, FileFacts, FileMessage, Head, MessageRole, Next, Source, Window};
+use super::{Ending, FileError, FileFacts, FileMessage, Head, MessageRole, Next, Source, Window};
 use crate::media::flv::{self, Tag};
 use crate::media::{Codec, Kind, Role};
 
@@ -127,6 +127,11 @@ impl FlvDemuxer {
         self.has_told |= is_script;
         let role = self.role(&tag, &parsed);
         Ok(Next::Message(FileMessage { kind: tag.kind, timestamp, role, head: Head::default(), body }))
+    }
+
+    /// See [`Demuxer::ending`](super::Demuxer::ending). Recorders write the duration when a file is finished.
+    pub fn ending(&self) -> Ending {
+        if self.facts.duration.is_some() && self.duration.is_none() { Ending::Whole } else { Ending::Open }
     }
 
     /// See [`Demuxer::seek`](super::Demuxer::seek).

@@ -17,7 +17,7 @@ mod track;
 #[cfg(test)]
 mod tests;
 
-use super::{FileError, FileFacts, FileMessage, MessageRole, Next, Source, Window};
+use super::{Ending, FileError, FileFacts, FileMessage, MessageRole, Next, Source, Window};
 use crate::media::kind::Kind;
 use boxes::Boxes;
 use fragments::{FEW_PIECES, Found, MANY_PIECES};
@@ -216,6 +216,15 @@ impl Mp4Demuxer {
             }
         }
         Ok(earliest)
+    }
+
+    /// See [`Demuxer::ending`](super::Demuxer::ending).
+    pub fn ending(&self) -> Ending {
+        match &self.tracks {
+            tracks if tracks.iter().any(|track| track.fragments.is_some()) => Ending::Open,
+            tracks if tracks.iter().any(Track::has_next) => Ending::Cut,
+            _ => Ending::Whole,
+        }
     }
 
     /// See [`Demuxer::seek`](super::Demuxer::seek).

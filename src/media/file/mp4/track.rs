@@ -49,6 +49,11 @@ pub struct Place {
 }
 
 impl Track {
+    /// Whether a sample that has been looked up has not been sent.
+    pub fn has_next(&self) -> bool {
+        self.pending.is_some()
+    }
+
     /// A track at its beginning, whose first description was read.
     pub fn new(trak: Trak, description: Description, movie: &Movie) -> Self {
         let (samples, seconds) =

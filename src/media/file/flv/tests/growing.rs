@@ -49,3 +49,21 @@ fn a_file_that_is_cut_or_replaced_ends() {
         }
     }
 }
+
+#[test]
+fn a_file_that_tells_its_duration_ends_and_another_may_grow() {
+    let ending = |properties: Object| {
+        let mut file = Writer::new();
+        file.tag(Kind::Data, 0, &on_metadata(properties));
+        file.configurations();
+        file.picture(0, true, 30);
+        file.picture(40, false, 30);
+        let mut reading = Reading::open(Memory::new(file.0)).unwrap();
+        reading.rest();
+        reading.demuxer.ending()
+    };
+    assert_eq!(ending(Object::default().with("duration", 0.08)), Ending::Whole);
+    // So recorders begin a file.
+    assert_eq!(ending(Object::default().with("duration", 0.0)), Ending::Open);
+    assert_eq!(ending(Object::default()), Ending::Open);
+}

@@ -10,7 +10,7 @@ use std::io;
 
 use crate::media::Kind;
 use crate::media::amf::{Object, Value, amf0};
-use crate::media::file::{Demuxer, FileError, MessageRole, Next, Source, Window};
+use crate::media::file::{Demuxer, Ending, FileError, MessageRole, Next, Source, Window};
 use crate::media::flv::{self, file_header};
 
 /// A file in memory, which counts what is read of it.

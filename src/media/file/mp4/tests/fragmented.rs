@@ -1,7 +1,7 @@
 //! Files with fragments: those that our own writer writes, and others.
 
 use super::made::*;
-use crate::media::file::{FileError, MessageRole};
+use crate::media::file::{Ending, FileError, MessageRole};
 use crate::media::kind::Kind;
 use crate::media::mp4::{Entry, Run, Sample, Track, fragment, initialization};
 
@@ -225,4 +225,19 @@ fn an_index_shortens_the_way_where_it_is_true_and_changes_nothing_else() {
             assert_eq!(media(&rest(&mut demuxer, &mut source).unwrap()), wanted[key as usize / 40..]);
         }
     }
+}
+
+#[test]
+fn it_is_known_at_the_end_whether_more_was_promised_and_whether_more_may_come() {
+    let ending = |bytes: &[u8]| {
+        let mut source = Memory::new(bytes);
+        let mut demuxer = open(&mut source).unwrap();
+        rest(&mut demuxer, &mut source).unwrap();
+        demuxer.ending()
+    };
+    let whole = movie(&[pictures(20), frames(30)]).bytes();
+    assert_eq!(ending(&whole), Ending::Whole);
+    assert_eq!(ending(&whole[..whole.len() - 1]), Ending::Cut);
+    let (growing, _) = written(3, 10);
+    assert_eq!(ending(&growing), Ending::Open);
 }
