@@ -143,7 +143,7 @@ impl Player {
             match all.last() {
                 Some(Heard::Status(found)) if found.ends_with(code) => return all,
                 Some(Heard::Status(found)) => {
-                    assert!(!found.ends_with(".Play.Stop"), "{code}: {:?}", words(&all))
+                    assert!(!found.ends_with(".Play.Stop"), "{code}: {:?}", words(&all));
                 }
                 _ => {}
             }

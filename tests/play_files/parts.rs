@@ -81,11 +81,7 @@ fn a_seek_is_answered_before_the_key_frame_before_comes_with_its_own_time() {
         assert!(words(&heard).contains(&"Begin".to_owned()), "to {to}: {:?}", words(&heard));
         let received = packets(&heard);
         assert_eq!(frames(&received)[..8], frames(&expected)[..8], "to {to}");
-        assert_eq!(
-            received[..2].iter().map(|packet| packet.is_header()).collect::<Vec<_>>(),
-            [true; 2],
-            "to {to}"
-        );
+        assert_eq!(received[..2].iter().map(Packet::is_header).collect::<Vec<_>>(), [true; 2], "to {to}");
     }
     assert_eq!(packets(&player.hear_until("Play.Stop")).last(), clip.last());
 }
@@ -100,10 +96,10 @@ fn a_client_may_seek_when_it_has_been_sent_everything() {
     player.seek(1500.0);
     // The end of the first pass may be on its way.
     loop {
-        if let Heard::Status(code) = player.next() {
-            if code.ends_with("Seek.Notify") {
-                break;
-            }
+        if let Heard::Status(code) = player.next()
+            && code.ends_with("Seek.Notify")
+        {
+            break;
         }
     }
     assert_eq!(frames(&packets(&player.hear_until("Play.Stop"))), clip[key_at(&clip, 1000)..]);

@@ -67,7 +67,8 @@ impl Client {
     fn act(&mut self, step: Step, until: Until) -> String {
         match step {
             Step::Play(name, more) => {
-                self.player.play(name, &more.iter().map(|value| value.value()).collect::<Vec<_>>())
+                let more: Vec<_> = more.iter().map(|value| value.value()).collect();
+                self.player.play(name, &more);
             }
             Step::Play2(name) => self.player.play2(name),
             Step::Seek(to) => self.player.seek(to),
