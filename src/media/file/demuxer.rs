@@ -70,9 +70,9 @@ impl Demuxer {
         }
     }
 
-    /// Goes one bounded step in collecting the times of the key frames (milliseconds, in order, at most
-    /// [`MAX_KEY_FRAMES`](super::MAX_KEY_FRAMES)), for a list. True once `times` has all of them. Of a file without pictures, a time about every two
-    /// seconds.
+    /// Goes one bounded step in collecting the times of the key frames, for a list: milliseconds, each later than the one
+    /// before, and of more than [`MAX_KEY_FRAMES`](super::MAX_KEY_FRAMES) every second, fourth and so on. True once `times` is
+    /// complete. Of a file without pictures, a time about every two seconds.
     pub fn key_frames(
         &mut self,
         source: &mut dyn Source,

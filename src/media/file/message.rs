@@ -95,6 +95,8 @@ pub enum Ending {
 pub enum Next<'a> {
     /// A message.
     Message(FileMessage<'a>),
+    /// Nothing in what was gone through in this call, which was enough for one: there may be more.
+    More,
     /// Nothing more for now: the file ends here, perhaps within a message. It may grow.
     End,
 }

@@ -6,6 +6,7 @@
 
 mod demuxer;
 mod flv;
+mod key_times;
 mod message;
 mod mp4;
 mod source;

@@ -136,6 +136,10 @@ pub fn read(
         window.keep(!piece.is_empty());
         let message = match demuxer.next(source, window) {
             Ok(Next::Message(message)) => message,
+            Ok(Next::More) => {
+                gone_through += MAX_BYTES / 4;
+                continue;
+            }
             Ok(Next::End) => {
                 stop = modified().map_or_else(|error| stop_of(error.into()), Stop::EndOfFile);
                 break;
@@ -200,7 +204,7 @@ pub fn seek_behind(
                 found = message.timestamp;
                 break;
             }
-            Next::Message(_) => {}
+            Next::Message(_) | Next::More => {}
         }
     }
     // Anew, so that what it has given here is given to the player, too.

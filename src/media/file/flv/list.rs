@@ -9,10 +9,9 @@ use super::search::STEP;
 use super::tags::Tags;
 use super::walk::{Contents, Walked};
 use crate::media::Kind;
+use crate::media::file::key_times::KeyTimes;
 use crate::media::file::{FileError, MAX_KEY_FRAMES};
 
-/// Without pictures, times are so far apart, milliseconds.
-const AUDIO_STEP: u64 = 2000;
 /// Entries behind which the next key frame is looked for, from the first to the last.
 const SAMPLES: u32 = 5;
 
@@ -21,10 +20,7 @@ const SAMPLES: u32 = 5;
 pub struct Collection {
     way: Way,
     kind: Kind,
-    /// One of so many is taken.
-    stride: usize,
-    /// Those that have been met.
-    met: usize,
+    list: KeyTimes,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +46,8 @@ struct Sample {
 
 impl Collection {
     pub fn new(contents: &Contents) -> Self {
-        Self { way: Way::Begin, kind: contents.key_kind(), stride: 1, met: 0 }
+        let kind = contents.key_kind();
+        Self { way: Way::Begin, kind, list: KeyTimes::new(kind) }
     }
 
     /// Goes one step further. True if `times` has all.
@@ -124,30 +121,9 @@ impl Collection {
     ) -> Result<Option<Way>, FileError> {
         let Walked::Seen(seen) = contents.walk(tags, &mut mark)? else { return Ok(None) };
         if seen.is_key {
-            self.offer(seen.time, times);
+            self.list.offer(seen.time, times);
         }
         Ok(Some(Way::Walk(mark)))
-    }
-
-    /// Takes the time of a key frame. Times that are not in order are left out.
-    fn offer(&mut self, time: u64, times: &mut Vec<u64>) {
-        let last = times.last().copied();
-        let due = if self.kind == Kind::Video { 1 } else { AUDIO_STEP };
-        if last.is_some_and(|last| time < last.saturating_add(due)) {
-            return;
-        }
-        if self.met.is_multiple_of(self.stride) {
-            if times.len() >= MAX_KEY_FRAMES {
-                let mut keep = false;
-                times.retain(|_| {
-                    keep = !keep;
-                    keep
-                });
-                self.stride = self.stride.saturating_mul(2);
-            }
-            times.push(time);
-        }
-        self.met = self.met.wrapping_add(1);
     }
 }
 

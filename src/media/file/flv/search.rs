@@ -198,9 +198,6 @@ impl Search {
             self.phase = Phase::Walk(further_back(tags, contents, walk)?);
             return Ok(Outcome::More);
         }
-        if let Some(mark) = walk.after {
-            return Ok(Outcome::Found(mark));
-        }
         match walk.after {
             Some(mark) => Ok(Outcome::Found(mark)),
             None => {

@@ -73,13 +73,14 @@ mod tests {
     fn units_are_the_first_of_their_millisecond() {
         for timescale in [1, 7, 600, 1000, 12_800, 44_100, 90_000, 10_000_000] {
             for (media_time, empty, shift) in [(0, 0, 0), (1024, 0, 23), (0, 500, 0), (3, 77, -12)] {
-                let edits = Edits { media_time, empty, duration: 0 };
+                let edits = Edits { media_time, empty };
                 let mut clock = Clock::new(timescale, &edits, 1000);
                 clock.set_shift(shift);
-                for milliseconds in [1, 2, 3, 39, 40, 41, 999, 1000, 1001, 3_600_000, 100_000_000_001] {
+                for milliseconds in [0, 1, 2, 3, 39, 40, 41, 999, 1000, 1001, 3_600_000, 100_000_000_001] {
                     let units = clock.units_at(milliseconds);
-                    assert!(clock.time(units) >= milliseconds);
-                    assert!(units == 0 || clock.time(units - 1) < milliseconds);
+                    let time = |units: u64| clock.signed(units.into());
+                    assert!(time(units) >= milliseconds as i64);
+                    assert!(units == 0 || time(units - 1) < milliseconds as i64);
                 }
             }
         }
@@ -91,7 +92,7 @@ mod tests {
         for timescale in [1, 1000, u32::MAX] {
             for (media_time, empty) in edges.iter().flat_map(|&a| edges.map(|b| (a, b))) {
                 for movie in [0, 1, u32::MAX] {
-                    let mut clock = Clock::new(timescale, &Edits { media_time, empty, duration: 0 }, movie);
+                    let mut clock = Clock::new(timescale, &Edits { media_time, empty }, movie);
                     for shift in [i64::MIN, 0, i64::MAX] {
                         clock.set_shift(shift);
                         for units in edges {

@@ -20,11 +20,11 @@ mod tests;
 use super::{Ending, FileError, FileFacts, FileMessage, MessageRole, Next, Source, Window};
 use crate::media::kind::Kind;
 use boxes::Boxes;
-use fragments::{FEW_PIECES, Found, MANY_PIECES};
+use fragments::Found;
 use movie::Movie;
 use seek::{Keys, Seek};
 use tables::{Sample, Steps};
-use track::{Place, Track};
+use track::{Limits, Place, Track};
 
 /// How long before what is shown first a file begins at most, if there is a key frame for it, milliseconds: pictures
 /// that are decoded first, sound that a decoder needs to settle.
@@ -59,6 +59,21 @@ enum Step {
     Configuration(usize),
     /// Of a track.
     Sample(usize, Sample),
+    /// Nothing has been found so far.
+    More,
+    /// There is nothing for now.
+    End,
+}
+
+/// What is found in the tracks.
+#[derive(Debug, Clone, Copy, Default)]
+struct Look {
+    /// The track with the earliest sample, that sample, and its time.
+    earliest: Option<(usize, Sample, u64)>,
+    /// A track may have more behind what was gone through.
+    has_more: bool,
+    /// What that is may be earlier.
+    is_open: bool,
 }
 
 impl Mp4Demuxer {
@@ -81,7 +96,7 @@ impl Mp4Demuxer {
     fn settle_times(&mut self, source: &mut dyn Source) -> Result<(), FileError> {
         let mut first = None;
         for track in &mut self.tracks {
-            if let Found::Here(sample) = track.peek(source, MANY_PIECES)? {
+            if let Found::Here(sample) = track.peek(source, Limits::OPENING)? {
                 let time = track.clock.signed(sample.time.into());
                 first = Some(first.map_or(time, |first: i64| first.min(time)));
             }
@@ -133,8 +148,10 @@ impl Mp4Demuxer {
         source: &mut dyn Source,
         window: &'w mut Window,
     ) -> Result<Next<'w>, FileError> {
-        let Some((step, timestamp)) = self.plan(source)? else { return Ok(Next::End) };
+        let (step, timestamp) = self.plan(source)?;
         match step {
+            Step::More => Ok(Next::More),
+            Step::End => Ok(Next::End),
             Step::Metadata => {
                 let frame_rate = self.tracks.first().and_then(|track| track.frame_rate);
                 let bytes = message::metadata(&self.facts, frame_rate, source.length()?);
@@ -182,40 +199,49 @@ impl Mp4Demuxer {
         Ok(Next::Message(FileMessage { kind: track.kind, timestamp, role, head, body }))
     }
 
-    /// What is to be sent next, and its time. None if there is nothing for now.
-    fn plan(&mut self, source: &mut dyn Source) -> Result<Option<(Step, u64)>, FileError> {
-        let mut earliest = self.earliest(source, FEW_PIECES)?;
-        if earliest.is_none() {
-            earliest = self.earliest(source, MANY_PIECES)?;
+    /// What is to be sent next, and its time.
+    fn plan(&mut self, source: &mut dyn Source) -> Result<(Step, u64), FileError> {
+        let mut look = self.look(source, Limits::FEW)?;
+        if look.earliest.is_none() && !look.is_open {
+            look = self.look(source, Limits::MANY)?;
         }
+        if look.is_open {
+            return Ok((Step::More, 0));
+        }
+        let earliest = look.earliest;
         let time = earliest.map_or(0, |(_, _, time)| time);
         if self.owes_metadata {
-            return Ok(Some((Step::Metadata, time)));
+            return Ok((Step::Metadata, time));
         }
         // In the middle, a new configuration comes right before what it is for.
         let is_due = |at: usize| self.is_fresh || earliest.is_some_and(|(first, _, _)| first == at);
         let mut tracks = self.tracks.iter().enumerate();
         if let Some((at, _)) = tracks.find(|(at, track)| track.owes_configuration && is_due(*at)) {
-            return Ok(Some((Step::Configuration(at), time)));
+            return Ok((Step::Configuration(at), time));
         }
-        Ok(earliest.map(|(at, sample, time)| (Step::Sample(at, sample), time)))
+        let nothing = if look.has_more { Step::More } else { Step::End };
+        Ok((earliest.map_or(nothing, |(at, sample, _)| Step::Sample(at, sample)), time))
     }
 
-    /// The track with the earliest sample, that sample, and its time.
-    fn earliest(
-        &mut self,
-        source: &mut dyn Source,
-        pieces: u32,
-    ) -> Result<Option<(usize, Sample, u64)>, FileError> {
-        let mut earliest: Option<(usize, Sample, u64)> = None;
+    /// Looks for the next sample of each track.
+    fn look(&mut self, source: &mut dyn Source, limits: Limits) -> Result<Look, FileError> {
+        let mut look = Look::default();
         for (at, track) in self.tracks.iter_mut().enumerate() {
-            let Found::Here(sample) = track.peek(source, pieces)? else { continue };
+            let sample = match track.peek(source, limits)? {
+                Found::Here(sample) => sample,
+                Found::NotYet => {
+                    look.has_more = true;
+                    look.is_open |= track.is_leaving_out;
+                    continue;
+                }
+                Found::End => continue,
+            };
             let time = track.clock.time(sample.time);
-            if earliest.is_none_or(|(_, _, other)| time < other) {
-                earliest = Some((at, sample, time));
+            if look.earliest.is_none_or(|(_, _, other)| time < other) {
+                look.earliest = Some((at, sample, time));
             }
         }
-        Ok(earliest)
+        Ok(look)
     }
 
     /// See [`Demuxer::ending`](super::Demuxer::ending).
@@ -253,7 +279,7 @@ impl Mp4Demuxer {
         times: &mut Vec<u64>,
     ) -> Result<bool, FileError> {
         let Some(track) = self.tracks.first_mut() else { return Ok(true) };
-        let mut keys = self.keys.take().unwrap_or_default();
+        let mut keys = self.keys.take().unwrap_or_else(|| Keys::new(track));
         let done = keys.step(track, source, times);
         if !matches!(done, Ok(true)) {
             self.keys = Some(keys);

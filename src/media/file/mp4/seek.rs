@@ -3,11 +3,9 @@
 use super::fragments::{self, Found, MANY_PIECES};
 use super::tables::{self, Aim, Steps, TimeCursor};
 use super::track::{Place, Track};
-use crate::media::file::{FileError, MAX_KEY_FRAMES, Source};
+use crate::media::file::key_times::KeyTimes;
+use crate::media::file::{FileError, Source};
 use crate::media::kind::Kind;
-
-/// The time between the places of a file without pictures, milliseconds.
-const SOUND_STEP: u64 = 2000;
 
 /// A seek that has begun: the first track is looked through for its key frame, then the other one for that time.
 #[derive(Debug)]
@@ -99,19 +97,24 @@ impl Seek {
 }
 
 /// A collection of the times of key frames: how far it is.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Keys {
+    list: KeyTimes,
     cursor: TimeCursor,
     /// The entry of the table of sync samples.
     sync: u32,
     fragments: fragments::Cursor,
     /// The tables are behind.
     in_fragments: bool,
-    /// The next time that is wanted of a file without pictures.
-    wanted: u64,
 }
 
 impl Keys {
+    /// A collection of places in a track.
+    pub fn new(track: &Track) -> Self {
+        let (cursor, fragments) = (TimeCursor::default(), fragments::Cursor::default());
+        Self { list: KeyTimes::new(track.kind), cursor, sync: 0, fragments, in_fragments: false }
+    }
+
     /// Goes one step. True once all times are collected.
     pub fn step(
         &mut self,
@@ -120,13 +123,15 @@ impl Keys {
         times: &mut Vec<u64>,
     ) -> Result<bool, FileError> {
         let mut steps = Steps::default();
-        while times.len() < MAX_KEY_FRAMES && !self.in_fragments {
+        while !self.in_fragments {
             if !steps.take() || !self.next_in_tables(track, source, &mut steps)? {
                 return Ok(false);
             }
             if self.cursor.run.sample >= track.tables.sizes.count() {
                 self.in_fragments = true;
+                self.fragments = fragments::Cursor::from_time(self.cursor.time);
             } else {
+                self.sync = self.sync.saturating_add(1);
                 self.note(track, self.cursor.time, times);
             }
         }
@@ -137,15 +142,10 @@ impl Keys {
     }
 
     fn note(&mut self, track: &Track, time: u64, times: &mut Vec<u64>) {
-        self.sync = self.sync.saturating_add(1);
         // What was cut off in front by an edit list has a time below zero.
-        if track.clock.signed(time.into()) < 0 {
-            self.wanted = self.wanted.max(1);
-            return;
+        if let Ok(time) = u64::try_from(track.clock.signed(time.into())) {
+            self.list.offer(time, times);
         }
-        let time = track.clock.time(time);
-        times.push(time);
-        self.wanted = time.saturating_add(SOUND_STEP);
     }
 
     /// Goes to the next one of the tables, or behind their last sample. False if there are no steps left.
@@ -157,17 +157,16 @@ impl Keys {
     ) -> Result<bool, FileError> {
         let tables = &mut track.tables;
         if track.kind == Kind::Audio {
-            return tables.skip_before(source, &mut self.cursor, track.clock.units_at(self.wanted), steps);
+            let behind = if self.sync > 0 { self.cursor.time.saturating_add(1) } else { 0 };
+            let wanted = track.clock.units_at(self.list.wanted()).max(behind);
+            return tables.skip_before(source, &mut self.cursor, wanted, steps);
         }
         let sample = match &mut tables.syncs {
             Some(syncs) => syncs.number(source, self.sync)?.map(|number| number.saturating_sub(1)),
             None => Some(self.sync),
         };
         let end = tables.sizes.count();
-        let Some(sample) = sample.filter(|sample| *sample < end) else {
-            self.cursor.run.sample = end;
-            return Ok(true);
-        };
+        let sample = sample.unwrap_or(end).min(end);
         tables.skip_times(source, &mut self.cursor, sample, steps)
     }
 
@@ -180,23 +179,14 @@ impl Keys {
         steps: &mut Steps,
     ) -> Result<bool, FileError> {
         let mut pieces = MANY_PIECES;
-        while times.len() < MAX_KEY_FRAMES {
-            if !steps.take() {
-                return Ok(false);
-            }
+        while steps.take() {
             match fragments.next(source, &mut self.fragments, &mut pieces)? {
-                Found::Here(sample) => {
-                    let is_wanted = track.kind == Kind::Video
-                        || times.is_empty()
-                        || track.clock.time(sample.time) >= self.wanted;
-                    if sample.is_sync && is_wanted {
-                        self.note(track, sample.time, times);
-                    }
-                }
+                Found::Here(sample) if sample.is_sync => self.note(track, sample.time, times),
+                Found::Here(_) => {}
                 Found::NotYet => return Ok(false),
                 Found::End => return Ok(true),
             }
         }
-        Ok(true)
+        Ok(false)
     }
 }

@@ -3,14 +3,32 @@
 use super::boxes::{BoxHead, Boxes};
 use super::clock::Clock;
 use super::description::{self, Description};
-use super::fragments::{self, Found, Fragments};
+use super::fragments::{self, FEW_PIECES, Found, Fragments, MANY_PIECES};
 use super::movie::{Movie, Trak};
 use super::tables::{self, Sample, Tables};
 use crate::media::file::{FileError, MAX_MESSAGE, Source};
 use crate::media::kind::Kind;
 
-/// Samples that may be left out one after the other, as they have no bytes, or too many.
+/// Samples that may be left out one after the other, as they have no bytes, or too many, or cannot be sent.
 const MAX_LEFT_OUT: u32 = 8192;
+
+/// What may be gone through in one call.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Pieces that are read to find boxes of fragments.
+    pub pieces: u32,
+    /// Samples that are left out.
+    pub left_out: u32,
+}
+
+impl Limits {
+    /// While other tracks have samples.
+    pub const FEW: Self = Self { pieces: FEW_PIECES, left_out: 256 };
+    /// While no other has.
+    pub const MANY: Self = Self { pieces: MANY_PIECES, left_out: 256 };
+    /// Where a file is opened.
+    pub const OPENING: Self = Self { pieces: MANY_PIECES, left_out: MAX_LEFT_OUT };
+}
 
 /// A track that is played.
 #[derive(Debug)]
@@ -29,12 +47,18 @@ pub struct Track {
     pub fragments: Option<Fragments>,
     /// Samples in a second, if it is known.
     pub frame_rate: Option<f64>,
+    /// It has not come to its next sample, as there were too many in front that cannot be sent.
+    pub is_leaving_out: bool,
     /// The next sample, if it has been looked up.
     pending: Option<Sample>,
     place: Place,
     /// The number of the description.
     number: u32,
     descriptions: BoxHead,
+    /// A bit for each description that cannot be sent.
+    unsendable: u64,
+    /// Samples that have been left out since the last one that can be sent.
+    left_out: u32,
 }
 
 /// A place in a track.
@@ -68,17 +92,21 @@ impl Track {
             description,
             tables: trak.tables,
             fragments,
+            is_leaving_out: false,
             pending: None,
             place: Place::default(),
             number: 1,
             descriptions: trak.descriptions,
+            unsendable: 0,
+            left_out: 0,
         }
     }
 
     /// The next sample that can be sent. Its description is then the track's.
-    pub fn peek(&mut self, source: &mut dyn Source, pieces: u32) -> Result<Found<Sample>, FileError> {
-        let mut pieces = pieces;
-        for _ in 0..MAX_LEFT_OUT {
+    pub fn peek(&mut self, source: &mut dyn Source, limits: Limits) -> Result<Found<Sample>, FileError> {
+        let mut pieces = limits.pieces;
+        self.is_leaving_out = false;
+        for _ in 0..limits.left_out {
             let sample = match self.pending {
                 Some(sample) => sample,
                 None => match self.look_up(source, &mut pieces)? {
@@ -89,11 +117,17 @@ impl Track {
             self.pending = Some(sample);
             let is_sendable = sample.size > 0 && sample.size as usize <= MAX_MESSAGE;
             if is_sendable && self.describe(source, sample.description)? {
+                self.left_out = 0;
                 return Ok(Found::Here(sample));
             }
             self.pending = None;
+            self.left_out = self.left_out.saturating_add(1);
+            if self.left_out >= MAX_LEFT_OUT {
+                return Err(FileError::Broken("it has too many samples that cannot be sent"));
+            }
         }
-        Err(FileError::Broken("it has too many samples that cannot be sent"))
+        self.is_leaving_out = true;
+        Ok(Found::NotYet)
     }
 
     fn look_up(&mut self, source: &mut dyn Source, pieces: &mut u32) -> Result<Found<Sample>, FileError> {
@@ -116,7 +150,7 @@ impl Track {
 
     /// Goes to another sample.
     pub fn go_to(&mut self, place: Place) {
-        (self.place, self.pending) = (place, None);
+        (self.place, self.pending, self.left_out) = (place, None, 0);
         self.owes_configuration = !self.description.configuration.is_empty();
     }
 
@@ -125,8 +159,15 @@ impl Track {
         if number == self.number {
             return Ok(true);
         }
+        let bit = 1u64.wrapping_shl(number.clamp(1, description::MAX_DESCRIPTIONS) - 1);
+        if self.unsendable & bit != 0 {
+            return Ok(false);
+        }
         let read = description::read(&mut Boxes::new(source), &self.descriptions, self.kind, number)?;
-        let Ok(description) = read else { return Ok(false) };
+        let Ok(description) = read else {
+            self.unsendable |= bit;
+            return Ok(false);
+        };
         if description != self.description {
             self.owes_configuration = !description.configuration.is_empty();
         }

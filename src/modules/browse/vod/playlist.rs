@@ -36,11 +36,12 @@ impl<'a> Playlist<'a> {
                 starts.push(*time);
             }
         }
-        let ends = starts.iter().skip(1).copied().chain([list.end.max(first + 1)]);
+        let last = starts.last().copied().unwrap_or(first);
+        let ends = starts.iter().skip(1).copied().chain([list.end.max(last.saturating_add(1))]);
         let mut segments: Vec<_> = starts
             .iter()
             .zip(ends)
-            .map(|(&start, end)| Segment { start, end, duration: end - start })
+            .map(|(&start, end)| Segment { start, end, duration: end.saturating_sub(start) })
             .collect();
         // What stands before the first key frame belongs to it.
         segments.iter_mut().take(1).for_each(|segment| segment.start = 0);
@@ -84,6 +85,7 @@ mod tests {
         assert_eq!(segments(&[100, 5000, 15_000], 16_000), [(0, 15_000, 14_900), (15_000, 26_000, 1000)]);
         assert_eq!(segments(&[40], 40), [(0, 10_041, 1)]);
         assert_eq!(segments(&[0], 60_000), [(0, 70_000, 60_000)]);
+        assert_eq!(segments(&[0, 98_000, 48_000], 50_000), [(0, 98_000, 98_000), (98_000, 108_001, 1)]);
     }
 
     #[test]

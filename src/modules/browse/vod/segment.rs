@@ -59,7 +59,12 @@ fn read(found: &Found, (start, end): (u64, u64)) -> Result<Vec<u8>, Refusal> {
         message.kind == leads && message.role == MessageRole::Key && message.timestamp >= end
     };
     let (mut excerpt, mut bytes) = (Excerpt::new(&facts, MAX_SEGMENT), 0);
-    while let Next::Message(message) = demuxer.next(&mut source, &mut window)? {
+    loop {
+        let message = match demuxer.next(&mut source, &mut window)? {
+            Next::Message(message) => message,
+            Next::More => continue,
+            Next::End => break,
+        };
         if is_next(&message) {
             break;
         }

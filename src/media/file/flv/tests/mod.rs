@@ -95,7 +95,7 @@ impl Reading {
                     let body = message.body.to_vec();
                     Some(Message { kind: message.kind, time: message.timestamp, role: message.role, body })
                 }
-                Next::End => None,
+                Next::More | Next::End => None,
             })
         })
     }

@@ -9,8 +9,8 @@ use crate::media::flv::MAX_CONFIGURATION;
 use crate::media::kind::Kind;
 use crate::media::{Reader, flac, opus};
 
-/// The most descriptions of a track that are looked at.
-const MAX_DESCRIPTIONS: u32 = 64;
+/// The most descriptions of a track that are looked at. A track has a bit for each.
+pub const MAX_DESCRIPTIONS: u32 = 64;
 /// Bytes of a VisualSampleEntry in front of its boxes (12.1.3).
 const VISUAL: u64 = 78;
 /// Bytes of an AudioSampleEntry in front of its boxes (12.2.3).

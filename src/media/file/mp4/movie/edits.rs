@@ -7,15 +7,14 @@ use crate::media::file::mp4::boxes::{BoxHead, Boxes, Table};
 /// The most empty edits that are counted.
 const MAX_EDITS: u32 = 16;
 
-/// What counts of an edit list: the first edit that is not empty. Rates other than 1 are not obeyed.
+/// What counts of an edit list: where the first edit that is not empty begins. What the list cuts off behind that is
+/// played, and rates other than 1 are not obeyed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Edits {
     /// How long nothing is shown at first, in the units of the movie.
     pub empty: u64,
     /// The time in the media that is shown first, in the units of the track.
     pub media_time: u64,
-    /// How long the media is shown, in the units of the movie; 0 for all of it.
-    pub duration: u64,
 }
 
 impl Edits {
@@ -31,7 +30,7 @@ impl Edits {
                 break;
             };
             match u64::try_from(media_time) {
-                Ok(media_time) => return Ok(Self { media_time, duration, ..edits }),
+                Ok(media_time) => return Ok(Self { media_time, ..edits }),
                 // Minus one is an empty one.
                 Err(_) => edits.empty = edits.empty.saturating_add(duration),
             }

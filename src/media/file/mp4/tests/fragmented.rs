@@ -53,6 +53,25 @@ fn fragments_of_our_own_writer_are_read() {
 }
 
 #[test]
+fn key_frames_of_times_that_begin_again_are_left_out() {
+    let (bytes, _) = written(4, 10);
+    let first = bytes.windows(4).position(|four| four == b"moof").unwrap() - 4;
+    let twice = [&bytes[..], &bytes[first..]].concat();
+    let mut source = Memory::new(&twice);
+    let mut demuxer = open(&mut source).unwrap();
+    assert_eq!(key_frames(&mut demuxer, &mut source).unwrap(), [0, 400, 800, 1200]);
+}
+
+#[test]
+fn a_file_does_not_end_in_front_of_boxes_that_are_passed_by_for_long() {
+    let (bytes, wanted) = written(2, 4);
+    let second = bytes.windows(4).rposition(|four| four == b"moof").unwrap() - 4;
+    let between = boxed(b"free", &[0; 1500]).repeat(3000);
+    let bytes = [&bytes[..second], &between, &bytes[second..]].concat();
+    assert_eq!(media(&all(&bytes).unwrap()), wanted);
+}
+
+#[test]
 fn a_file_that_grows_goes_on_at_each_length() {
     let (bytes, wanted) = written(3, 4);
     let header = bytes.windows(4).position(|four| four == b"moof").unwrap() - 4;
@@ -172,6 +191,12 @@ fn fragments_go_on_behind_tables() {
         (0..32).map(|at| at * 40).collect::<Vec<_>>()
     );
     assert_eq!(key_frames(&mut demuxer, &mut source).unwrap(), [0, 320, 640, 960]);
+    // The last fragment does not tell its time.
+    let untold = boxed(b"moof", &traf((0, &[1]), None, &[(0x5, &[8, 0, 0])]));
+    let behind = [&bytes[..bytes.len() - moof(0).len() * 2], &untold, &untold].concat();
+    let mut other = Memory::new(&behind);
+    let mut second = open(&mut other).unwrap();
+    assert_eq!(key_frames(&mut second, &mut other).unwrap(), [0, 320, 640, 960]);
     for (to, key) in [(0, 0), (319, 0), (320, 320), (639, 320), (640, 640), (5000, 960), (1, 0)] {
         assert_eq!(seek(&mut demuxer, &mut source, to).unwrap(), key, "{to}");
         assert_eq!(media(&rest(&mut demuxer, &mut source).unwrap()), whole[key as usize / 40..]);

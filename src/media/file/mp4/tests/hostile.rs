@@ -13,8 +13,7 @@ fn try_all(source: &mut Memory) -> Result<usize, FileError> {
     let mut demuxer = bounded(source, |source| Demuxer::open(source, &mut window))?;
     let mut count = 0;
     for _ in 0..3000 {
-        let next =
-            bounded(source, |source| Ok(matches!(demuxer.next(source, &mut window)?, Next::Message(_))));
+        let next = bounded(source, |source| Ok(!matches!(demuxer.next(source, &mut window)?, Next::End)));
         if !next? {
             break;
         }
@@ -33,6 +32,7 @@ fn try_all(source: &mut Memory) -> Result<usize, FileError> {
             break;
         }
     }
+    assert!(times.is_sorted_by(|a, b| a < b));
     Ok(count)
 }
 
@@ -177,6 +177,22 @@ fn a_thousand_million_samples_of_one_entry_are_passed_at_once() {
         assert!(calls_to_seek(&bytes, 1 << 40) < 3, "{delta}");
         let _ = try_all(&mut Memory::new(&bytes));
     }
+}
+
+#[test]
+fn of_more_key_frames_than_a_list_has_some_are_left_out() {
+    let count = 200_000;
+    let bytes = with_tables(&[
+        table(b"stts", &[1, count, 40]),
+        table(b"stsc", &[1, 1, count, 1]),
+        table(b"stsz", &[1, count]),
+        table(b"stco", &[1, 0]),
+    ]);
+    let mut source = Memory { promised: Some(1 << 40), ..Memory::new(&bytes) };
+    let mut demuxer = open(&mut source).unwrap();
+    let times = key_frames(&mut demuxer, &mut source).unwrap();
+    let wanted: Vec<_> = (0..u64::from(count)).step_by(4).map(|number| number * 40).collect();
+    assert!(times == wanted, "{} instead of {}", times.len(), wanted.len());
 }
 
 #[test]

@@ -331,11 +331,12 @@ pub fn rest(demuxer: &mut Demuxer, source: &mut Memory) -> Result<Vec<Heard>, Fi
     let (mut window, mut heard) = (Window::default(), Vec::new());
     loop {
         let next = patiently(|| match demuxer.next(source, &mut window)? {
-            Next::Message(message) => Ok(Some(Heard::new(&message))),
+            Next::Message(message) => Ok(Some(Some(Heard::new(&message)))),
+            Next::More => Ok(Some(None)),
             Next::End => Ok(None),
         })?;
         let Some(next) = next else { return Ok(heard) };
-        heard.push(next);
+        heard.extend(next);
     }
 }
 
@@ -357,5 +358,6 @@ pub fn seek(demuxer: &mut Demuxer, source: &mut Memory, to: u64) -> Result<u64, 
 pub fn key_frames(demuxer: &mut Demuxer, source: &mut Memory) -> Result<Vec<u64>, FileError> {
     let (mut window, mut times) = (Window::default(), Vec::new());
     while !patiently(|| demuxer.key_frames(source, &mut window, &mut times))? {}
+    assert!(times.is_sorted_by(|a, b| a < b));
     Ok(times)
 }
