@@ -5,7 +5,7 @@ use std::io;
 use super::{FileError, MAX_MESSAGE, Source};
 
 /// Bytes read at once, unless more are wanted.
-const PIECE: usize = 64 * 1024;
+const PIECE: usize = 56 * 1024;
 
 /// Bytes read at once by who jumps from header to header.
 const GLANCE: usize = 4 * 1024;

@@ -8,7 +8,7 @@ use crate::media::Kind;
 use crate::media::file::{Demuxer, FileError, FileMessage, MessageRole, Next, Source, Window};
 
 /// Bytes at which a piece is sent. A message that is longer is a piece of its own.
-const PIECE: usize = 64 * 1024;
+const PIECE: usize = 56 * 1024;
 /// Messages that are gone through for one piece, and their bytes, also if none of them is sent.
 const MAX_MESSAGES: usize = 4096;
 const MAX_BYTES: usize = 4 * PIECE;
