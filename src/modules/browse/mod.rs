@@ -209,13 +209,11 @@ impl Browse {
         };
         let found = match found {
             Ok(found) if !is_written() => found,
-            missing => {
-                // Who may not have it is not told whether it is there.
-                let is_open = sight.entry(id) == Entry::Open || linked.is_some();
-                let errno = missing.as_ref().err().copied().unwrap_or(nix::errno::Errno::ENOENT);
-                // No error page: a live stream of such a name is none of these.
-                return Answer::Verbatim(if is_open { send::failure(errno) } else { refusal() });
-            }
+            // Who may not have it is not told whether it is there. No error page: a live stream of such a name is none
+            // of these.
+            _ if sight.entry(id) != Entry::Open && linked.is_none() => return Answer::Verbatim(refusal()),
+            Ok(_) => return Answer::Verbatim(HttpReply::error(404)),
+            Err(errno) => return Answer::Verbatim(send::failure(*errno)),
         };
         match judge_link(cx, request, sight, linked, (id, &found.stream)) {
             Verdict::Granted => self.send(cx, request, found, (id, file, address, linked)),
@@ -282,8 +280,8 @@ fn judge_link(
     stream: (AppId, &str),
 ) -> Verdict {
     match (linked, sight.entry(stream.0)) {
-        (Some(For::Operator), _) => Verdict::Granted,
-        (Some(For::Player), Entry::Asked) if !sight.is_banned_from(cx, stream) => Verdict::Granted,
+        _ if sight.is_banned_from(cx, stream) => Verdict::Refused,
+        (Some(For::Operator), _) | (Some(For::Player), Entry::Asked) => Verdict::Granted,
         _ => judge(cx, request, sight, stream),
     }
 }
