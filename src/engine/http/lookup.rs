@@ -14,6 +14,7 @@ use crate::engine::limits::origin::Origin;
 /// Work of a thread for an HTTP request. It owns all that it works on.
 pub struct Lookup {
     subject: Subject,
+    is_in_turn: bool,
     work: Box<dyn FnOnce() -> JobResult + Send>,
 }
 
@@ -41,7 +42,18 @@ impl Lookup {
     }
 
     fn about<T: Any + Send>(subject: Subject, work: impl FnOnce() -> T + Send + 'static) -> Self {
-        Self { subject, work: Box::new(move || JobResult::new(work())) }
+        Self { subject, is_in_turn: false, work: Box::new(move || JobResult::new(work())) }
+    }
+
+    /// The same behind those of all other long answers that wait: it is one of many for its answer, between which little
+    /// is kept.
+    pub fn in_turn(self) -> Self {
+        Self { is_in_turn: true, ..self }
+    }
+
+    /// Whether others that wait go first.
+    pub(in crate::engine) fn is_in_turn(&self) -> bool {
+        self.is_in_turn
     }
 
     /// What it is about.
@@ -51,7 +63,7 @@ impl Lookup {
 
     /// Has a thread do it for the request of a session.
     pub(in crate::engine) fn begin(self, id: SessionId, jobs: &mut Jobs) -> Result<(), QueueFull> {
-        let Self { subject, work } = self;
+        let Self { subject, work, .. } = self;
         let (owner, work) = (JobOwner::Request(id), move || Some(work()));
         match subject {
             Subject::Disk => jobs.read(owner, work),

@@ -1,7 +1,7 @@
 //! `recordings.json`: the finished recordings of an application, the newest first. Readers read the folders of its
 //! recorders, some entries at a time, and then the heads of the newest files.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,8 +30,9 @@ const MAX_LISTED: usize = 500;
 /// Files of all folders that are looked at.
 const MAX_FILES: usize = 65_536;
 
-/// Files whose heads are read in one step.
+/// Files whose heads are read in one step, and for one list.
 const HEADS_AT_ONCE: usize = 32;
+const MAX_HEADS: usize = 4096;
 
 /// What is to be listed.
 #[derive(Debug)]
@@ -68,9 +69,11 @@ struct Reading {
     /// The recorder whose folder is read, or is to be read next.
     recorder: usize,
     folder: Option<(OwnedFd, OwningIter)>,
-    /// Until all folders are read in the order of their names, then the newest last.
+    /// Until all folders are read in the order of their names, then those that are wanted first last.
     files: Vec<File>,
     is_sorted: bool,
+    /// Files whose heads have been read.
+    heads: usize,
     listed: Vec<Recording>,
 }
 
@@ -89,7 +92,9 @@ struct File {
 struct Listed {
     recorders: Arc<Recorders>,
     stream: Option<String>,
-    recordings: Vec<Recording>,
+    /// Those that have no row yet.
+    recordings: VecDeque<Recording>,
+    rows: Vec<Row>,
     /// Older files whose heads were not read.
     unread: usize,
 }
@@ -115,21 +120,24 @@ impl List {
             folder: None,
             files: Vec::new(),
             is_sorted: false,
+            heads: 0,
             listed: Vec::new(),
         };
         Self { app, sight, place, stage: Stage::Begun(Box::new(reading)) }
     }
 
-    fn text(&self, cx: &Ctx, Listed { recorders, stream, recordings, unread }: &Listed) -> String {
-        let is_shown = |recording: &&Recording| !self.sight.is_banned_from(cx, (self.app, &recording.stream));
-        let shown: Vec<_> = recordings.iter().filter(is_shown).collect();
-        let rows = shown.iter().filter_map(|recording| {
+    /// Makes the rows of some recordings, but for those from whose streams the client is banned.
+    fn compose(&self, cx: &Ctx, listed: &mut Listed) {
+        let Listed { recorders, recordings, rows, .. } = listed;
+        let part = recordings.drain(..recordings.len().min(COMPOSED_AT_ONCE));
+        let shown = part.filter(|recording| !self.sight.is_banned_from(cx, (self.app, &recording.stream)));
+        rows.extend(shown.filter_map(|recording| {
             let recorder = recorders.all.get(recording.recorder)?;
             let file = recorder.path_of(&recording.name);
             let urls = self.place.urls((self.app, &recorders.app), &file, cx.now.wall);
             Some(Row {
-                stream: &recording.stream,
-                recorder: &recorder.name,
+                stream: recording.stream,
+                recorder: recorder.name.clone(),
                 began: time(recording.began).to_string(),
                 duration_ms: recording.duration,
                 bytes: recording.bytes,
@@ -138,22 +146,24 @@ impl List {
                 hls: urls.playlist,
                 file,
             })
-        });
-        let document = Document {
-            app: &recorders.app,
-            stream: stream.as_deref(),
-            total: shown.len() + unread,
-            recordings: rows.collect(),
-        };
-        json::to_string(&document) + "\n"
+        }));
     }
 }
 
 impl Compose for List {
     fn step(&mut self, cx: &mut Ctx) -> Composed {
         match std::mem::replace(&mut self.stage, Stage::Away) {
-            Stage::Begun(reading) => Composed::Wait(Lookup::new(|| reading.advance())),
-            Stage::Ended(Ok(listed)) => Composed::Reply(reply(self.text(cx, &listed))),
+            Stage::Begun(reading) => {
+                let is_in_turn = reading.folder.is_none();
+                let lookup = Lookup::new(|| reading.advance());
+                Composed::Wait(if is_in_turn { lookup.in_turn() } else { lookup })
+            }
+            Stage::Ended(Ok(mut listed)) if !listed.recordings.is_empty() => {
+                self.compose(cx, &mut listed);
+                self.stage = Stage::Ended(Ok(listed));
+                Composed::Partly
+            }
+            Stage::Ended(Ok(listed)) => Composed::Reply(reply(listed.into_text())),
             Stage::Ended(Err(errno)) => Composed::Reply(send::failure(errno)),
             // The engine gives the finding before it asks for another step.
             Stage::Away => Composed::Reply(HttpReply::error(500)),
@@ -176,21 +186,29 @@ fn reply(text: String) -> HttpReply {
     HttpReply::made(200, "application/json", "no-store", text)
 }
 
+impl Listed {
+    fn into_text(self) -> String {
+        let Self { recorders, stream, rows, unread, .. } = self;
+        let (app, total) = (&recorders.app[..], rows.len() + unread);
+        json::to_string(&Document { app, stream: stream.as_deref(), total, recordings: rows }) + "\n"
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct Document<'a> {
     app: &'a str,
     stream: Option<&'a str>,
     /// Recordings, listed or not; of those that are not listed, as many as may be by their names.
     total: usize,
-    recordings: Vec<Row<'a>>,
+    recordings: Vec<Row>,
 }
 
 #[derive(Debug, Serialize)]
-struct Row<'a> {
+struct Row {
     /// The file below the folder of the application: its recorder, if that has a name, and its name.
     file: String,
-    stream: &'a str,
-    recorder: &'a str,
+    stream: String,
+    recorder: String,
     began: String,
     duration_ms: Option<u64>,
     bytes: u64,
@@ -222,7 +240,7 @@ impl Reading {
         let Wanted { recorders, stream, .. } = self.wanted;
         let of_stream = |file: &&File| stream.as_deref().is_none_or(|stream| file.name.starts_with(stream));
         let unread = self.files.iter().filter(of_stream).count();
-        Listed { recorders, stream, recordings, unread }
+        Listed { recorders, stream, recordings: recordings.into(), rows: Vec::new(), unread }
     }
 
     /// Reads some entries of a folder.
@@ -282,21 +300,35 @@ impl Reading {
         })
     }
 
-    /// Reads the heads of some files, from the newest on; true if there is nothing more to list.
+    /// Reads the heads of some files, the newest of the wanted names first; true if there is nothing more to list.
     fn read_heads(&mut self) -> bool {
         if !self.is_sorted {
-            self.files.sort_by(|a, b| (a.modified, &a.name).cmp(&(b.modified, &b.name)));
+            self.sort();
             self.is_sorted = true;
         }
         for _ in 0..HEADS_AT_ONCE {
-            if self.listed.len() >= MAX_LISTED {
+            if self.listed.len() >= MAX_LISTED || self.heads >= MAX_HEADS {
                 return true;
             }
+            self.heads += 1;
             let Some(file) = self.files.pop() else { return true };
             let recording = self.recording(file);
             self.listed.extend(recording);
         }
         false
+    }
+
+    /// Puts the newest last, and of one stream those that have its name behind all others, whose heads may name it.
+    fn sort(&mut self) {
+        let (recorders, stream) = (&self.wanted.recorders, self.wanted.stream.as_deref());
+        self.files.sort_by_cached_key(|file| {
+            let is_named = |stream| {
+                let recorder = recorders.all.get(file.recorder);
+                recorder.is_some_and(|recorder| recorder.is_named_after(stream, &file.name))
+            };
+            let begins = stream.is_some_and(|stream| file.name.starts_with(stream));
+            (stream.is_some_and(is_named), begins, file.modified, file.name.clone())
+        });
     }
 
     fn recording(&self, file: File) -> Option<Recording> {
@@ -322,5 +354,35 @@ impl Reading {
             duration: head.duration,
             media: head.media,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::modules::browse::recorders::tests::recorder;
+
+    #[test]
+    fn of_one_stream_the_files_with_its_name_come_first_and_not_all_heads_are_read() {
+        let all = vec![recorder("", ".flv", false)];
+        let recorders = Arc::new(Recorders { app: "live".to_owned(), all });
+        let stream = Some("cam".to_owned());
+        let wanted =
+            Wanted { recorders, stream, written: HashSet::new(), descriptors: Descriptors::default() };
+        let names = (0..5000).map(|number| format!("camera{number}.flv"));
+        let names = names.chain(["other.flv".to_owned(), "cam.flv".to_owned()]);
+        let files = names.enumerate().map(|(number, name)| {
+            let modified = if name == "cam.flv" { 0 } else { number as i64 };
+            File { recorder: 0, name, bytes: 1, modified }
+        });
+        let files = files.collect();
+        let (is_sorted, heads, listed) = (false, 0, Vec::new());
+        let mut reading = Reading { wanted, recorder: 1, folder: None, files, is_sorted, heads, listed };
+        reading.sort();
+        let names: Vec<_> = reading.files.iter().rev().map(|file| file.name.as_str()).collect();
+        assert_eq!(names[..3], ["cam.flv", "camera4999.flv", "camera4998.flv"]);
+        assert_eq!(names[5001], "other.flv");
+        let steps = (1..).find(|_| reading.read_heads());
+        assert_eq!((steps, reading.files.len()), (Some(MAX_HEADS / HEADS_AT_ONCE + 1), 5002 - MAX_HEADS));
     }
 }

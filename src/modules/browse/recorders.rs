@@ -96,6 +96,11 @@ impl Recorder {
         }
     }
 
+    /// Whether a file is a recording of a stream if its head says nothing else.
+    pub fn is_named_after(&self, stream: &str, file: &str) -> bool {
+        self.by_name(file).is_some_and(|(name, _)| name == stream)
+    }
+
     /// When a file began, seconds since 1970, if its name tells.
     pub fn time_of(&self, file: &str) -> Option<u64> {
         self.by_name(file)?.1
@@ -117,10 +122,10 @@ impl Recorder {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
 
-    fn recorder(name: &str, suffix: &str, unique: bool) -> Recorder {
+    pub fn recorder(name: &str, suffix: &str, unique: bool) -> Recorder {
         let copy = format!("{}{MP4}", suffix.strip_suffix(FLV).unwrap_or(suffix));
         Recorder {
             name: name.to_owned(),

@@ -10,8 +10,8 @@ use crate::engine::http::request::HttpRequest;
 use crate::engine::ids::SessionId;
 use crate::engine::viewing::identity::ViewerKeys;
 
-/// The most long answers that readers work for at once. They keep what they have read of a folder until they are
-/// complete, and leave half of the readers to others.
+/// The most long answers that readers work for at once. They leave half of the readers to others. Those that keep
+/// a folder open go on until they are complete, the others in turn.
 const MAX_READING: usize = 2;
 
 /// A request whose answer is not there yet.
@@ -76,12 +76,18 @@ impl PendingRequests {
     /// Has the lookup of a request wait for a place, if it has none: then [`Self::next_lookup`] returns it.
     pub fn queue(&mut self, id: SessionId, lookup: Lookup) {
         let Some(pending) = self.all.get_mut(&id) else { return };
-        match mem::replace(&mut pending.place, Place::Awaited(lookup)) {
+        let is_in_turn = lookup.is_in_turn();
+        let has_place = match mem::replace(&mut pending.place, Place::Awaited(lookup)) {
             Place::Idle | Place::InUse => {
                 self.reading -= 1;
-                self.waiting.push_front(id);
+                true
             }
-            Place::None | Place::Awaited(_) => self.waiting.push_back(id),
+            Place::None | Place::Awaited(_) => false,
+        };
+        if has_place && !is_in_turn {
+            self.waiting.push_front(id);
+        } else {
+            self.waiting.push_back(id);
         }
     }
 
@@ -145,6 +151,16 @@ mod tests {
         // One that has a place goes on before the others.
         pending.finish_lookup(ids[1]);
         pending.queue(ids[1], Lookup::new(|| ()));
+        assert_eq!([(); 2].map(|()| next(&mut pending)), [Some(ids[1]), None]);
+        // Unless it takes turns.
+        pending.finish_lookup(ids[1]);
+        pending.queue(ids[1], Lookup::new(|| ()).in_turn());
+        assert_eq!([(); 2].map(|()| next(&mut pending)), [Some(ids[2]), None]);
+        pending.finish_lookup(ids[2]);
+        pending.queue(ids[2], Lookup::new(|| ()).in_turn());
+        assert_eq!([(); 2].map(|()| next(&mut pending)), [Some(ids[3]), None]);
+        pending.finish_lookup(ids[3]);
+        pending.queue(ids[3], Lookup::new(|| ()).in_turn());
         assert_eq!([(); 2].map(|()| next(&mut pending)), [Some(ids[1]), None]);
         // One leaves that waits, and one that a reader works for.
         assert!(pending.remove(ids[2]).is_some() && pending.remove(ids[0]).is_some());

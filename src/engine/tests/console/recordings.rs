@@ -22,9 +22,22 @@ fn world_of(folder: &Folder, files: usize) -> World {
         "rtmp {{ server {{ listen 127.0.0.1:0;
             application live {{ live on; record all; record_path {path}; }}
             application keyed {{ live on; record all; record_path {path}/keyed; play_key 0123456789abcdef; }} }} }}
-         http {{ server {{ listen 127.0.0.1:0; location / {{ record_browse on; }} }} }}"
+         http {{ server {{ listen 127.0.0.1:0; location / {{ record_browse on; }}
+             location /api/ {{ millstream_api on; api_token look read-0123456789abcdef; }} }} }}"
     );
     World::configured(table(), &config)
+}
+
+/// A minute without a stream for the client.
+fn ban(stream: &str, now: Now) -> Ban {
+    Ban {
+        id: 0,
+        banned: Banned::of(ENDS.0).unwrap(),
+        stream: Some(stream.to_owned()),
+        until: now.instant + Duration::from_secs(60),
+        why: String::new(),
+        by: String::new(),
+    }
 }
 
 fn status(world: &mut World, path: &str) -> u16 {
@@ -53,17 +66,9 @@ fn a_link_is_good_for_twelve_hours() {
 fn who_is_banned_from_a_stream_has_none_of_its_recordings() {
     let folder = Folder::new();
     let mut world = world_of(&folder, 2);
-    let ban = |stream: Option<&str>, now: Now| Ban {
-        id: 0,
-        banned: Banned::of(ENDS.0).unwrap(),
-        stream: stream.map(str::to_owned),
-        until: now.instant + Duration::from_secs(60),
-        why: String::new(),
-        by: String::new(),
-    };
     assert_eq!(get(&mut world, "/recordings.json?app=live")["total"], 2);
     let now = world.now;
-    world.engine.cx.bans.add(ban(Some("live/cam1"), now), now.instant);
+    world.engine.cx.bans.add(ban("live/cam1", now), now.instant);
     let list = get(&mut world, "/recordings.json?app=live");
     assert_eq!((&list["total"], &list["recordings"][0]["stream"]), (&1.into(), &"cam0".into()));
     assert_eq!(status(&mut world, "/recordings/live/cam0.flv"), 200);
@@ -94,4 +99,50 @@ fn readers_work_in_steps_and_stop_when_the_client_leaves() {
     world.has_fast_disk = true;
     let list = get(&mut world, "/recordings.json?app=live");
     assert_eq!((&list["total"], list["recordings"].as_array().unwrap().len()), (&600.into(), 500));
+}
+
+#[test]
+fn a_ban_stops_the_links_of_an_operator_too() {
+    let folder = Folder::new();
+    let mut world = world_of(&folder, 1);
+    let id = world.engine.accept(1, ENDS, world.now).unwrap();
+    let request =
+        "GET /recordings.json?app=live HTTP/1.0\r\nAuthorization: Bearer read-0123456789abcdef\r\n\r\n";
+    world.engine.input(id, request.as_bytes(), world.now);
+    let list: Json = serde_json::from_str(&world.good_answer(id)).unwrap();
+    let [url, hls] = ["url", "hls"].map(|name| list["recordings"][0][name].as_str().unwrap().to_owned());
+    assert!(url.contains("?t="), "{url}");
+    assert_eq!((status(&mut world, &url), status(&mut world, &hls)), (200, 200));
+    let now = world.now;
+    world.engine.cx.bans.add(ban("live/cam0", now), now.instant);
+    assert_eq!((status(&mut world, &url), status(&mut world, &hls)), (403, 403));
+    world.pass(61);
+    assert_eq!(status(&mut world, &url), 200);
+}
+
+#[test]
+fn a_segment_does_not_wait_for_searches_that_take_long() {
+    let folder = Folder::new();
+    let mut world = world_of(&folder, 1);
+    let mut long = crate::media::flv::file_header(false, true).to_vec();
+    for time in 0..400_000 {
+        let payload = if time == 0 { KEY } else { INTER };
+        crate::media::flv::write_tag(&mut long, Kind::Video, time, payload);
+    }
+    folder.write("long.flv", long);
+    world.has_fast_disk = false;
+    let long: Vec<_> = (0..3).map(|_| ask(&mut world, "/recordings/live/long.flv/index.m3u8")).collect();
+    let short = ask(&mut world, "/recordings/live/cam0.flv/0-6000.ts");
+    world.end_turn();
+    let (mut jobs, mut ends) = (0, Vec::new());
+    while let Some(done) = world.engine.cx.jobs.run_next() {
+        jobs += 1;
+        done.into_iter().for_each(|done| world.engine.finish_job(done));
+        world.end_turn();
+        for id in long.iter().chain([&short]).filter(|id| !world.take(**id, usize::MAX).concat().is_empty()) {
+            ends.push((*id, jobs));
+        }
+    }
+    assert_eq!(ends.first().map(|end| end.0), Some(short), "{ends:?} of {jobs}");
+    assert_eq!(ends.len(), 4);
 }

@@ -14,6 +14,7 @@ use crate::http::response::RETRY_AFTER;
 use super::found::Found;
 use made::Made;
 use scan::Scan;
+use segment::Segment;
 
 pub use key_lists::KeyLists;
 pub use made::CACHE;
@@ -26,7 +27,7 @@ pub struct Making(Stage);
 #[derive(Debug)]
 enum Stage {
     Scan(Box<Scan>),
-    Segment(Found, (u64, u64)),
+    Segment(Box<Segment>),
     Made(Made),
     /// A reader is at work.
     Away,
@@ -43,23 +44,18 @@ impl Making {
 
     /// The media of a recording between two key frames, by their times in milliseconds.
     pub fn segment(found: Found, times: (u64, u64)) -> Self {
-        Self(Stage::Segment(found, times))
+        Self(Stage::Segment(Box::new(Segment::new(found, times))))
     }
 }
 
 impl Compose for Making {
     fn step(&mut self, cx: &mut Ctx) -> Composed {
         match std::mem::replace(&mut self.0, Stage::Away) {
-            Stage::Scan(scan) => Composed::Wait(Lookup::new(|| match scan.advance() {
-                Ok(made) => Stage::Made(made),
-                Err(scan) => Stage::Scan(scan),
-            })),
+            Stage::Scan(scan) => wait(|| scan.advance().map_or_else(Stage::Scan, Stage::Made)),
             Stage::Segment(..) if cx.waiting_replies() > MAX_WAITING => {
                 Composed::Verbatim(HttpReply::error(503).with("Retry-After", RETRY_AFTER))
             }
-            Stage::Segment(found, times) => {
-                Composed::Wait(Lookup::new(move || Stage::Made(segment::make(&found, times))))
-            }
+            Stage::Segment(segment) => wait(|| segment.advance().map_or_else(Stage::Segment, Stage::Made)),
             Stage::Made(made) => made.into_reply(),
             // The engine gives the finding before it asks for another step.
             Stage::Away => Composed::Reply(HttpReply::error(500)),
@@ -71,4 +67,9 @@ impl Compose for Making {
             self.0 = stage;
         }
     }
+}
+
+/// What is made in many steps lets others go first.
+fn wait(work: impl FnOnce() -> Stage + Send + 'static) -> Composed {
+    Composed::Wait(Lookup::new(work).in_turn())
 }
