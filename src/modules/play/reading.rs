@@ -92,6 +92,14 @@ pub struct Order {
     pub progress: Progress,
 }
 
+impl Order {
+    /// Whether more is due. What is in the window already is sent with the rest, so that it need not be read again.
+    fn is_due(&self, progress: &Progress, piece: &Piece) -> bool {
+        let ahead = if piece.is_empty() || self.until == 0 { 0 } else { WITH_THE_REST };
+        progress.last.is_none_or(|last| last < self.until.saturating_add(ahead))
+    }
+}
+
 /// Why nothing more was read.
 #[derive(Debug)]
 pub enum Stop {
@@ -127,29 +135,18 @@ pub fn read(
     let mut stop = Stop::Enough;
     let mut gone_through = 0;
     for _ in 0..MAX_MESSAGES {
-        // What is in the window already is sent with the rest, so that it need not be read again.
-        let ahead = if piece.is_empty() || order.until == 0 { 0 } else { WITH_THE_REST };
-        let is_due = progress.last.is_none_or(|last| last < order.until.saturating_add(ahead));
-        if !is_due || piece.len() >= PIECE || gone_through >= MAX_BYTES {
+        if !order.is_due(&progress, &piece) || piece.len() >= PIECE || gone_through >= MAX_BYTES {
             break;
         }
         window.keep(!piece.is_empty());
-        let message = match demuxer.next(source, window) {
-            Ok(Next::Message(message)) => message,
-            Ok(Next::More) => {
-                gone_through += MAX_BYTES / 4;
-                continue;
-            }
-            Ok(Next::End) => {
-                stop = modified().map_or_else(|error| stop_of(error.into()), Stop::EndOfFile);
-                break;
-            }
-            Err(error) => {
-                stop = stop_of(error);
+        let message = match next(demuxer, (source, modified), window, &mut gone_through) {
+            Ok(Some(message)) => message,
+            Ok(None) => continue,
+            Err(why) => {
+                stop = why;
                 break;
             }
         };
-        gone_through += message.head.as_slice().len() + message.body.len();
         if !progress.note(&message) {
             stop = Stop::EndOfWanted;
             break;
@@ -164,6 +161,27 @@ pub fn read(
     }
     window.keep(false);
     Read { piece, progress, stop }
+}
+
+/// The next message, none if the demuxer has to go on; its bytes are added to what was gone through.
+fn next<'w>(
+    demuxer: &mut Demuxer,
+    (source, modified): (&mut dyn Source, &dyn Fn() -> io::Result<SystemTime>),
+    window: &'w mut Window,
+    gone_through: &mut usize,
+) -> Result<Option<FileMessage<'w>>, Stop> {
+    match demuxer.next(source, window) {
+        Ok(Next::Message(message)) => {
+            *gone_through += message.head.as_slice().len() + message.body.len();
+            Ok(Some(message))
+        }
+        Ok(Next::More) => {
+            *gone_through += MAX_BYTES / 4;
+            Ok(None)
+        }
+        Ok(Next::End) => Err(modified().map_or_else(|error| stop_of(error.into()), Stop::EndOfFile)),
+        Err(error) => Err(stop_of(error)),
+    }
 }
 
 fn stop_of(error: FileError) -> Stop {
