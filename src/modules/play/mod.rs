@@ -23,8 +23,8 @@ use std::time::Duration;
 use crate::conf::{self, Directive};
 use crate::engine::{
     After, AppId, ByApp, ClientProtocol, Config, Control, Ctx, DownloadEvent, Endpoint, Failed, Gate,
-    JobOwner, JobResult, Module, Probe, Refusal, RefusalKind, Relay, RelayState, Reply, Request, RequestKind,
-    SessionId, Stream, StreamFacts, StreamId, StreamName, Ticket, Verdict,
+    JobOwner, JobResult, Module, Notice, Probe, Refusal, RefusalKind, Relay, RelayState, Reply, Request,
+    RequestKind, SessionId, Stream, StreamFacts, StreamId, StreamName, Ticket, Verdict,
 };
 use crate::media::file::{FileFacts, Window};
 
@@ -82,7 +82,7 @@ impl Module for Play {
     }
 
     fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
-        config.applications.iter().for_each(|app| settings::probe(&app.scope, probe));
+        config.applications.iter().for_each(|app| settings::probe(app, probe));
     }
 
     fn adopt(&mut self, _cx: &mut Ctx, next: Box<dyn Any>) {
@@ -233,6 +233,19 @@ impl Module for Play {
             player.drained();
         }
         self.advance(cx, token);
+    }
+
+    fn on_notice(&mut self, cx: &mut Ctx, notice: &Notice) {
+        let Notice::Recorded(recording) = notice;
+        let watching = self.players.iter_mut().filter_map(|(token, player)| {
+            player.is_of(&recording.path).then(|| {
+                player.finish_file(cx);
+                (*token, player.session())
+            })
+        });
+        for (token, session) in watching.collect::<Vec<_>>() {
+            cx.contain_for(session, |cx| self.advance(cx, token));
+        }
     }
 
     fn on_download(&mut self, cx: &mut Ctx, token: u64, event: DownloadEvent) {

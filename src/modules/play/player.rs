@@ -49,6 +49,8 @@ pub struct FilePlayer {
     shows_picture: bool,
     /// It has been told that there is nothing more for now.
     is_dry: bool,
+    /// Its file was recorded, and the recording is finished.
+    is_recorded: bool,
     /// It waits for more of its file to come from another server.
     is_starved: bool,
     /// Bytes of media that were sent.
@@ -132,6 +134,7 @@ impl FilePlayer {
             is_held: false,
             shows_picture: false,
             is_dry: false,
+            is_recorded: false,
             is_starved: false,
             bytes: 0,
             switches: 0,
@@ -240,6 +243,17 @@ impl FilePlayer {
             cx.cancel_timer(timer);
             self.state = State::Ready;
         }
+    }
+
+    /// Whether it plays the file at this path.
+    pub fn is_of(&self, path: &Path) -> bool {
+        self.file.coming.is_none() && *self.file.path == *path
+    }
+
+    /// Nothing more is written to its file.
+    pub fn finish_file(&mut self, cx: &mut Ctx) {
+        self.is_recorded = true;
+        self.wake(cx);
     }
 
     /// Does nothing more.
@@ -402,7 +416,7 @@ impl FilePlayer {
         let Switch { file, demuxer, progress } = *next;
         let progress = Progress { audio: self.progress.audio, video: self.progress.video, ..progress };
         (self.file, self.demuxer, self.progress) = (file, Some(demuxer), progress);
-        self.switches = self.switches.wrapping_add(1);
+        (self.switches, self.is_recorded) = (self.switches.wrapping_add(1), false);
         if self.state == State::Ready {
             self.wait(cx, Duration::ZERO);
         }
@@ -424,7 +438,8 @@ impl FilePlayer {
         }
         // Clocks of other machines may be ahead a little.
         let age = cx.now.wall.duration_since(modified).unwrap_or_else(|ahead| ahead.duration());
-        age < GROWTH_TIME && self.ending() != Ending::Whole || is_recorded(cx, &self.file.path)
+        let is_young = age < GROWTH_TIME && self.ending() != Ending::Whole && !self.is_recorded;
+        is_young || is_recorded(cx, &self.file.path)
     }
 
     fn ending(&self) -> Ending {

@@ -9,6 +9,8 @@ use crate::media::file::{Demuxer, FileError, FileMessage, MessageRole, Next, Sou
 
 /// Bytes at which a piece is sent. A message that is longer is a piece of its own.
 const PIECE: usize = 56 * 1024;
+/// What a piece usually has beyond that: its last message, and what is around chunks.
+const ROOM: usize = 4 * 1024;
 /// Messages that are gone through for one piece, and their bytes, also if none of them is sent.
 const MAX_MESSAGES: usize = 4096;
 const MAX_BYTES: usize = 4 * PIECE;
@@ -131,7 +133,7 @@ pub fn read(
     order: Order,
 ) -> Read {
     let mut progress = order.progress;
-    let mut piece = Piece::new(order.form, 0);
+    let mut piece = Piece::new(order.form, PIECE + ROOM);
     let mut stop = Stop::Enough;
     let mut gone_through = 0;
     for _ in 0..MAX_MESSAGES {

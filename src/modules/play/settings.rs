@@ -95,13 +95,19 @@ pub fn plays_files(scope: &Scope<'_>) -> bool {
 }
 
 /// Looks at the folders of an application.
-pub fn probe(scope: &Scope<'_>, probe: &mut Probe) {
+pub fn probe(application: &Application<'_>, probe: &mut Probe) {
+    let scope = &application.scope;
+    let recorders = &application.features.recorders;
     for node in lines(scope) {
         for place in node.custom::<Vec<Place>>() {
             let Place::Folder(folder) = place else {
                 probe_fetching(scope, node, probe);
                 continue;
             };
+            // A recorder makes its folder itself.
+            if recorders.iter().any(|recorder| recorder.path == folder) {
+                continue;
+            }
             if let Err(why) = probe.account().judge_reading(&folder) {
                 probe.warn(node, format!("play {}: {why}", folder.display()));
             } else if !folder.is_dir() {

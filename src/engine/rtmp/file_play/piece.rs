@@ -15,6 +15,8 @@ pub struct PieceForm {
 #[derive(Debug)]
 pub struct Piece {
     form: PieceForm,
+    /// The room that is made for the first message, bytes: more than one allocation would cost as much as reading.
+    room: usize,
     bytes: Vec<u8>,
     messages: u64,
     media: u64,
@@ -23,13 +25,16 @@ pub struct Piece {
 }
 
 impl Piece {
-    /// An empty piece with room for so many bytes.
+    /// An empty piece that will have so many bytes, or somewhat more.
     pub fn new(form: PieceForm, room: usize) -> Self {
-        Self { form, bytes: Vec::with_capacity(room), messages: 0, media: 0, last: None }
+        Self { form, room, bytes: Vec::new(), messages: 0, media: 0, last: None }
     }
 
     /// Appends a message, whose payload is given in two parts. `timestamp` is in milliseconds.
     pub fn push(&mut self, kind: Kind, timestamp: u64, payload: [&[u8]; 2]) {
+        if self.bytes.is_empty() {
+            self.bytes.reserve(self.room);
+        }
         self.messages += 1;
         self.media += payload.iter().map(|part| part.len() as u64).sum::<u64>();
         if !kind.is_data() {

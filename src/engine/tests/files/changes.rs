@@ -148,6 +148,27 @@ fn a_file_that_grows_is_played_on_and_its_end_comes_when_it_has_grown_old() {
 }
 
 #[test]
+fn a_recording_that_is_finished_has_its_end_at_once() {
+    let mut theatre = Theatre::new("FILES");
+    theatre.folder.write("files/new.flv", film(1));
+    let file = File::options().append(true).open(theatre.path("new.flv")).unwrap();
+    file.set_modified(theatre.world.now.wall).unwrap();
+    let mut client = theatre.play("new", &[]);
+    assert_eq!(theatre.news(&mut client).last().unwrap(), "StreamDry(1)");
+    let recording = Recording {
+        app: AppId(0),
+        stream: StreamName::new("new").unwrap(),
+        recorder: String::new(),
+        path: theatre.path("new.flv"),
+        length: Duration::from_secs(1),
+        size: 1000,
+    };
+    theatre.world.engine.cx.announce(Notice::Recorded(recording));
+    theatre.world.pass(1);
+    assert_eq!(theatre.news(&mut client).last().unwrap(), "Play.Stop");
+}
+
+#[test]
 fn a_file_that_is_cut_while_it_plays_ends_and_the_server_goes_on() {
     let mut theatre = Theatre::new("FILES");
     theatre.write("large.flv", &large(600));
