@@ -15,6 +15,7 @@ mod reading;
 mod remote;
 mod settings;
 mod source;
+mod task;
 
 use std::any::Any;
 use std::collections::HashMap;

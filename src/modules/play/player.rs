@@ -17,6 +17,7 @@ use super::opening::Opened;
 use super::reading::{self, End, Order, Progress, Read, Stop};
 use super::settings::NAME;
 use super::source::PlayedFile;
+use super::task::{Done, Task, TaskResult, work};
 
 /// How often a file that is still written is looked at again.
 const GROWTH_CHECK: Duration = Duration::from_millis(500);
@@ -87,26 +88,6 @@ enum State {
     Waiting(TimerId),
     /// All has been sent, or the file cannot be read on.
     Ended,
-}
-
-/// What a reader does for a player.
-#[derive(Debug)]
-enum Task {
-    Seek(u64),
-    Read(Order),
-}
-
-/// What a reader has done for a player.
-#[derive(Debug)]
-pub struct Done {
-    demuxer: Demuxer,
-    result: TaskResult,
-}
-
-#[derive(Debug)]
-enum TaskResult {
-    Sought(u64, Result<Option<u64>, FileError>),
-    Read(Box<Read>),
 }
 
 impl FilePlayer {
@@ -403,7 +384,7 @@ impl FilePlayer {
                 self.switch(cx);
             }
             Stop::EndOfFile(_) if self.ending() == Ending::Cut => {
-                self.fail(cx, "more of it is promised than is there")
+                self.fail(cx, "more of it is promised than is there");
             }
             Stop::EndOfFile(_) | Stop::EndOfWanted => self.complete(cx),
             Stop::Broken(why) => self.fail(cx, &why),
@@ -466,19 +447,6 @@ impl FilePlayer {
         let timer = cx.set_module_timer(NAME, cx.now.instant + time, self.token);
         self.state = State::Waiting(timer);
     }
-}
-
-/// What a reader does.
-fn work(mut demuxer: Demuxer, file: &PlayedFile, task: &Task) -> Done {
-    let (mut source, mut window) = (file.on_disk(), Window::default());
-    let result = match *task {
-        Task::Seek(to) => TaskResult::Sought(to, reading::seek(&mut demuxer, &mut source, &mut window, to)),
-        Task::Read(order) => {
-            let source = (&mut source as _, &(|| file.modified()) as _);
-            TaskResult::Read(Box::new(reading::read(&mut demuxer, source, &mut window, order)))
-        }
-    };
-    Done { demuxer, result }
 }
 
 /// Whether a recorder writes a file now.

@@ -27,8 +27,8 @@ fn heard(track: MadeTrack) -> (Vec<Vec<u8>>, Vec<Vec<u8>>, Codec) {
     (configurations, heads.collect(), codec)
 }
 
-fn shown(kind: &[u8; 4], record: Vec<u8>) -> MadeTrack {
-    MadeTrack { entries: vec![visual(kind, &record)], ..pictures(9) }
+fn shown(kind: &[u8; 4], record: &[u8]) -> MadeTrack {
+    MadeTrack { entries: vec![visual(kind, record)], ..pictures(9) }
 }
 
 fn played(entry: Vec<u8>) -> MadeTrack {
@@ -38,18 +38,18 @@ fn played(entry: Vec<u8>) -> MadeTrack {
 #[test]
 fn pictures_have_the_form_of_their_codec() {
     for kind in [b"avc1", b"avc3"] {
-        let (configurations, heads, codec) = heard(shown(kind, boxed(b"avcC", AVC)));
+        let (configurations, heads, codec) = heard(shown(kind, &boxed(b"avcC", AVC)));
         assert_eq!((configurations, codec), (vec![[&[0x17, 0, 0, 0, 0], AVC].concat()], Codec::Avc));
         assert_eq!(heads[..3], [[0x17, 1, 0, 0, 80], [0x27, 1, 0, 0, 160], [0x27, 1, 0, 0, 40]]);
     }
     for kind in [b"hvc1", b"hev1"] {
-        let mut track = shown(kind, [boxed(b"pasp", &[0; 8]), boxed(b"hvcC", b"record")].concat());
+        let mut track = shown(kind, &[boxed(b"pasp", &[0; 8]), boxed(b"hvcC", b"record")].concat());
         track.samples[1].composition = 0;
         let (configurations, heads, codec) = heard(track);
         assert_eq!((configurations, codec), (vec![b"\x90hvc1record".to_vec()], Codec::Hevc));
         assert_eq!(heads[..3], [&b"\x91hvc1\0\0\x50"[..], b"\xa3hvc1", b"\xa1hvc1\0\0\x28"]);
     }
-    let mut track = shown(b"av01", boxed(b"av1C", b"record"));
+    let mut track = shown(b"av01", &boxed(b"av1C", b"record"));
     track.samples.iter_mut().for_each(|sample| sample.composition = 0);
     let (configurations, heads, codec) = heard(track.clone());
     assert_eq!((configurations, codec), (vec![b"\x90av01record".to_vec()], Codec::Av1));
@@ -64,7 +64,7 @@ fn pictures_have_the_form_of_their_codec() {
 
 #[test]
 fn composition_times_can_be_below_zero() {
-    let mut track = shown(b"avc1", boxed(b"avcC", AVC));
+    let mut track = shown(b"avc1", &boxed(b"avcC", AVC));
     (track.edits, track.samples[1].composition, track.samples[2].composition) = (None, -512, i32::MIN);
     let (_, heads, _) = heard(track);
     assert_eq!(heads[1..3], [[0x27, 1, 0xff, 0xff, 0xd8], [0x27, 1, 0x80, 0, 1]]);
