@@ -86,9 +86,14 @@ impl Fetching {
                 let coming = Arc::clone(&waiting.coming);
                 read(cx, token, move || opening.open_coming(&coming))
             }
-            Fetched::Missing | Fetched::Failed(_) => {
+            Fetched::Missing => {
                 self.waiting.remove(&token);
                 opening.skip();
+                self.fetch(cx, token, opening)
+            }
+            Fetched::Failed(_) => {
+                self.waiting.remove(&token);
+                opening.skip_failed();
                 self.fetch(cx, token, opening)
             }
         }

@@ -295,6 +295,10 @@ impl Play {
             }
             Ok(Outcome::Refused(refusal)) => Some(Reply::Refuse(refusal)),
             Ok(Outcome::Remote(opening)) => self.fetching.go_on(cx, token, opening),
+            Ok(Outcome::Skipped(opening)) => {
+                self.fetching.forget(token);
+                self.fetching.go_on(cx, token, opening)
+            }
             Err(_) => Some(Reply::Refuse(Refusal::of_request("an error of the server; its log says more"))),
         };
         if let Some(reply) = reply {

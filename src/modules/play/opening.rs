@@ -10,6 +10,7 @@ use nix::errno::Errno;
 
 use crate::engine::files::lookup::{self, Found};
 use crate::engine::{Descriptors, Refusal};
+use crate::http::Url;
 use crate::media::file::{Demuxer, FileError, Window};
 
 use super::names::candidates;
@@ -49,6 +50,8 @@ pub enum Outcome {
     Refused(Refusal),
     /// The next file to be tried is on another server, or enough of it has not come from there.
     Remote(Box<Opening>),
+    /// What has come from another server is no file that can be played: what is next is tried.
+    Skipped(Box<Opening>),
 }
 
 /// Who asks, which other servers are told but for the label.
@@ -76,6 +79,8 @@ pub struct Opening {
     buffer: Duration,
     asker: Asker,
     terms: Option<Terms>,
+    /// A file on another server may be there, but could not be fetched.
+    has_failed: bool,
 }
 
 impl Opening {
@@ -88,7 +93,7 @@ impl Opening {
     ) -> Self {
         let (places, names) = (Arc::clone(&settings.places), candidates(sent));
         let (buffer, terms) = (settings.buffer, settings.terms.clone());
-        Self { places, names, next: 0, descriptors, wanted, behind, buffer, asker, terms }
+        Self { places, names, next: 0, descriptors, wanted, behind, buffer, asker, terms, has_failed: false }
     }
 
     /// Looks for it in folders.
@@ -115,17 +120,21 @@ impl Opening {
             }
             self.skip();
         }
-        Outcome::Refused(Refusal::not_found("no such file"))
+        Outcome::Refused(if self.has_failed {
+            Refusal::of_request("the file cannot be fetched now; try again soon")
+        } else {
+            Refusal::not_found("no such file")
+        })
     }
 
     /// Opens the file that it waits for, if enough of it has come.
     pub fn open_coming(self: Box<Self>, coming: &Arc<Coming>) -> Outcome {
-        let (Some(file), Some((_, name))) = (coming.file(), self.next()) else {
+        let (Some(file), Some((Place::Remote(url), name))) = (coming.file(), self.next()) else {
             return Outcome::Remote(self);
         };
         let file = PlayedFile {
             file: Arc::clone(file),
-            path: Path::new(name).into(),
+            path: Path::new(&shown(url, name)).into(),
             coming: Some(Arc::clone(coming)),
         };
         self.open(file)
@@ -143,6 +152,12 @@ impl Opening {
         }
     }
 
+    /// Leaves out what would be tried next, as it could not be fetched.
+    pub fn skip_failed(&mut self) {
+        self.has_failed = true;
+        self.skip();
+    }
+
     /// Leaves out what would be tried next.
     pub fn skip(&mut self) {
         self.next += 1;
@@ -155,7 +170,7 @@ impl Opening {
         Some((place, name))
     }
 
-    fn open(self, file: PlayedFile) -> Outcome {
+    fn open(mut self, file: PlayedFile) -> Outcome {
         let (mut source, mut window) = (file.on_disk(), Window::default());
         let opened = Demuxer::open(&mut source, &mut window).and_then(|mut demuxer| {
             let at = self.behind.map(|time| seek_behind(&mut demuxer, &mut source, &mut window, time));
@@ -169,6 +184,11 @@ impl Opening {
                 Outcome::Opened(Box::new(Opened { file, demuxer, wanted, buffer, continues, at }))
             }
             Err(error) if error.would_block() || file.is_short() => Outcome::Remote(Box::new(self)),
+            Err(error) if file.coming.is_some() => {
+                log::warn!("{}: {}: {error}", self.asker.label, file.path.display());
+                self.skip_failed();
+                Outcome::Skipped(Box::new(self))
+            }
             Err(FileError::Broken(why)) => {
                 log::warn!("{}: {}: {why}", self.asker.label, file.path.display());
                 Outcome::Refused(Refusal::of_request(format!("the file cannot be played: {why}")))
@@ -179,4 +199,10 @@ impl Opening {
             }
         }
     }
+}
+
+/// A file of another server for the log, without user, password and query.
+fn shown(url: &Url, name: &str) -> String {
+    let folder = url.target.split('?').next().unwrap_or_default();
+    format!("{}{}/{name}", url.authority(), folder.trim_end_matches('/'))
 }

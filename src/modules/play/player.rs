@@ -383,6 +383,7 @@ impl FilePlayer {
             Stop::EndOfFile(_) | Stop::EndOfWanted | Stop::Broken(_) if self.next.is_some() => {
                 self.switch(cx);
             }
+            Stop::EndOfFile(_) if let Some(why) = self.file.failure() => self.fail(cx, &why),
             Stop::EndOfFile(_) if self.ending() == Ending::Cut => {
                 self.fail(cx, "more of it is promised than is there");
             }

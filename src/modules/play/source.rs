@@ -10,7 +10,7 @@ use crate::engine::files::open_file::OpenFile;
 use crate::engine::files::page_cache;
 use crate::media::file::Source;
 
-use super::remote::Coming;
+use super::remote::{Coming, Fetched};
 
 /// A file that is played.
 #[derive(Debug, Clone)]
@@ -44,6 +44,15 @@ impl PlayedFile {
     /// How the loop reads it.
     pub fn in_memory(&self) -> InMemory<'_> {
         InMemory(self)
+    }
+
+    /// Why no more of it comes from another server, though it is not whole.
+    pub fn failure(&self) -> Option<String> {
+        match self.coming.as_ref()?.fetched() {
+            Fetched::Failed(why) => Some(why.to_string()),
+            Fetched::Missing => Some("the server has it no more".to_owned()),
+            Fetched::Asked | Fetched::Begun | Fetched::Whole => None,
+        }
     }
 
     /// Whether more of it may come from another server.

@@ -7,7 +7,7 @@ use crate::engine::files::lookup::is_plain;
 use crate::engine::{ClientTls, Destination};
 use crate::http::Url;
 use crate::http::client::{Method, Request};
-use crate::http::path::encode;
+use crate::http::path::{encode, unescape};
 use crate::http::url::MAX_URL;
 
 use super::reply::Known;
@@ -33,10 +33,28 @@ impl RemoteFile {
         let (folder, query) = base.target.split_once('?').unwrap_or((&base.target, ""));
         let target = [folder.trim_end_matches('/'), "/", &encode(path)].concat();
         let plain = Url { target, ..base.clone() }.with_query(query);
+        let args = &foreign_arguments(args, query);
         let key = plain.with_query(args);
         let url = plain.with_query(&format!("addr={}", encode(address))).with_query(args);
         (url.target.len() <= MAX_URL).then(|| Self { url, key, path: path.into() })
     }
+}
+
+/// The client's arguments without those that would say something else than the address, or than the query of the URL:
+/// servers take the last one of a name, or the first.
+fn foreign_arguments(args: &str, query: &str) -> String {
+    let own: Vec<_> = query.split('&').map(name).chain([Some("addr".to_owned())]).collect();
+    let foreign = args.split('&').filter(|argument| {
+        let name = name(argument);
+        name.is_some() && !own.contains(&name)
+    });
+    foreign.collect::<Vec<_>>().join("&")
+}
+
+/// The name of an argument as the most lenient server reads it. None if it cannot be decoded.
+fn name(argument: &str) -> Option<String> {
+    let name = unescape(argument.split('=').next()?)?;
+    Some(name.split('[').next()?.trim_matches(['+', ' ']).to_ascii_lowercase())
 }
 
 /// The server of a URL.
@@ -81,6 +99,20 @@ mod tests {
         let base = Url::parse("https://[2001:db8::1]/").unwrap();
         let file = RemoteFile::new(&base, "x", ("2001:db8::2", "")).unwrap();
         assert_eq!((file.url.target.as_str(), file.key.target.as_str()), ("/x?addr=2001:db8::2", "/x"));
+    }
+
+    #[test]
+    fn a_client_says_neither_another_address_nor_what_the_url_says() {
+        let base = Url::parse("http://host/vod?key=own").unwrap();
+        for (args, expected) in [
+            ("addr=9.9.9.9", ""),
+            ("a=1&ADDR=9&%61ddr=9&addr%5b%5D=9&+addr=9&b=2", "&a=1&b=2"),
+            ("key=theirs&keys=2", "&keys=2"),
+            ("%ff%zz=1", ""),
+        ] {
+            let file = RemoteFile::new(&base, "x", ("192.0.2.1", args)).unwrap();
+            assert_eq!(file.url.target, format!("/vod/x?key=own&addr=192.0.2.1{expected}"), "{args}");
+        }
     }
 
     #[test]
