@@ -26,6 +26,8 @@ pub struct FileFacts {
     pub sample_rate: u32,
     /// Channels.
     pub channels: u8,
+    /// Why the pictures, or the sound, are left out though the file has some.
+    pub left_out: [Option<&'static str>; 2],
 }
 
 /// What a message is to who begins in the middle of a file.

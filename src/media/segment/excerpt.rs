@@ -65,7 +65,8 @@ impl Excerpt {
     /// Whether segments carry all tracks of a file.
     pub fn carries(facts: &FileFacts) -> bool {
         let is_carried = |codec| codec == Codec::None || carries(codec);
-        is_carried(facts.video_codec) && is_carried(facts.audio_codec)
+        let is_known = facts.left_out.iter().all(Option::is_none);
+        is_known && is_carried(facts.video_codec) && is_carried(facts.audio_codec)
     }
 
     /// Takes the next message of the file.

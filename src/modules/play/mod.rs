@@ -197,7 +197,7 @@ impl Module for Play {
 
     fn on_play_start(&mut self, cx: &mut Ctx, stream: StreamId, endpoint: Endpoint) {
         let Some(opened) = self.opened.remove(&endpoint) else { return };
-        note_facts(cx, stream, opened.demuxer.facts());
+        note_facts(cx, stream, endpoint.session, opened.demuxer.facts());
         let Some(form) = cx.piece_form(endpoint) else { return };
         self.last_token += 1;
         let token = self.last_token;
@@ -386,8 +386,13 @@ impl Play {
 }
 
 /// Writes into a stream what is known of the file that its players play.
-fn note_facts(cx: &mut Ctx, stream: StreamId, file: &FileFacts) {
+fn note_facts(cx: &mut Ctx, stream: StreamId, session: SessionId, file: &FileFacts) {
     let Some(stream) = cx.streams.get_mut(stream) else { return };
+    for (what, why) in ["pictures", "sound"].into_iter().zip(file.left_out) {
+        if let Some(why) = why {
+            log::warn!("{session} {}: the file is played without its {what}: {why}", stream.label);
+        }
+    }
     stream.file_duration = file.duration;
     stream.facts = StreamFacts {
         video_codec: file.video_codec,

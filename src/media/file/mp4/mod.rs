@@ -82,8 +82,8 @@ impl Mp4Demuxer {
         let mut boxes = Boxes::new(source);
         let moov = open::find_movie(&mut boxes)?;
         let mut movie = Movie::read(&mut boxes, &moov)?;
-        let tracks = open::choose(&mut boxes, &mut movie)?;
-        let facts = facts(&movie, &tracks);
+        let (tracks, left_out) = open::choose(&mut boxes, &mut movie)?;
+        let facts = FileFacts { left_out, ..facts(&movie, &tracks) };
         let (seek, keys) = (None, None);
         let mut demuxer = Self { facts, owes_metadata: true, is_fresh: true, tracks, seek, keys };
         demuxer.settle_times(source)?;

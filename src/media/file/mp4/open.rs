@@ -35,14 +35,17 @@ fn is_likely(boxes: &mut Boxes<'_>) -> Result<bool, FileError> {
     ))
 }
 
+/// Why no track of pictures, or of sound, is played though there is one.
+type LeftOut = [Option<&'static str>; 2];
+
 /// The tracks that are played: the first of pictures and the first of sound that can be, those that are to be shown first.
-pub fn choose(boxes: &mut Boxes<'_>, movie: &mut Movie) -> Result<Vec<Track>, FileError> {
-    let mut tracks = Vec::new();
+pub fn choose(boxes: &mut Boxes<'_>, movie: &mut Movie) -> Result<(Vec<Track>, LeftOut), FileError> {
+    let (mut tracks, mut left_out) = (Vec::new(), LeftOut::default());
     let mut why = "it has neither pictures nor sound";
     let traks = std::mem::take(&mut movie.tracks);
     let (first, last): (Vec<_>, Vec<_>) = traks.into_iter().partition(|trak| trak.is_enabled);
     let mut left: Vec<Trak> = first.into_iter().chain(last).collect();
-    for kind in [Kind::Video, Kind::Audio] {
+    for (kind, left_out) in [Kind::Video, Kind::Audio].into_iter().zip(&mut left_out) {
         while let Some(at) = left.iter().position(|trak| trak.kind == kind) {
             let trak = left.remove(at);
             let description = if !trak.is_inside {
@@ -55,11 +58,12 @@ pub fn choose(boxes: &mut Boxes<'_>, movie: &mut Movie) -> Result<Vec<Track>, Fi
             match description {
                 Ok(description) => {
                     tracks.push(Track::new(trak, description, movie));
+                    *left_out = None;
                     break;
                 }
-                Err(reason) => why = reason,
+                Err(reason) => (why, *left_out) = (reason, Some(reason)),
             }
         }
     }
-    if tracks.is_empty() { Err(FileError::Broken(why)) } else { Ok(tracks) }
+    if tracks.is_empty() { Err(FileError::Broken(why)) } else { Ok((tracks, left_out)) }
 }

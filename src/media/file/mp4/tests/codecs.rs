@@ -104,3 +104,12 @@ fn sound_has_the_form_of_its_codec() {
         assert_eq!((configurations.len(), codec, &heads[0][1..]), (0, wanted, &kind[..]));
     }
 }
+
+#[test]
+fn it_is_told_why_pictures_are_left_out() {
+    let unknown = MadeTrack { entries: vec![visual(b"mp4v", b"")], ..pictures(9) };
+    let mut source = Memory::new(&movie(&[unknown, frames(3)]).bytes());
+    let demuxer = open(&mut source).unwrap();
+    let [pictures, sound] = demuxer.facts().left_out;
+    assert!(pictures.is_some() && sound.is_none(), "{pictures:?}");
+}

@@ -108,6 +108,7 @@ fn what_is_known_of_a_file_is_told() {
         audio_codec: Codec::Aac,
         sample_rate: 44_100,
         channels: 2,
+        left_out: [None; 2],
     };
     assert_eq!(*demuxer.facts(), facts);
     let heard = all(&both().bytes()).unwrap();
