@@ -199,6 +199,10 @@ impl Browse {
         let Some((id, app, file)) = self.locate(path) else { return Answer::Verbatim(HttpReply::error(404)) };
         let Some((recorder, name)) = app.find(file) else { return Answer::Verbatim(HttpReply::error(404)) };
         let linked = self.linked(cx, request, (id, file)).or(sight.all.then_some(For::Operator));
+        if linked.is_none() && sight.entry(id) == Entry::Closed {
+            // Before the disk is asked: how long that takes would tell whether it is there.
+            return Answer::Verbatim(refusal());
+        }
         let finding = request.findings.find(|finding: &Finding| finding.is_of(recorder, name));
         let Some(Finding { found, .. }) = finding else {
             return Answer::Wait(Finding::look_up(&app.app, recorder, name));

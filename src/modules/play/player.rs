@@ -23,6 +23,8 @@ use super::task::{Done, Task, TaskResult, work};
 const GROWTH_CHECK: Duration = Duration::from_millis(500);
 /// A file that was written so long ago has come to its end.
 const GROWTH_TIME: Duration = Duration::from_secs(10);
+/// How often a reader goes some steps towards a place: through some gigabytes of a file without an index.
+const MAX_TRIES: u32 = 128;
 /// When reading is tried again that found all readers busy.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -74,6 +76,8 @@ struct Seek {
     to: u64,
     /// The client has asked for it, and is told when it is done.
     is_told: bool,
+    /// How often a reader has gone some steps towards it.
+    tries: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +103,7 @@ impl FilePlayer {
             Some(duration) => End::After(duration),
             None => End::OfFile,
         };
-        let seek = (wanted.start > 0).then_some(Seek { to: wanted.start, is_told: false });
+        let seek = (wanted.start > 0).then_some(Seek { to: wanted.start, is_told: false, tries: 0 });
         Self {
             token,
             endpoint,
@@ -177,7 +181,7 @@ impl FilePlayer {
                 cx.tell_file_player(self.endpoint, FileNews::Unpaused);
             }
             Control::Seek { to } => {
-                self.seek = Some(Seek { to, is_told: true });
+                self.seek = Some(Seek { to, is_told: true, tries: 0 });
                 self.shows_picture = self.is_paused;
                 if self.state == State::Ended {
                     self.state = State::Ready;
@@ -328,7 +332,10 @@ impl FilePlayer {
     fn sought(&mut self, cx: &mut Ctx, to: u64, result: Result<Option<u64>, FileError>) {
         let Some(seek) = self.seek.filter(|seek| seek.to == to) else { return };
         match result {
-            Ok(None) => {}
+            Ok(None) if seek.tries < MAX_TRIES => {
+                self.seek = Some(Seek { tries: seek.tries + 1, ..seek });
+            }
+            Ok(None) => self.not_sought(cx, seek, "the place is not found in the file"),
             Ok(Some(at)) => {
                 self.seek = None;
                 self.clock = None;
@@ -340,11 +347,17 @@ impl FilePlayer {
                 }
             }
             Err(error) if error.would_block() => self.starve(cx),
-            Err(error) if seek.is_told => {
-                self.seek = None;
-                cx.tell_file_player(self.endpoint, FileNews::NotSought(&error.to_string()));
-            }
-            Err(error) => self.fail(cx, &error.to_string()),
+            Err(error) => self.not_sought(cx, seek, &error.to_string()),
+        }
+    }
+
+    /// A seek has failed. The file is played on where it was, unless it was to begin there.
+    fn not_sought(&mut self, cx: &mut Ctx, seek: Seek, why: &str) {
+        self.seek = None;
+        if seek.is_told {
+            cx.tell_file_player(self.endpoint, FileNews::NotSought(why));
+        } else {
+            self.fail(cx, why);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::media::file::{Demuxer, FileError, Window};
+use crate::media::file::{Demuxer, FileError, MessageRole, Next, Window};
 use crate::media::segment::excerpt::Excerpt;
 
 use super::key_lists::{KeyList, KeyLists};
@@ -67,9 +67,10 @@ impl Scan {
         }
         for _ in 0..STEPS_AT_ONCE {
             if demuxer.key_frames(&mut self.source, &mut self.window, &mut self.times)? {
-                let times = std::mem::take(&mut self.times);
+                let mut times = std::mem::take(&mut self.times);
+                let is_cut = leave_out_missing(demuxer, (&mut self.source, &mut self.window), &mut times)?;
                 let last = times.last().copied().ok_or(FileError::Broken("the file has no media"))?;
-                let end = demuxer.facts().duration.filter(|end| *end > last);
+                let end = demuxer.facts().duration.filter(|end| *end > last && !is_cut);
                 let end = end.unwrap_or(last.saturating_add(UNKNOWN_END));
                 return Ok(Some(KeyList { times, end }));
             }
@@ -84,4 +85,48 @@ impl Scan {
     fn playlist(&self, list: &KeyList) -> Made {
         Made::Playlist(Playlist::new(list, &self.query).into_text())
     }
+}
+
+/// Leaves out the key frames that a file promises and does not have, as it is cut off. Whether there are any.
+fn leave_out_missing(
+    demuxer: &mut Demuxer,
+    (source, window): (&mut WholeFile, &mut Window),
+    times: &mut Vec<u64>,
+) -> Result<bool, Refusal> {
+    let count = times.len();
+    // The last one first: mostly it is there.
+    let (mut there, mut missing, mut probe) = (0, count, count.saturating_sub(1));
+    while there < missing {
+        let Some(time) = times.get(probe) else { break };
+        if has(demuxer, source, window, *time)? {
+            there = probe + 1
+        } else {
+            missing = probe
+        }
+        probe = there + (missing - there) / 2;
+    }
+    times.truncate(there);
+    Ok(there < count)
+}
+
+/// Whether the key frame of this time is in the file.
+fn has(
+    demuxer: &mut Demuxer,
+    source: &mut WholeFile,
+    window: &mut Window,
+    time: u64,
+) -> Result<bool, FileError> {
+    for _ in 0..MAX_STEPS {
+        if demuxer.seek(source, window, time)?.is_some() {
+            break;
+        }
+    }
+    for _ in 0..MAX_STEPS {
+        match demuxer.next(source, window)? {
+            Next::Message(message) if message.role == MessageRole::Key => return Ok(true),
+            Next::Message(_) | Next::More => {}
+            Next::End => return Ok(false),
+        }
+    }
+    Ok(false)
 }
