@@ -83,7 +83,7 @@ fn head(length: usize) -> String {
 }
 
 const LINE: &str = "GET /cam.flv?addr=192.0.2.1 HTTP/1.1";
-const NOT_FOUND: &str = "Play.StreamNotFound";
+const FAILED: &str = "Play.Failed";
 
 #[test]
 fn who_comes_back_within_10_seconds_finds_the_file_of_another_server() {
@@ -130,7 +130,7 @@ fn what_was_asked_for_encrypted_is_not_asked_for_in_the_open() {
         if is_followed {
             assert_eq!(remote.answer_file(), "GET /x.flv HTTP/1.1");
         } else {
-            assert!(remote.theatre.news(&mut client).contains(&NOT_FOUND.to_owned()));
+            assert!(remote.theatre.news(&mut client).contains(&FAILED.to_owned()));
         }
     }
 }
@@ -155,7 +155,7 @@ fn a_server_that_does_not_answer_is_not_waited_for_without_end() {
     let mut remote = Remote::new("http://remote/");
     let mut client = remote.play("cam.flv");
     remote.pass(11);
-    assert!(remote.theatre.news(&mut client).contains(&NOT_FOUND.to_owned()));
+    assert!(remote.theatre.news(&mut client).contains(&FAILED.to_owned()));
     assert_eq!(remote.downloads(), 0);
     // One that sends a byte now and then.
     let mut client = remote.play("cam.flv");
