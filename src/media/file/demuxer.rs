@@ -11,7 +11,7 @@ use super::window::Window;
 #[derive(Debug)]
 pub enum Demuxer {
     /// FLV.
-    Flv(FlvDemuxer),
+    Flv(Box<FlvDemuxer>),
     /// MP4, also fragmented.
     Mp4(Box<Mp4Demuxer>),
 }
@@ -20,7 +20,7 @@ impl Demuxer {
     /// Reads what a file is, by its content, and places the demuxer at its beginning.
     pub fn open(source: &mut dyn Source, window: &mut Window) -> Result<Self, FileError> {
         if flv::is_flv(source, window)? {
-            return FlvDemuxer::open(source, window).map(Self::Flv);
+            return FlvDemuxer::open(source, window).map(|demuxer| Self::Flv(Box::new(demuxer)));
         }
         Mp4Demuxer::open(source, window).map(|demuxer| Self::Mp4(Box::new(demuxer)))
     }

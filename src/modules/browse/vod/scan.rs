@@ -99,9 +99,9 @@ fn leave_out_missing(
     while there < missing {
         let Some(time) = times.get(probe) else { break };
         if has(demuxer, source, window, *time)? {
-            there = probe + 1
+            there = probe + 1;
         } else {
-            missing = probe
+            missing = probe;
         }
         probe = there + (missing - there) / 2;
     }
